@@ -1,0 +1,1 @@
+"""Shared vocabulary of the platform: enums, error codes and HTTP contracts; imports nobody."""

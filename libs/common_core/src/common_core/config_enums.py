@@ -1,0 +1,28 @@
+"""Closed sets that name who may answer and how one is chosen."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LLMProviderType(StrEnum):
+    """Whom a request can be sent to; OLLAMA stands for any OpenAI-compatible local server."""
+
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    GOOGLE = "google"
+    OPENROUTER = "openrouter"
+    OLLAMA = "ollama"
+    MOCK = "mock"
+
+
+class SelectionStrategy(StrEnum):
+    """How the candidates for one request are put in order."""
+
+    PRIORITY = "priority"
+    ROUND_ROBIN = "round-robin"
+    WEIGHTED = "weighted"
+    LEAST_COST = "least-cost"
+    LEAST_LATENCY = "least-latency"
+    LEAST_BUSY = "least-busy"
+    RANDOM = "random"

@@ -1,0 +1,22 @@
+"""Closed sets used as metric labels and in status documents."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CircuitBreakerState(StrEnum):
+    """The state of one circuit breaker."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class CacheOperation(StrEnum):
+    """What was asked of a cache."""
+
+    GET = "get"
+    SET = "set"
+    DELETE = "delete"
+    CLEAR = "clear"

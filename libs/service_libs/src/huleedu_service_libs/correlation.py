@@ -1,0 +1,75 @@
+"""Correlation ids: which ones we accept from outside, and where code that answers a request finds its own.
+
+An id ends up in headers, log lines, problem documents and later in event keys, so only a harmless alphabet gets in.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextvars import ContextVar
+from typing import Final
+
+CORRELATION_HEADER: Final = "X-Correlation-ID"
+_ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class Correlation:
+    """The id of one request; `given` says that the caller's header chose it.
+
+    Mutable, because the body may name the id after the request's context has been handed to other tasks.
+    """
+
+    __slots__ = ("given", "id")
+
+    def __init__(self, correlation_id: str, *, given: bool) -> None:
+        self.id = correlation_id
+        self.given = given
+
+
+_current: ContextVar[Correlation | None] = ContextVar("correlation", default=None)
+
+
+def is_acceptable(candidate: str) -> bool:
+    """1–128 characters of `A-Z a-z 0-9 . _ : -`."""
+    return _ACCEPTABLE.fullmatch(candidate) is not None
+
+
+def new_correlation_id() -> str:
+    """A fresh random UUID."""
+    return str(uuid.uuid4())
+
+
+def correlation_from_header(value: str | None) -> Correlation:
+    """Take the header's id if it is acceptable; a missing, hostile or oversized one is replaced by a fresh UUID."""
+    if value is not None and is_acceptable(value):
+        return Correlation(value, given=True)
+    return Correlation(new_correlation_id(), given=False)
+
+
+def adopt_body_correlation(candidate: str | None) -> str:
+    """Let a body's `correlation_id` name the current request unless its header did; return the id that holds."""
+    correlation = current_correlation()
+    if candidate is not None and not correlation.given and is_acceptable(candidate):
+        correlation.id = candidate
+    return correlation.id
+
+
+def bind_correlation(correlation: Correlation) -> None:
+    """Make *correlation* the current one for this context and the tasks it starts."""
+    _current.set(correlation)
+
+
+def current_correlation() -> Correlation:
+    """The current request's; outside of one, a fresh one that is bound from now on."""
+    correlation = _current.get()
+    if correlation is None:
+        correlation = correlation_from_header(None)
+        _current.set(correlation)
+    return correlation
+
+
+def current_correlation_id() -> str | None:
+    """The current request's id, or None outside of a request."""
+    correlation = _current.get()
+    return None if correlation is None else correlation.id

@@ -1,0 +1,75 @@
+"""The breakers of one process by key, in bounded memory although keys (model names) come from callers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from typing import Generic, TypeVar
+
+from common_core.observability_enums import CircuitBreakerState
+
+from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, BreakerSnapshot, CircuitBreaker, Transition
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class CircuitBreakerRegistry(Generic[Key]):
+    """Hands out one breaker per key; ask again for each request, for a kept breaker may have been evicted.
+
+    At *capacity* the least recently used breaker makes room that has nothing to remember: closed, with no failure in
+    its window. Failing that the least recently used closed one, and only if none is closed an open or half-open one.
+    With `enabled=False` the breakers count but never open. *on_transition* gets the key, since a name is only text.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        on_transition: Callable[[Key, Transition], None] | None = None,
+        enabled: bool = True,
+        capacity: int = 1000,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError("capacity must be at least 1")
+        self._clock = clock
+        self._jitter = jitter
+        self._on_transition = on_transition
+        self._enabled = enabled
+        self._capacity = capacity
+        self._breakers: OrderedDict[Key, CircuitBreaker] = OrderedDict()
+
+    def get(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:
+        """The breaker of *key*, made with *policy* if there is none yet; a living one keeps the policy it has."""
+        breaker = self._breakers.get(key)
+        if breaker is None:
+            return self._create(key, policy)
+        self._breakers.move_to_end(key)
+        return breaker
+
+    def snapshots(self) -> dict[Key, BreakerSnapshot]:
+        """All breakers, least recently used first; looking is not using."""
+        return {key: breaker.snapshot() for key, breaker in self._breakers.items()}
+
+    def _create(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:
+        if len(self._breakers) >= self._capacity:
+            del self._breakers[self._most_dispensable()]
+        breaker = CircuitBreaker(
+            str(key),
+            policy if self._enabled else replace(policy, enabled=False),
+            clock=self._clock,
+            jitter=self._jitter,
+            on_transition=None if self._on_transition is None else partial(self._on_transition, key),
+        )
+        self._breakers[key] = breaker
+        return breaker
+
+    def _most_dispensable(self) -> Key:
+        clean = (key for key in self._closed() if not self._breakers[key].has_failures())
+        return next(chain(clean, self._closed(), self._breakers))
+
+    def _closed(self) -> Iterator[Key]:
+        return (key for key, breaker in self._breakers.items() if breaker.state is CircuitBreakerState.CLOSED)

@@ -1,0 +1,62 @@
+"""The program that the server process tests start: `python process_app.py MODE`, prints its address when ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+from quart import Quart
+
+from huleedu_service_libs.logging import configure_logging
+from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
+from huleedu_service_libs.server import Address, ServerOptions, serve
+
+
+def _say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def _app(mode: str) -> Quart:
+    app = Quart("process")
+
+    @app.get("/slow/<float:seconds>")
+    async def slow(seconds: float) -> Any:
+        _say("working")
+        await asyncio.sleep(seconds)
+        return {"slept": seconds}
+
+    @app.get("/freeze")
+    async def freeze() -> Any:
+        _say("working")
+        time.sleep(60)  # noqa: ASYNC251 — the frozen event loop is what is tested
+
+    @app.before_serving
+    async def start() -> None:
+        if mode == "start-fails":
+            raise RuntimeError("the database address is missing")
+        if mode == "start-hangs":
+            _say("starting")
+            await asyncio.sleep(60)
+
+    @app.after_serving
+    async def end() -> None:
+        _say("closed")
+        if mode == "end-hangs":
+            await asyncio.sleep(60)
+
+    install_problem_handlers(app, type_prefix="urn:test:")
+    install_edge(app, type_prefix="urn:test:")
+    return app
+
+
+def _ready(address: Address) -> None:
+    _say("ready", *address)
+
+
+if __name__ == "__main__":
+    configure_logging(service="process")
+    chosen, port, grace = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    options = ServerOptions(type_prefix="urn:test:", port=port, grace_seconds=grace)
+    sys.exit(serve(_app(chosen), options, on_ready=_ready, on_stopping=lambda: _say("stopping")))

@@ -1,0 +1,34 @@
+"""Importing one module drags in only what the module is about."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("quart", "werkzeug", "flask", "dishka", "aiohttp", "uvicorn", "prometheus_client", "structlog", "hypercorn")
+ALLOWED: dict[str, set[str]] = {
+    "problem": set(),
+    "json_body": set(),
+    "correlation": set(),
+    "lifespan": set(),
+    "logging": {"structlog"},
+    "metrics": {"prometheus_client"},
+    "llm_client_errors": set(),
+    "llm_client": {"aiohttp"},
+    "http_protocol": {"uvicorn"},
+    "server": {"uvicorn", "structlog"},
+    "quart_glue": {"quart", "werkzeug", "flask", "dishka", "structlog", "hypercorn"},
+}
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_a_module_drags_in_only_its_own_framework(module: str) -> None:
+    code = (
+        f"import sys, huleedu_service_libs.{module}; "
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules]); "
+        "assert not any(name.startswith('services') for name in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(found.stdout.split()) <= ALLOWED[module]

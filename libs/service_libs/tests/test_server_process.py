@@ -1,0 +1,179 @@
+"""The server as a process: addresses, signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+PROGRAM = Path(__file__).with_name("process_app.py")
+
+
+class Running:
+    """A server process and what it printed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.url = ""
+
+    async def line(self) -> str:
+        assert self.process.stdout is not None
+        return (await self.process.stdout.readline()).decode().strip()
+
+    async def ready(self) -> None:
+        word, host, port = (await self.line()).split()
+        assert word == "ready"
+        self.url = f"http://{host}:{port}"
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self) -> tuple[int, list[str], list[dict[str, object]]]:
+        out, err = await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode, out.decode().split("\n"), [json.loads(line) for line in err.splitlines()]
+
+
+@asynccontextmanager
+async def program(mode: str = "fine", *, port: int = 0, grace: float = 5) -> AsyncIterator[Running]:
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(PROGRAM),
+        mode,
+        str(port),
+        str(grace),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def _get(url: str) -> tuple[int, dict[str, object]]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.json(content_type=None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_the_request_in_flight_finish_and_exits_with_0(number: signal.Signals) -> None:
+    async with program() as running:
+        await running.ready()
+        request = asyncio.create_task(_get(f"{running.url}/slow/0.7"))
+        assert await running.line() == "working"
+        running.send(number)
+        assert await running.line() == "stopping"
+        await asyncio.sleep(0.1)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await _get(f"{running.url}/slow/0.1")
+        assert await request == (200, {"slept": 0.7})
+        code, out, log = await running.ended()
+    assert code == 0
+    assert out == ["closed", ""]
+    assert [line["event"] for line in log] == ["server_listening", "server_stopping", "server_stopped"]
+    assert log[-1]["cut_off"] == 0
+
+
+async def test_an_idle_server_with_an_open_connection_stops_at_once() -> None:
+    async with program() as running:
+        await running.ready()
+        async with aiohttp.ClientSession() as session, session.get(f"{running.url}/slow/0.0") as response:
+            assert response.status == 200
+            started = time.monotonic()
+            running.send(signal.SIGTERM)
+            code, _, _ = await running.ended()
+    assert code == 0
+    assert time.monotonic() - started < 2
+
+
+async def test_a_second_signal_ends_the_grace_and_still_closes_the_application() -> None:
+    async with program(grace=30) as running:
+        await running.ready()
+        request = asyncio.create_task(_get(f"{running.url}/slow/20.0"))
+        assert await running.line() == "working"
+        started = time.monotonic()
+        running.send(signal.SIGTERM)
+        assert await running.line() == "stopping"
+        running.send(signal.SIGTERM)
+        status, problem = await request
+        code, out, log = await running.ended()
+    assert (status, problem["code"], problem["retryable"]) == (503, "SERVICE_UNAVAILABLE", False)
+    assert (code, out) == (0, ["closed", ""])
+    assert log[-1]["cut_off"] == 1
+    assert time.monotonic() - started < 5
+
+
+async def test_the_grace_ends_for_a_request_that_does_not() -> None:
+    async with program(grace=0.3) as running:
+        await running.ready()
+        request = asyncio.create_task(_get(f"{running.url}/slow/20.0"))
+        assert await running.line() == "working"
+        running.send(signal.SIGTERM)
+        assert (await request)[0] == 503
+        code, _, _ = await running.ended()
+    assert code == 0
+
+
+async def test_a_hanging_shutdown_is_given_up_and_told_by_the_exit_code() -> None:
+    async with program("end-hangs", grace=0.3) as running:
+        await running.ready()
+        started = time.monotonic()
+        running.send(signal.SIGTERM)
+        code, _, log = await running.ended()
+    assert code == 1
+    assert log[-1]["event"] == "server_shutdown_failed"
+    assert time.monotonic() - started < 5.3
+
+
+async def test_a_frozen_event_loop_cannot_keep_the_process_alive() -> None:
+    async with program(grace=0.1) as running:
+        await running.ready()
+        request = asyncio.create_task(_get(f"{running.url}/freeze"))
+        assert await running.line() == "working"
+        started = time.monotonic()
+        running.send(signal.SIGTERM)
+        code, _, _ = await running.ended()
+        with pytest.raises(aiohttp.ClientError):
+            await request
+    assert code == 1
+    assert time.monotonic() - started < 8
+
+
+async def test_a_signal_during_the_start_stops_it() -> None:
+    async with program("start-hangs") as running:
+        assert await running.line() == "starting"
+        started = time.monotonic()
+        running.send(signal.SIGTERM)
+        code, _, _ = await running.ended()
+    assert code == 0
+    assert time.monotonic() - started < 3
+
+
+async def test_a_failing_start_ends_with_one_clear_line() -> None:
+    async with program("start-fails") as running:
+        code, out, log = await running.ended()
+    assert (code, out) == (1, [""])
+    assert (log[-1]["event"], log[-1]["reason"]) == ("server_start_failed", "the database address is missing")
+
+
+async def test_a_taken_port_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with program(port=taken.getsockname()[1]) as running:
+            code, _, log = await running.ended()
+    assert code == 1
+    assert [(line["event"], line["reason"]) for line in log] == [("server_cannot_bind", "Address already in use")]

@@ -1,0 +1,1 @@
+"""The LLM Provider Service: one place through which a platform's services reach large language models."""

@@ -1,0 +1,1 @@
+"""May they spend it, and what did it cost?"""

@@ -1,0 +1,1 @@
+"""Who asks, is it well formed, how do we say the result?"""

@@ -1,0 +1,44 @@
+"""What orchestration and monitoring ask: alive, ready, metrics."""
+
+from __future__ import annotations
+
+from dishka import FromDishka
+from quart import Blueprint, Response
+
+from huleedu_service_libs.metrics import render
+from huleedu_service_libs.quart_glue import inject
+from services.llm_provider_service.api.problems import unavailable
+from services.llm_provider_service.api_models import HealthStatus
+from services.llm_provider_service.metrics import GatewayMetrics
+from services.llm_provider_service.protocols import GatewayStatusProtocol
+
+JSON = "application/json"
+health_routes = Blueprint("health", __name__)
+
+
+@health_routes.get("/healthz")
+@inject
+async def healthz(status: FromDishka[GatewayStatusProtocol]) -> Response:
+    """Liveness and the state of everything the service depends on; 503 only when it cannot serve at all."""
+    health = status.health()
+    if health.status is HealthStatus.UNHEALTHY:
+        raise unavailable("The service cannot serve", " ".join(health.warnings))
+    return Response(health.model_dump_json(), content_type=JSON)
+
+
+@health_routes.get("/readyz")
+@inject
+async def readyz(status: FromDishka[GatewayStatusProtocol]) -> Response:
+    """Whether traffic should come here; 503 says why not."""
+    readiness = status.readiness()
+    if readiness.reason is not None:
+        raise unavailable("Not ready", readiness.reason)
+    return Response(readiness.model_dump_json(exclude_none=True), content_type=JSON)
+
+
+@health_routes.get("/metrics")
+@inject
+async def metrics(gateway_metrics: FromDishka[GatewayMetrics]) -> Response:
+    """Prometheus text."""
+    body, content_type = render(gateway_metrics.registry)
+    return Response(body, content_type=content_type)

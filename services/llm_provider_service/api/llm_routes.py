@@ -1,0 +1,97 @@
+"""The routes under /api/v1: compare, and what a caller or an operator may want to see."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from dishka import FromDishka
+from quart import Blueprint, Response, request
+
+from common_core.config_enums import LLMProviderType
+from common_core.llm_contracts import CacheCleared
+from huleedu_service_libs.correlation import adopt_body_correlation
+from huleedu_service_libs.quart_glue import inject, read_body
+from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from services.llm_provider_service.api.problems import invalid_fields, not_found
+from services.llm_provider_service.domain.caller import LOCAL_CALLER
+from services.llm_provider_service.protocols import (
+    GatewayStatusProtocol,
+    LLMCacheManagerProtocol,
+    LLMOrchestratorProtocol,
+    ProviderTesterProtocol,
+)
+
+llm_routes = Blueprint("llm", __name__, url_prefix="/api/v1")
+CLEAR_SCOPES = ("key", "tenant", "all")
+
+
+@llm_routes.post("/comparison")
+@inject
+async def compare(
+    desk: FromDishka[ComparisonDesk],
+    orchestrator: FromDishka[LLMOrchestratorProtocol],
+) -> Response:
+    """Answer which of two essays is better."""
+    started = perf_counter()
+    asked = desk.read(await read_body(request))
+    case = desk.case(
+        asked,
+        caller=LOCAL_CALLER,
+        correlation_id=adopt_body_correlation(asked.correlation_id),
+        timeout_header=request.headers.get("X-Request-Timeout-Ms"),
+    )
+    result = await orchestrator.complete(case.order)
+    return _json(desk.reply(case, result, seconds=perf_counter() - started))
+
+
+@llm_routes.get("/providers")
+@inject
+async def providers(status: FromDishka[GatewayStatusProtocol]) -> Response:
+    """Every provider: switched on, configured, its breaker, calls under way."""
+    return _json(status.providers().model_dump_json().encode())
+
+
+@llm_routes.post("/providers/<provider>/test")
+@inject
+async def test_provider(provider: str, tester: FromDishka[ProviderTesterProtocol]) -> Response:
+    """Send one tiny prompt to a provider's stored address."""
+    if provider not in set(LLMProviderType):
+        raise not_found("Unknown provider", f"There is no provider {provider[:40]!r}; see GET /api/v1/providers.")
+    result = await tester.test(LLMProviderType(provider))
+    return _json(result.model_dump_json().encode())
+
+
+@llm_routes.get("/models")
+@inject
+async def models(status: FromDishka[GatewayStatusProtocol]) -> Response:
+    """The model registry: capabilities, limits, prices."""
+    return _json(status.models().model_dump_json().encode())
+
+
+@llm_routes.get("/circuit-breakers")
+@inject
+async def circuit_breakers(status: FromDishka[GatewayStatusProtocol]) -> Response:
+    """Every circuit breaker of this process."""
+    return _json(status.circuit_breakers().model_dump_json().encode())
+
+
+@llm_routes.get("/cache/stats")
+@inject
+async def cache_stats(cache: FromDishka[LLMCacheManagerProtocol]) -> Response:
+    """Hits, misses, entries, bytes."""
+    return _json(cache.stats().model_dump_json().encode())
+
+
+@llm_routes.delete("/cache")
+@inject
+async def clear_cache(cache: FromDishka[LLMCacheManagerProtocol]) -> Response:
+    """Clear by `key`, by `tenant` or `all=true`; exactly one of them must be given."""
+    given = {name: value for name in CLEAR_SCOPES if (value := request.args.get(name))}
+    if len(given) != 1 or given.get("all", "true") != "true":
+        raise invalid_fields((("", "name exactly one of the query parameters key, tenant, all=true"),))
+    removed = await cache.clear(tenant=given.get("tenant"), key=given.get("key"))
+    return _json(CacheCleared(removed=removed).model_dump_json().encode())
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, content_type="application/json")

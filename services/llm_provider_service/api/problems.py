@@ -1,0 +1,88 @@
+"""How errors are said: the gateway's errors and invalid requests as problem documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from common_core.error_enums import ErrorCode
+from huleedu_service_libs.problem import AttemptSummary, FieldError, Problem, ProblemError
+from services.llm_provider_service.domain.attempt import Attempt
+from services.llm_provider_service.exceptions import GatewayError
+
+MOST_ERRORS = 20
+
+
+def gateway_problem(error: GatewayError, pointers: Mapping[str, str]) -> Problem:
+    """The problem that *error* is to its caller; *pointers* says where the order's fields stand in the body."""
+    return Problem(
+        status=error.status,
+        code=error.code,
+        title=error.title,
+        detail=error.detail,
+        type_slug=error.slug,
+        retryable=error.retryable,
+        retry_after=error.retry_after,
+        provider=error.target.provider if error.target else None,
+        attempts=tuple(map(_summary, error.attempts)),
+        errors=tuple(FieldError(pointer=pointers.get(name, ""), message=message) for name, message in error.fields),
+    )
+
+
+def invalid_model(error: ValidationError) -> ProblemError:
+    """A body whose members do not fit; the values themselves are not repeated."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return invalid_fields([(_pointer(item["loc"]), item["msg"]) for item in found[:MOST_ERRORS]])
+
+
+def invalid_fields(fields: Sequence[tuple[str, str]]) -> ProblemError:
+    """A 400 with one pointer and message for each thing that is wrong."""
+    first_pointer, first_message = fields[0]
+    where = f"{first_pointer}: " if first_pointer else ""
+    return ProblemError(
+        Problem(
+            status=400,
+            code=ErrorCode.VALIDATION_ERROR,
+            title="The request is not valid",
+            detail=f"{where}{first_message}" + (f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""),
+            type_slug="validation-error",
+            errors=tuple(FieldError(pointer=pointer, message=message) for pointer, message in fields),
+        )
+    )
+
+
+def not_found(title: str, detail: str) -> ProblemError:
+    """A 404 for something that the path names."""
+    return ProblemError(
+        Problem(
+            status=404, code=ErrorCode.RESOURCE_NOT_FOUND, title=title, detail=detail, type_slug="resource-not-found"
+        )
+    )
+
+
+def unavailable(title: str, detail: str) -> ProblemError:
+    """A 503 of the service itself."""
+    return ProblemError(
+        Problem(
+            status=503,
+            code=ErrorCode.SERVICE_UNAVAILABLE,
+            title=title,
+            detail=detail,
+            type_slug="service-unavailable",
+            retryable=True,
+        )
+    )
+
+
+def _summary(attempt: Attempt) -> AttemptSummary:
+    return AttemptSummary(
+        provider=attempt.target.provider,
+        model=attempt.target.model,
+        outcome=attempt.outcome,
+        duration_ms=round(attempt.duration_seconds * 1000),
+    )
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')[:100]}" for part in location)

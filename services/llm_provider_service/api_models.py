@@ -1,0 +1,61 @@
+"""HTTP models that only this service answers with; the contracts that callers build on are in common_core."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from common_core.observability_enums import CircuitBreakerState
+
+
+class HealthStatus(StrEnum):
+    """healthy: all is well; degraded: serving, but something is broken; unhealthy: cannot serve."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CacheHealth(_Answer):
+    """The cache as health shows it."""
+
+    cache_mode: HealthStatus
+    local_cache_available: bool
+
+
+class Dependencies(_Answer):
+    """What the service depends on."""
+
+    cache: CacheHealth
+
+
+class ProviderHealth(_Answer):
+    """One provider as health shows it."""
+
+    enabled: bool
+    configured: bool
+    circuit_breaker_state: CircuitBreakerState
+
+
+class Health(_Answer):
+    """Answer of `GET /healthz`: 200 while the service can serve, degraded included."""
+
+    service: str
+    status: HealthStatus
+    version: str
+    environment: str
+    dependencies: Dependencies
+    providers: dict[str, ProviderHealth]
+    warnings: list[str]
+
+
+class Readiness(_Answer):
+    """Answer of `GET /readyz`; `reason` is set exactly when the service is not ready."""
+
+    ready: bool
+    reason: str | None = None

@@ -1,0 +1,1 @@
+"""How is a comparison asked, and what verdict did the text give?"""

@@ -1,0 +1,268 @@
+"""Settings: every name that the environment or `.env` may set, and what each means.
+
+Constructors elsewhere take values or small policies, never this object; di.py hands out the slices.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.llm_contracts import CacheMode
+
+PREFIX = "LLM_PROVIDER_SERVICE_"
+BARE = "BARE_"
+PRODUCTION = "production"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+KEYLESS = frozenset({LLMProviderType.OLLAMA})
+VENDORS = tuple(provider for provider in LLMProviderType if provider is not LLMProviderType.MOCK)
+
+
+class SettingsProblem(Exception):
+    """The settings cannot be used; the message names each variable and says why, without any secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorSettings:
+    """The settings of one vendor. `live` says that it may be asked: switched on, and with what it needs."""
+
+    provider: LLMProviderType
+    enabled: bool
+    configured: bool
+    api_key: SecretStr | None
+    base_url: str
+    default_model: str
+    allow_private: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether requests may go there."""
+        return self.enabled and self.configured
+
+
+class Settings(BaseSettings):
+    """All settings of the service; a field's name is the variable's name after the prefix."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    SERVICE_NAME: str = "llm-provider-service"
+    ENVIRONMENT: str = "development"
+    LOG_LEVEL: str = "INFO"
+    HOST: str = "127.0.0.1"
+    PORT: int = Field(default=8090, ge=0, le=65535)
+    SHUTDOWN_GRACE_SECONDS: float = Field(default=30.0, ge=0)
+    MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
+
+    USE_MOCK_LLM: bool | None = None
+    MOCK_PROVIDER_SEED: int = 42
+    MOCK_ERROR_RATE: float = Field(default=0.0, ge=0, le=1)
+    MOCK_LATENCY_MS: float = Field(default=0.0, ge=0)
+
+    PROVIDER_SELECTION_STRATEGY: SelectionStrategy = SelectionStrategy.PRIORITY
+    PROVIDER_PRIORITY_ORDER: Annotated[tuple[LLMProviderType, ...], NoDecode] = VENDORS
+    PROVIDER_WEIGHTS: dict[LLMProviderType, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    DEFAULT_LLM_PROVIDER: LLMProviderType | None = None
+    ROUTING_RULES: str = ""
+
+    LLM_REQUEST_TIMEOUT: float = Field(default=60.0, gt=0)
+    LLM_CONNECT_TIMEOUT: float = Field(default=2.0, gt=0)
+    LLM_FIRST_BYTE_TIMEOUT: float = Field(default=45.0, gt=0)
+    LLM_IDLE_TIMEOUT: float = Field(default=30.0, gt=0)
+    LLM_MINIMUM_ATTEMPT_SECONDS: float = Field(default=0.5, ge=0)
+    LLM_MAX_RESPONSE_BYTES: int = Field(default=8 * 1024 * 1024, gt=0)
+    LLM_MAX_CONCURRENT_REQUESTS: int = Field(default=200, gt=0)
+    LLM_MAX_CONCURRENT_PER_PROVIDER: int = Field(default=100, gt=0)
+    LLM_QUEUE_LIMIT: int = Field(default=200, ge=0)
+    LLM_QUEUE_SECONDS: float = Field(default=5.0, ge=0)
+    LLM_DEFAULT_TEMPERATURE: float | None = Field(default=0.7, ge=0, le=2)
+    LLM_DEFAULT_MAX_TOKENS: int | None = Field(default=2000, gt=0)
+    FALLBACK_PATIENCE_SECONDS: float = Field(default=3.0, ge=0)
+
+    CIRCUIT_BREAKER_ENABLED: bool = True
+    LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD: int = Field(default=3, gt=0)
+    LLM_CIRCUIT_BREAKER_FAILURE_RATE: float = Field(default=0.5, gt=0, le=1)
+    LLM_CIRCUIT_BREAKER_MINIMUM_CALLS: int = Field(default=10, gt=0)
+    LLM_CIRCUIT_BREAKER_WINDOW_SECONDS: float = Field(default=60.0, gt=0)
+    LLM_CIRCUIT_BREAKER_RECOVERY_TIMEOUT: float = Field(default=10.0, gt=0)
+    LLM_CIRCUIT_BREAKER_RECOVERY_GROWTH: float = Field(default=1.0, ge=1)
+
+    LLM_CACHE_ENABLED: bool = True
+    LLM_CACHE_DEFAULT: CacheMode = CacheMode.USE
+    LOCAL_CACHE_SIZE_MB: float = Field(default=100.0, gt=0)
+    LOCAL_CACHE_TTL_SECONDS: float = Field(default=300.0, gt=0)
+    LOCAL_CACHE_MAX_ENTRIES: int = Field(default=1000, gt=0)
+
+    ANTHROPIC_ENABLED: bool | None = None
+    ANTHROPIC_API_KEY: SecretStr | None = None
+    BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
+    ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
+    ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-5"
+    ANTHROPIC_ALLOW_PRIVATE: bool = False
+
+    OPENAI_ENABLED: bool | None = None
+    OPENAI_API_KEY: SecretStr | None = None
+    BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+    OPENAI_BASE_URL: str = "https://api.openai.com"
+    OPENAI_DEFAULT_MODEL: str = "gpt-5-mini"
+    OPENAI_ALLOW_PRIVATE: bool = False
+
+    GOOGLE_ENABLED: bool | None = None
+    GOOGLE_API_KEY: SecretStr | None = None
+    BARE_GOOGLE_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("GOOGLE_API_KEY"))
+    GOOGLE_BASE_URL: str = "https://generativelanguage.googleapis.com"
+    GOOGLE_DEFAULT_MODEL: str = "gemini-2.5-flash"
+    GOOGLE_ALLOW_PRIVATE: bool = False
+
+    OPENROUTER_ENABLED: bool | None = None
+    OPENROUTER_API_KEY: SecretStr | None = None
+    BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENROUTER_API_KEY"))
+    OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
+    OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
+    OPENROUTER_ALLOW_PRIVATE: bool = False
+    OPENROUTER_HTTP_REFERER: str | None = None
+    OPENROUTER_X_TITLE: str | None = "LLM Provider Service"
+
+    OLLAMA_ENABLED: bool | None = None
+    OLLAMA_API_KEY: SecretStr | None = None
+    BARE_OLLAMA_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OLLAMA_API_KEY"))
+    OLLAMA_BASE_URL: str = "http://127.0.0.1:11434"
+    OLLAMA_DEFAULT_MODEL: str = "llama3.1"
+    OLLAMA_ALLOW_PRIVATE: bool = True
+
+    @field_validator("PROVIDER_PRIORITY_ORDER", mode="before")
+    @classmethod
+    def _comma_list_or_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [item.strip() for item in value.split(",") if item.strip()]
+
+    @field_validator("LOG_LEVEL")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+        return value.upper()
+
+    @field_validator("HOST")
+    @classmethod
+    def _loopback_only(cls, value: str) -> str:
+        if value == "localhost" or _is_loopback(value):
+            return value
+        raise ValueError("must be a loopback address: callers are not authenticated")
+
+    @field_validator("PROVIDER_PRIORITY_ORDER", "DEFAULT_LLM_PROVIDER")
+    @classmethod
+    def _never_the_mock(cls, value: Any) -> Any:
+        if LLMProviderType.MOCK in (value if isinstance(value, tuple) else (value,)):
+            raise ValueError("the mock is never a candidate beside vendors; set USE_MOCK_LLM instead")
+        return value
+
+    @model_validator(mode="after")
+    def _base_urls_are_allowed(self) -> Settings:
+        for vendor in map(self.vendor, VENDORS):
+            problem = base_url_problem(vendor.base_url, allow_private=vendor.allow_private)
+            if problem:
+                raise ValueError(f"{PREFIX}{vendor.provider.name}_BASE_URL {problem}")
+        return self
+
+    def vendor(self, provider: LLMProviderType) -> VendorSettings:
+        """The slice of one vendor.
+
+        Without `<P>_ENABLED` a vendor is on when its prefixed key is set. An unprefixed key counts only where
+        `<P>_ENABLED=true`: a key that happens to be in a shell never makes a paid call.
+        """
+        name = provider.name
+        wanted: bool | None = getattr(self, f"{name}_ENABLED")
+        key: SecretStr | None = getattr(self, f"{name}_API_KEY")
+        if key is None and wanted:
+            key = getattr(self, f"{BARE}{name}_API_KEY")
+        return VendorSettings(
+            provider=provider,
+            enabled=wanted if wanted is not None else key is not None,
+            configured=key is not None or provider in KEYLESS,
+            api_key=key,
+            base_url=getattr(self, f"{name}_BASE_URL").rstrip("/"),
+            default_model=getattr(self, f"{name}_DEFAULT_MODEL"),
+            allow_private=getattr(self, f"{name}_ALLOW_PRIVATE"),
+        )
+
+    @property
+    def vendors(self) -> tuple[VendorSettings, ...]:
+        """All vendors in priority order, `DEFAULT_LLM_PROVIDER` first."""
+        first = () if self.DEFAULT_LLM_PROVIDER is None else (self.DEFAULT_LLM_PROVIDER,)
+        return tuple(map(self.vendor, dict.fromkeys((*first, *self.PROVIDER_PRIORITY_ORDER, *VENDORS))))
+
+    @property
+    def live_vendors(self) -> tuple[VendorSettings, ...]:
+        """Vendors that may be asked, in priority order; none when the mock is to answer everything."""
+        return () if self.USE_MOCK_LLM else tuple(vendor for vendor in self.vendors if vendor.live)
+
+    @property
+    def mock_mode(self) -> bool:
+        """Whether the mock answers everything: asked for, or nothing else is live outside production."""
+        if self.USE_MOCK_LLM is not None:
+            return self.USE_MOCK_LLM
+        return not self.live_vendors and self.ENVIRONMENT != PRODUCTION
+
+
+def base_url_problem(url: str, *, allow_private: bool) -> str | None:
+    """Why *url* cannot be a vendor's base URL, or `None`; names are checked again when they are resolved."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return "must be an http or https URL with a host"
+    if parts.username or parts.query or parts.fragment:
+        return "must not carry credentials, a query or a fragment"
+    if allow_private:
+        return None
+    if parts.scheme != "https":
+        return "must use https; set the matching _ALLOW_PRIVATE=true for a local server"
+    if parts.hostname == "localhost" or _is_private_literal(parts.hostname):
+        return "points to a private address; set the matching _ALLOW_PRIVATE=true if that is meant"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_private_literal(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env`; raises `SettingsProblem` with one line for each bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsProblem("\n".join(_in_words(item) for item in error.errors(include_input=False))) from None
+    except SettingsError as error:
+        raise SettingsProblem(f"{PREFIX}{error}") from None
+
+
+def _in_words(item: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    reason = str(item["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{where}: {reason}" if where else reason

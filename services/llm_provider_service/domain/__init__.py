@@ -1,0 +1,1 @@
+"""What are we talking about? Frozen values that every room shares; imports nobody but common_core."""

@@ -1,0 +1,27 @@
+"""The main job: which of two essays is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common_core.domain_enums import EssayComparisonWinner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is to be judged; `instructions` is the caller's prompt, the essays are data."""
+
+    instructions: str
+    essay_a: str
+    essay_b: str
+    system_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One strict verdict: confidence 1–5, justification 1–1000 characters."""
+
+    winner: EssayComparisonWinner
+    justification: str
+    confidence: float
+    justification_truncated: bool = False

@@ -1,0 +1,282 @@
+"""Every way in which a provider can fail us, each with its policy on the class.
+
+    ProviderFailure
+    ├── NotSent                 our own limits kept the call from being made
+    │   ├── CircuitOpen         a breaker is open, or its probe is out
+    │   └── CapacityExhausted   the provider's bulkhead is full
+    ├── ConnectionFailure       counts against the provider as a whole
+    │   ├── ConnectFailed       refused, unresolved, no connection in time
+    │   └── CertificateInvalid  the certificate does not prove who answers
+    ├── ConnectionLost          reset or closed before the answer was complete
+    ├── ProviderTimeout         no first byte, no next byte, or no end in time
+    ├── ServerError             5xx, 408, 409
+    │   └── Overloaded          529 and what means the same
+    ├── RateLimited             429: a cooldown, never a breaker failure
+    │   └── QuotaExhausted      a day's quota or the credit is used up: alert
+    ├── AuthenticationFailed    401 and 403: opens the provider's breaker at once, alert
+    ├── ModelNotFound           this provider has no such model, or not for us
+    ├── RequestRejected         a parameter or the payload is not accepted
+    │   ├── ContextTooLong      more tokens than the model can read
+    │   └── Unsayable           this vendor's wire format has no words for it; nothing was sent
+    ├── ContentRefused          refused by the model or by a safety filter; billed
+    ├── OutputTruncated         the token limit was reached before a usable answer; billed
+    ├── AnswerRejected          delivered and billed, but `accept` could not use it
+    └── BadResponse             what came back is not an answer of this vendor
+        ├── ResponseTooLarge    more bytes than the cap
+        └── RedirectRefused     redirects are never followed
+
+Nobody else compares status codes: wire/ turns what a vendor said into one of these, and everybody later reads the
+class attributes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from services.llm_provider_service.domain.attempt import AttemptOutcome
+from services.llm_provider_service.domain.completion import Rejection
+from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
+
+
+class Billed(StrEnum):
+    """Whether the vendor charges for a call that ended like this."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Backoff(StrEnum):
+    """How patiently a retry waits: not at all, as for a hiccup, or as for somebody who wants to be left alone."""
+
+    NONE = "none"
+    TRANSIENT = "transient"
+    THROTTLE = "throttle"
+
+
+class ProviderFailure(Exception):
+    """Base of all failures of one attempt.
+
+    `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
+    `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the provider's own breaker.
+    `opens_at_once`: no counting, the provider's breaker opens. `fails_over`: another candidate may be asked.
+    `alerts`: an operator must act. `message` is ours or the vendor's after redaction, at most 500 characters.
+    `retry_after` is in seconds, as the vendor asked; `cools_down` says that it is a cooldown of the target.
+    """
+
+    retryable: ClassVar[bool] = False
+    max_attempts: ClassVar[int] = 3
+    trips_breaker: ClassVar[bool] = False
+    trips_provider: ClassVar[bool] = False
+    opens_at_once: ClassVar[bool] = False
+    fails_over: ClassVar[bool] = True
+    cools_down: ClassVar[bool] = False
+    alerts: ClassVar[bool] = False
+    billed: ClassVar[Billed] = Billed.NO
+    backoff: ClassVar[Backoff] = Backoff.TRANSIENT
+    outcome: ClassVar[AttemptOutcome]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        vendor_code: str | None = None,
+        usage: Usage = USAGE_UNKNOWN,
+        served_model: str | None = None,
+        retry_forbidden: bool = False,
+        retry_encouraged: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        self.status = status
+        self.vendor_code = vendor_code
+        self.usage = usage
+        self.served_model = served_model
+        self._retry_forbidden = retry_forbidden
+        self._retry_encouraged = retry_encouraged
+
+    @property
+    def may_retry(self) -> bool:
+        """The class's policy, unless the vendor said otherwise (`x-should-retry`)."""
+        if self._retry_forbidden:
+            return False
+        return self.retryable or self._retry_encouraged
+
+
+class NotSent(ProviderFailure):
+    """The call was not made; costs nothing and says nothing about the vendor."""
+
+    outcome = AttemptOutcome.NOT_SENT
+
+
+class CircuitOpen(NotSent):
+    """A breaker is open or its one probe is out; `retry_after` is when the next probe may go."""
+
+
+class CapacityExhausted(NotSent):
+    """All of this provider's slots are taken."""
+
+
+class ConnectionFailure(ProviderFailure):
+    """No connection to the provider: its models share the fate."""
+
+    trips_provider = True
+
+
+class ConnectFailed(ConnectionFailure):
+    """Refused, unresolved or not established in time; the vendor has seen nothing."""
+
+    retryable = True
+    outcome = AttemptOutcome.CONNECT_FAILED
+
+
+class CertificateInvalid(ConnectionFailure):
+    """The peer did not prove that it is the vendor."""
+
+    alerts = True
+    outcome = AttemptOutcome.CERTIFICATE_INVALID
+
+
+class ConnectionLost(ProviderFailure):
+    """Reset or closed before the answer was complete; the vendor may have worked and may charge."""
+
+    retryable = True
+    trips_breaker = True
+    billed = Billed.UNKNOWN
+    outcome = AttemptOutcome.CONNECTION_LOST
+
+
+class ProviderTimeout(ProviderFailure):
+    """Our patience ended; `own_limit` is false when only the caller's short deadline ended it (neutral to breakers)."""
+
+    retryable = True
+    trips_breaker = True
+    billed = Billed.UNKNOWN
+    outcome = AttemptOutcome.TIMED_OUT
+
+    def __init__(self, message: str, *, own_limit: bool = True) -> None:
+        super().__init__(message)
+        self.own_limit = own_limit
+
+
+class ServerError(ProviderFailure):
+    """500, 502, 503, 504, 408 and 409: trouble at the vendor that may pass."""
+
+    retryable = True
+    trips_breaker = True
+    outcome = AttemptOutcome.SERVER_ERROR
+
+
+class Overloaded(ServerError):
+    """529 and its relatives: the vendor has too much to do."""
+
+    backoff = Backoff.THROTTLE
+    outcome = AttemptOutcome.OVERLOADED
+
+
+class RateLimited(ProviderFailure):
+    """429: we asked too much of this target; it cools down."""
+
+    retryable = True
+    cools_down = True
+    backoff = Backoff.THROTTLE
+    outcome = AttemptOutcome.RATE_LIMITED
+
+
+class QuotaExhausted(RateLimited):
+    """A day's quota, or the account's credit, is used up: waiting a moment does not help."""
+
+    retryable = False
+    alerts = True
+    outcome = AttemptOutcome.QUOTA_EXHAUSTED
+
+
+class AuthenticationFailed(ProviderFailure):
+    """401 or 403: our key is not accepted; every further call would be refused too."""
+
+    trips_provider = True
+    opens_at_once = True
+    alerts = True
+    outcome = AttemptOutcome.AUTHENTICATION_FAILED
+
+
+class ModelNotFound(ProviderFailure):
+    """The provider does not know the model, or not for this key."""
+
+    outcome = AttemptOutcome.MODEL_NOT_FOUND
+
+
+class RequestRejected(ProviderFailure):
+    """400, 413, 422: a parameter or the payload; another vendor would be asked the same wrong thing."""
+
+    fails_over = False
+    outcome = AttemptOutcome.REQUEST_REJECTED
+
+
+class ContextTooLong(RequestRejected):
+    """More tokens than the model can read."""
+
+    outcome = AttemptOutcome.CONTEXT_TOO_LONG
+
+
+class Unsayable(RequestRejected):
+    """The vendor's wire format cannot express the request; nothing was sent."""
+
+    outcome = AttemptOutcome.NOT_SENT
+
+
+class ContentRefused(ProviderFailure):
+    """The model declined or a safety filter stepped in; tokens were bought."""
+
+    fails_over = False
+    billed = Billed.YES
+    outcome = AttemptOutcome.CONTENT_REFUSED
+
+
+class OutputTruncated(ProviderFailure):
+    """The output limit was reached before a usable answer; tokens were bought."""
+
+    fails_over = False
+    billed = Billed.YES
+    outcome = AttemptOutcome.OUTPUT_TRUNCATED
+
+
+class AnswerRejected(ProviderFailure):
+    """Delivered and billed, but `accept` cannot use it; asked again at once, unless it was `asked_before`."""
+
+    retryable = True
+    fails_over = False
+    billed = Billed.YES
+    backoff = Backoff.NONE
+    outcome = AttemptOutcome.REJECTED
+
+    def __init__(self, rejection: Rejection, *, usage: Usage, served_model: str | None, asked_before: bool) -> None:
+        super().__init__(rejection.message, usage=usage, served_model=served_model, retry_forbidden=asked_before)
+        self.rejection = rejection
+
+
+class BadResponse(ProviderFailure):
+    """Not an answer of this vendor: garbage, HTML, cut JSON, nothing at all; asked once more."""
+
+    retryable = True
+    max_attempts = 2
+    trips_breaker = True
+    billed = Billed.UNKNOWN
+    outcome = AttemptOutcome.BAD_RESPONSE
+
+
+class ResponseTooLarge(BadResponse):
+    """More bytes than the cap, before or after decompression."""
+
+    retryable = False
+
+
+class RedirectRefused(BadResponse):
+    """The vendor's address answered with a redirect; keys are bound to origins, so it is not followed."""
+
+    retryable = False
+    billed = Billed.NO

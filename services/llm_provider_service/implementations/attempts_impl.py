@@ -1,0 +1,183 @@
+"""Asks the candidates of a plan, one after the other, until one answers.
+
+For each candidate, from the outside in: cooldown, the provider's slots, retry( breaker( provider ) ), the request's own
+`accept`. Each upstream call leaves one Attempt, whatever happens to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
+from services.llm_provider_service.domain.failures import (
+    AnswerRejected,
+    CapacityExhausted,
+    NotSent,
+    OutputTruncated,
+    ProviderFailure,
+    ProviderTimeout,
+)
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.bookkeeper_impl import Bookkeeper
+from services.llm_provider_service.implementations.gate_impl import GateFull
+from services.llm_provider_service.implementations.guards_impl import Guards
+from services.llm_provider_service.implementations.refusals_impl import refusal
+from services.llm_provider_service.implementations.run_impl import HungUp, Run
+from services.llm_provider_service.protocols import LLMProviderProtocol, LLMRetryManagerProtocol
+from services.llm_provider_service.resilience.deadline import Clock
+from services.llm_provider_service.resilience.retry_policy import RetryAllowance, RetryPolicy
+from services.llm_provider_service.routing.candidates import Candidate
+
+
+class AttemptRunner:
+    """Turns a plan into an answer or an error."""
+
+    def __init__(
+        self,
+        providers: Mapping[LLMProviderType, LLMProviderProtocol],
+        *,
+        retries: LLMRetryManagerProtocol,
+        policy: RetryPolicy,
+        guards: Guards,
+        books: Bookkeeper,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._providers = providers
+        self._retries = retries
+        self._policy = policy
+        self._guards = guards
+        self._books = books
+        self._clock = clock
+        self._sleep = sleep
+
+    async def answer(self, run: Run, candidates: Sequence[Candidate]) -> tuple[CompletionAnswer, Target]:
+        """The first usable answer and who gave it; raises a `GatewayError`, or `HungUp` when the caller has gone."""
+        for place, candidate in enumerate(candidates):
+            if not self._may_start(run):
+                break
+            others = tuple(other.target for other in candidates[place + 1 :])
+            try:
+                return await self._ask(run, candidate.target, others), candidate.target
+            except ProviderFailure as failure:
+                run.failures.append((candidate.target, failure))
+                if not failure.fails_over:
+                    break
+        if run.hung_up:
+            raise HungUp
+        raise refusal(run)
+
+    def _may_start(self, run: Run) -> bool:
+        enough_time = run.deadline.remaining() >= self._policy.minimum_attempt_seconds
+        return enough_time and run.calls < self._policy.attempts_per_request and not run.hung_up
+
+    async def _ask(self, run: Run, target: Target, others: tuple[Target, ...]) -> CompletionAnswer:
+        """Ask *target*, again if need be; a request that gives up on it counts once in its breaker."""
+        another = partial(self._somebody_else, others)
+        run.request = run.order.request
+        await self._sit_out_cooldown(run, target, another)
+        allowance = RetryAllowance(
+            attempts_left=self._policy.attempts_per_request - run.calls,
+            deadline=run.deadline,
+            another_candidate=another,
+            given_up=run.has_hung_up,
+        )
+        entered = await self._take_slot(run, target, another)
+        try:
+            return await self._retries.run(partial(self._call, run, target), allowance)
+        except ProviderFailure as failure:
+            if _speaks_against_the_target(failure):
+                self._guards.breakers.count_failed_request(target, run.breaker_generation)
+            raise
+        finally:
+            self._guards.gates[target.provider].leave(entered)
+
+    def _somebody_else(self, others: tuple[Target, ...]) -> bool:
+        return any(map(self._guards.available, others))
+
+    async def _sit_out_cooldown(self, run: Run, target: Target, another: Callable[[], bool]) -> None:
+        """Wait until *target* may be asked; raises at once if that takes too long or somebody else is better."""
+        left = self._guards.cooldowns.remaining(target)
+        if left <= 0:
+            return
+        too_long = left + self._policy.minimum_attempt_seconds > run.deadline.remaining()
+        if too_long or (left > self._policy.patience_seconds and another()):
+            self._books.not_sent(run, target)
+            raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
+        await self._sleep(left)
+
+    async def _take_slot(self, run: Run, target: Target, another: Callable[[], bool]) -> float:
+        """One of the provider's slots; waiting for one makes sense only when nobody else could answer."""
+        gate = self._guards.gates[target.provider]
+        may_wait = gate.free or not another()
+        try:
+            return await gate.enter(
+                run.deadline, reserve_seconds=self._policy.minimum_attempt_seconds, may_wait=may_wait
+            )
+        except GateFull as full:
+            self._books.not_sent(run, target)
+            raise CapacityExhausted("all slots of this provider are taken", retry_after=full.retry_after) from None
+
+    async def _call(self, run: Run, target: Target, number: int) -> CompletionAnswer:
+        """One attempt: permit, call, judgement, books."""
+        try:
+            permit = self._guards.breakers.acquire(target)
+        except NotSent:
+            self._books.not_sent(run, target)
+            raise
+        run.breaker_generation = permit.generation
+        self._guards.scoreboard.started(target)
+        self._books.call_started(target)
+        started = self._clock()
+        run.calling = True
+        try:
+            answer = await self._providers[target.provider].complete(run.request, target.model, run.deadline)
+            self._judge(run, answer)
+        except ProviderFailure as failure:
+            seconds = self._clock() - started
+            self._books.failed(run, target, failure, seconds)
+            permit.fail(failure)
+            self._remember(target, failure, seconds)
+            raise
+        except BaseException:
+            # Cancelled, or a bug of ours: the call was made, so it must be in the books before this goes on.
+            self._books.cancelled(run, target, self._clock() - started)
+            permit.abandon()
+            raise
+        finally:
+            run.calling = False
+            self._guards.scoreboard.finished(target)
+            self._books.call_ended(target)
+        seconds = self._clock() - started
+        permit.succeed()
+        self._guards.scoreboard.answered(target, seconds)
+        self._books.answered(run, target, answer, seconds)
+        return answer
+
+    def _remember(self, target: Target, failure: ProviderFailure, seconds: float) -> None:
+        if failure.cools_down:
+            self._guards.cooldowns.cool(target, failure.retry_after or self._policy.throttle_base_seconds)
+        if failure.trips_breaker or failure.trips_provider:
+            self._guards.scoreboard.failed(target, seconds)
+
+    def _judge(self, run: Run, answer: CompletionAnswer) -> None:
+        """Raise if the request cannot use *answer*; the first time, the next attempt will quote the reason."""
+        rejection = run.request.accept(answer)
+        if rejection is None:
+            return
+        if answer.finish_reason is FinishReason.LENGTH:
+            raise OutputTruncated(
+                "the output limit was reached before the answer was complete",
+                usage=answer.usage,
+                served_model=answer.model,
+            )
+        asked_before, run.asked_again = run.asked_again, True
+        run.request = run.order.request.asked_again(rejection)
+        raise AnswerRejected(rejection, usage=answer.usage, served_model=answer.model, asked_before=asked_before)
+
+
+def _speaks_against_the_target(failure: ProviderFailure) -> bool:
+    neutral = isinstance(failure, ProviderTimeout) and not failure.own_limit
+    return failure.trips_breaker and not neutral

@@ -1,0 +1,187 @@
+"""The local tier of the cache: encoded answers in this process's memory; and the cache that keeps nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common_core.llm_contracts import CacheStats
+from common_core.observability_enums import CacheOperation
+from services.llm_provider_service.caching.entry import CachedAnswer, DamagedEntry, decode, encode
+from services.llm_provider_service.caching.key import CacheKey
+
+Clock = Callable[[], float]
+OnOperation = Callable[[CacheOperation, str], None]
+
+# Bytes that an entry takes beside its own text and bytes: a record and two ordered-dict nodes with their share of the
+# tables. Measured with tracemalloc, CPython 3.11: 301–424 each, with 30 to 50,000 entries coming and going.
+ENTRY_OVERHEAD = 424
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    raw: bytes
+    size: int
+    expires_at: float
+
+
+def _unheard(operation: CacheOperation, outcome: str) -> None:
+    return None
+
+
+class LocalCacheManagerImpl:
+    """Answers kept encoded, bounded by bytes, by entries and by age; the least recently used goes first.
+
+    `max_bytes` counts the objects in memory, keys and bookkeeping included. `ttl_seconds` runs on *clock* (seconds,
+    monotonic) from the moment an answer is stored; being read does not prolong it. `coalesced` is asked for the
+    number of requests that shared a running one. `on_operation` hears of each operation: get `hit | miss`, set
+    `ok | dropped`, delete and clear `ok | miss`, and delete `dropped` for a damaged entry.
+
+    Reading and writing take constant time, amortised; clearing a tenant walks over all entries. Nothing awaits.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        max_entries: int,
+        ttl_seconds: float,
+        clock: Clock,
+        coalesced: Callable[[], int],
+        on_operation: OnOperation = _unheard,
+    ) -> None:
+        if min(max_bytes, max_entries, ttl_seconds) <= 0:
+            raise ValueError("the bounds of the local cache must be positive")
+        self._max_bytes = max_bytes
+        self._max_entries = max_entries
+        self._ttl = ttl_seconds
+        self._clock = clock
+        self._coalesced = coalesced
+        self._on_operation = on_operation
+        self._by_use: OrderedDict[str, _Stored] = OrderedDict()
+        self._by_age: OrderedDict[str, None] = OrderedDict()
+        self._bytes = 0
+        self._hits = 0
+        self._misses = 0
+        self._evictions = 0
+
+    async def get(self, key: CacheKey) -> CachedAnswer | None:
+        """The stored answer; an expired or damaged one is removed and counts as absent."""
+        text = str(key)
+        entry = self._read(text)
+        if entry is None:
+            self._misses += 1
+            self._on_operation(CacheOperation.GET, "miss")
+            return None
+        self._by_use.move_to_end(text)
+        self._hits += 1
+        self._on_operation(CacheOperation.GET, "hit")
+        return entry
+
+    async def put(self, key: CacheKey, entry: CachedAnswer) -> None:
+        """Store *entry* in place of what *key* had; one that cannot fit is dropped, and so is what it replaces."""
+        text = str(key)
+        self._remove(text)
+        stored = self._encoded(text, entry)
+        if stored is None:
+            self._on_operation(CacheOperation.SET, "dropped")
+            return
+        self._make_room(stored.size)
+        self._by_use[text] = stored
+        self._by_age[text] = None
+        self._bytes += stored.size
+        self._on_operation(CacheOperation.SET, "ok")
+
+    async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
+        """Remove one key (of that tenant, if both are given), one tenant's entries, or all; returns how many."""
+        self._drop_expired()
+        candidates = list(self._by_use) if key is None else [key]
+        removed = sum(self._remove(text) for text in candidates if tenant is None or _tenant(text) == tenant)
+        operation = CacheOperation.CLEAR if key is None else CacheOperation.DELETE
+        self._on_operation(operation, "ok" if removed else "miss")
+        return removed
+
+    def stats(self) -> CacheStats:
+        """Counters since the start; `evictions` are live entries that made room, not expired or cleared ones."""
+        self._drop_expired()
+        return CacheStats(
+            backend="local",
+            hits=self._hits,
+            misses=self._misses,
+            entries=len(self._by_use),
+            bytes=self._bytes,
+            evictions=self._evictions,
+            coalesced=self._coalesced(),
+        )
+
+    def _read(self, text: str) -> CachedAnswer | None:
+        stored = self._by_use.get(text)
+        if stored is None:
+            return None
+        if stored.expires_at <= self._clock():
+            self._remove(text)
+            return None
+        try:
+            return decode(stored.raw)
+        except DamagedEntry:
+            self._remove(text)
+            self._on_operation(CacheOperation.DELETE, "dropped")
+            return None
+
+    def _encoded(self, text: str, entry: CachedAnswer) -> _Stored | None:
+        try:
+            raw = encode(entry)
+        except RecursionError:
+            return None
+        size = sys.getsizeof(raw) + sys.getsizeof(text) + ENTRY_OVERHEAD
+        if size > self._max_bytes:
+            return None
+        return _Stored(raw, size, self._clock() + self._ttl)
+
+    def _make_room(self, size: int) -> None:
+        self._drop_expired()
+        while len(self._by_use) >= self._max_entries or self._bytes + size > self._max_bytes:
+            self._remove(next(iter(self._by_use)))
+            self._evictions += 1
+
+    def _drop_expired(self) -> None:
+        now = self._clock()
+        while self._by_age:
+            oldest = next(iter(self._by_age))
+            if self._by_use[oldest].expires_at > now:
+                return
+            self._remove(oldest)
+
+    def _remove(self, text: str) -> bool:
+        stored = self._by_use.pop(text, None)
+        if stored is None:
+            return False
+        del self._by_age[text]
+        self._bytes -= stored.size
+        return True
+
+
+class NoCacheImpl:
+    """The cache that is switched off: it keeps nothing, and its statistics say so."""
+
+    async def get(self, key: CacheKey) -> CachedAnswer | None:
+        """Nothing."""
+        return None
+
+    async def put(self, key: CacheKey, entry: CachedAnswer) -> None:
+        """Forget *entry*."""
+
+    async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
+        """Nothing was there."""
+        return 0
+
+    def stats(self) -> CacheStats:
+        """All zero."""
+        return CacheStats(backend="off", hits=0, misses=0, entries=0, bytes=0, evictions=0, coalesced=0)
+
+
+def _tenant(text: str) -> str:
+    """The tenant of a key in its text form; the digest behind the last colon has none."""
+    return text.rpartition(":")[0]

@@ -1,0 +1,48 @@
+"""How much happened today, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+SECONDS_A_DAY = 86_400
+
+
+class DayTotals:
+    """Requests and exact cost in USD since midnight UTC, or since the process started if that was later."""
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self._wall_clock = wall_clock
+        self._day = self._today()
+        self._requests = 0
+        self._cost = Decimal(0)
+
+    @property
+    def requests(self) -> int:
+        """Orders taken today."""
+        self._turn_the_page()
+        return self._requests
+
+    @property
+    def cost(self) -> Decimal:
+        """What today's attempts cost, as far as it is known."""
+        self._turn_the_page()
+        return self._cost
+
+    def add_request(self) -> None:
+        """One more order."""
+        self._turn_the_page()
+        self._requests += 1
+
+    def add_cost(self, usd: Decimal) -> None:
+        """One more priced attempt."""
+        self._turn_the_page()
+        self._cost += usd
+
+    def _today(self) -> int:
+        return int(self._wall_clock() // SECONDS_A_DAY)
+
+    def _turn_the_page(self) -> None:
+        today = self._today()
+        if today != self._day:
+            self._day, self._requests, self._cost = today, 0, Decimal(0)

@@ -1,0 +1,98 @@
+"""A gate with slots: whoever finds them taken waits briefly in line, or is refused on arrival."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from services.llm_provider_service.resilience.admission import AdmissionPolicy, ServiceTime, refuses
+from services.llm_provider_service.resilience.deadline import Clock, Deadline
+
+
+class GateFull(Exception):
+    """No slot in time; come back after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("no slot in time")
+        self.retry_after = retry_after
+
+
+class Gate:
+    """At most `policy.slots` holders; first come, first served; for one event loop."""
+
+    def __init__(self, policy: AdmissionPolicy, *, clock: Clock) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._held = 0
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._service_time = ServiceTime()
+
+    @property
+    def held(self) -> int:
+        """Slots in use."""
+        return self._held
+
+    @property
+    def waiting(self) -> int:
+        """Newcomers in line."""
+        return len(self._line)
+
+    @property
+    def free(self) -> bool:
+        """Whether a newcomer would get a slot at once."""
+        return self._held < self._policy.slots and not self._line
+
+    async def enter(self, deadline: Deadline, *, reserve_seconds: float, may_wait: bool = True) -> float:
+        """Take a slot and return the moment; `leave` must follow. Raises `GateFull`.
+
+        *reserve_seconds* of *deadline* must be left when the slot is there.
+        """
+        if self.free:
+            self._held += 1
+        else:
+            await self._queue(deadline.remaining() - reserve_seconds, may_wait)
+        return self._clock()
+
+    def leave(self, entered: float) -> None:
+        """Give the slot back that was taken at *entered*; the next in line gets it."""
+        self._service_time.observe(self._clock() - entered)
+        self._hand_on()
+
+    async def _queue(self, patience: float, may_wait: bool) -> None:
+        come_back = refuses(
+            self._policy,
+            queued=len(self._line),
+            service_seconds=self._service_time.seconds,
+            patience_seconds=patience,
+        )
+        if come_back is not None or not may_wait:
+            raise GateFull(come_back or 1.0)
+        await self._wait_in_line(min(self._policy.queue_seconds, patience))
+
+    async def _wait_in_line(self, seconds: float) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except TimeoutError:
+            self._step_out(turn)
+            raise GateFull(max(self._service_time.seconds, 1.0)) from None
+        except asyncio.CancelledError:
+            self._step_out(turn)
+            raise
+
+    def _step_out(self, turn: asyncio.Future[None]) -> None:
+        """Leave the line; a slot that was handed over in the same moment goes to the next."""
+        if turn.done() and not turn.cancelled():
+            self._hand_on()
+        elif turn in self._line:
+            self._line.remove(turn)
+
+    def _hand_on(self) -> None:
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._held -= 1

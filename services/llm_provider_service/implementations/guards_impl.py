@@ -1,0 +1,27 @@
+"""What stands between us and the vendors, and remembers how they fared; planning reads it, attempts move it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.breakers_impl import ProviderBreakers
+from services.llm_provider_service.implementations.gate_impl import Gate
+from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.routing.scoreboard import Scoreboard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """The memories of one process; the slots are per provider, the rest per target."""
+
+    breakers: ProviderBreakers
+    cooldowns: Cooldowns
+    gates: Mapping[LLMProviderType, Gate]
+    scoreboard: Scoreboard
+
+    def available(self, target: Target) -> bool:
+        """Whether a call to *target* could go out now."""
+        return self.cooldowns.remaining(target) == 0 and self.breakers.would_admit(target)

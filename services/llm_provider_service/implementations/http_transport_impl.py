@@ -1,0 +1,153 @@
+"""The only way to a vendor's network address, over aiohttp.
+
+Foreign exceptions die here: whatever aiohttp raises leaves as a `ProviderFailure`. Its messages are not passed on,
+because they may carry bytes of the peer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+
+from services.llm_provider_service.domain.failures import (
+    BadResponse,
+    CertificateInvalid,
+    ConnectFailed,
+    ConnectionLost,
+    ProviderTimeout,
+    ResponseTooLarge,
+)
+from services.llm_provider_service.implementations.address_guard_impl import PrivateAddress
+from services.llm_provider_service.protocols import TimeLimits, VendorReply
+from services.llm_provider_service.wire.codec import address
+from services.llm_provider_service.wire.http import WireRequest
+
+NEVER_ROUNDED = 1e9
+CHUNK_BYTES = 64 * 1024
+KEEPALIVE_SECONDS = 30.0
+DNS_SECONDS = 5
+
+
+def open_session(*, resolver: AbstractResolver, connections: int) -> aiohttp.ClientSession:
+    """A session for one provider: no cookies, no environment proxies, at most *connections* sockets."""
+    connector = aiohttp.TCPConnector(
+        limit=connections,
+        resolver=resolver,
+        ttl_dns_cache=DNS_SECONDS,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        family=socket.AF_UNSPEC,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=True,
+        skip_auto_headers=("User-Agent",),
+    )
+
+
+class AiohttpReply:
+    """A reply whose body is read once, in chunks, up to a cap on the decompressed bytes."""
+
+    def __init__(self, response: aiohttp.ClientResponse, *, max_bytes: int, idle_seconds: float) -> None:
+        self._response = response
+        self._max_bytes = max_bytes
+        self._idle_seconds = idle_seconds
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, with case-insensitive look-up."""
+        return self._response.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Body chunks of at most 64 KiB; raises `ResponseTooLarge` beyond the cap."""
+        taken = 0
+        content = self._response.content
+        while not content.at_eof():
+            async with asyncio.timeout(self._idle_seconds):
+                chunk = await content.read(CHUNK_BYTES)
+            taken += len(chunk)
+            if taken > self._max_bytes:
+                raise ResponseTooLarge(f"the answer is larger than {self._max_bytes} bytes")
+            yield chunk
+
+
+class HttpTransportImpl:
+    """Sends to one origin; base URL and credentials are fixed when it is made, so a key never leaves its origin."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, base_url: str, credentials: Mapping[str, str], max_bytes: int
+    ) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._credentials = dict(credentials)
+        self._max_bytes = max_bytes
+
+    @asynccontextmanager
+    async def send(self, request: WireRequest, limits: TimeLimits) -> AsyncIterator[VendorReply]:
+        """Send *request*; see `TransportProtocol`."""
+        try:
+            response = await self._session.post(
+                address(self._base_url, request.path),
+                data=request.body,
+                headers={**request.headers, **self._credentials},
+                allow_redirects=False,
+                timeout=_client_timeout(limits),
+            )
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise _as_failure(error) from error
+        try:
+            yield AiohttpReply(response, max_bytes=self._max_bytes, idle_seconds=limits.idle)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _as_failure(error) from error
+        finally:
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
+
+
+def _client_timeout(limits: TimeLimits) -> aiohttp.ClientTimeout:
+    """Aiohttp's limits; it rounds those above a threshold up to whole seconds, so the threshold is out of reach.
+
+    `sock_read` also runs while the first byte is awaited; the shorter limit between two chunks is the reply's own.
+    """
+    return aiohttp.ClientTimeout(
+        total=limits.total,
+        connect=limits.connect,
+        sock_connect=limits.connect,
+        sock_read=limits.first_byte,
+        ceil_threshold=NEVER_ROUNDED,
+    )
+
+
+def _as_failure(error: Exception) -> Exception:
+    """The failure that a foreign exception stands for; timeouts first, because they are also OSErrors."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectFailed("no connection in time")
+        case TimeoutError():
+            return ProviderTimeout("no answer in time")
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return CertificateInvalid("the certificate does not prove who answers")
+        case PrivateAddress():
+            return ConnectFailed("the host resolves to a private address, which is not allowed for this provider")
+        case aiohttp.ClientConnectorError():
+            return ConnectFailed("no connection: refused, unresolved or unreachable")
+        case aiohttp.ClientPayloadError():
+            return ConnectionLost("the connection ended inside the answer")
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return ConnectionLost("the connection was lost before the answer")
+        case aiohttp.ClientResponseError() | aiohttp.ClientError() | ValueError():
+            return BadResponse("what came back is not HTTP")
+    return ConnectionLost("the connection was lost")

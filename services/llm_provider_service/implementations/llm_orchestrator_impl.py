@@ -1,0 +1,215 @@
+"""From an order to its result. The order of the layers is written here and nowhere else:
+
+    a  plan      who may be asked, in which order (planner_impl)
+    b  cache     under the name of the first target; a hit ends here
+    c  flight    identical orders of one caller that run at the same time share one answer
+    d  admit     one of the gateway's own slots, or a refusal on arrival (gate_impl)
+    e  attempts  cooldown, provider's slots, retry( breaker( provider ) ), the order's own judgement (attempts_impl)
+    f  settle    sum up what it cost, fill the cache under the target that answered
+
+From c on the work runs in a task of its own. A caller who hangs up does not stop a call that is under way: it ends
+within its deadline and is in the books, but no new attempt starts. Work that waits for anything else is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from common_core.llm_contracts import CacheMode, ResultFlag
+from services.llm_provider_service.caching.entry import CachedAnswer
+from services.llm_provider_service.caching.key import CacheKey, FlightKey, cache_key, flight_key
+from services.llm_provider_service.domain.attempt import AttemptOutcome
+from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest, FinishReason
+from services.llm_provider_service.domain.money import FREE, total_cost
+from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.usage import total_usage
+from services.llm_provider_service.exceptions import DeadlineReached, GatewayError
+from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
+from services.llm_provider_service.implementations.gate_impl import Gate, GateFull
+from services.llm_provider_service.implementations.planner_impl import Planner
+from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.implementations.refusals_impl import deadline_reached, nobody_answered, overloaded
+from services.llm_provider_service.implementations.run_impl import HungUp, Run
+from services.llm_provider_service.implementations.single_flight_impl import SingleFlightImpl
+from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+from services.llm_provider_service.resilience.deadline import Clock, Deadline
+from services.llm_provider_service.routing.plan import Plan
+from services.llm_provider_service.wire.capabilities import profile_for
+
+Flights = SingleFlightImpl[FlightKey, CompletionResult]
+PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
+FLIGHT_PROMOTES = (DeadlineReached, HungUp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrchestratorLimits:
+    """Seconds: the longest that one order may take, and the least that an attempt needs."""
+
+    request_seconds: float
+    minimum_attempt_seconds: float
+
+
+class LLMOrchestratorImpl:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        cache: LLMCacheManagerProtocol,
+        flights: Flights,
+        gate: Gate,
+        attempts: AttemptRunner,
+        recorder: Recorder,
+        limits: OrchestratorLimits,
+        name_prompt: Callable[[CompletionRequest], str],
+        clock: Clock,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._planner = planner
+        self._cache = cache
+        self._flights = flights
+        self._gate = gate
+        self._attempts = attempts
+        self._recorder = recorder
+        self._limits = limits
+        self._name_prompt = name_prompt
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._tasks: set[asyncio.Task[CompletionResult]] = set()
+
+    async def complete(self, order: CompletionOrder) -> CompletionResult:
+        """Answer *order*; raise a `GatewayError` if nobody could."""
+        started = self._clock()
+        target: Target | None = None
+        try:
+            made = self._planner.plan(order)
+            target = made.first
+            result = await self._answer(order, made)
+        except GatewayError as error:
+            self._recorder.order_ended(order, error.target or target, error.code)
+            raise
+        self._recorder.order_ended(order, result.target, "cached" if result.cached else "success")
+        self._recorder.answered(result.target, self._clock() - started, cached=result.cached)
+        return result
+
+    async def finish_running(self) -> None:
+        """Wait for calls whose callers have gone; each ends within its own deadline."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _answer(self, order: CompletionOrder, made: Plan) -> CompletionResult:
+        if made.first is None:
+            raise nobody_answered((), made.retry_after)
+        key = cache_key(order, made.first)
+        if order.cache is CacheMode.USE:
+            hit = await self._look_up(order, made, key)
+            if hit is not None:
+                return hit
+        if not made.candidates:
+            raise nobody_answered((), made.retry_after)
+        run = Run(order=order, deadline=self._deadline(order), request=order.request)
+        return await self._shielded(run, made, key)
+
+    async def _look_up(self, order: CompletionOrder, made: Plan, key: CacheKey) -> CompletionResult | None:
+        """The stored answer of the first target; while that is away, the one of whoever would be asked instead."""
+        entry = await self._cache.get(key)
+        if entry is None and made.candidates and made.candidates[0].target != made.first:
+            entry = await self._cache.get(cache_key(order, made.candidates[0].target))
+        if entry is None:
+            return None
+        fallback_used = {ResultFlag.FALLBACK_USED} if entry.target != made.first else set()
+        return CompletionResult(
+            answer=entry.answer,
+            target=entry.target,
+            cost=FREE,
+            attempts=(),
+            cached=True,
+            prompt_sha256=entry.prompt_sha256,
+            flags=entry.flags | fallback_used,
+        )
+
+    def _deadline(self, order: CompletionOrder) -> Deadline:
+        allowed = self._limits.request_seconds
+        if order.timeout_seconds is None or order.timeout_seconds >= allowed:
+            return Deadline.after(allowed, self._clock)
+        return Deadline.after(order.timeout_seconds, self._clock, callers_own=True)
+
+    async def _shielded(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
+        task = asyncio.create_task(self._in_flight(run, made, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            run.hung_up = True
+            if not run.calling:
+                task.cancel()
+            raise
+
+    async def _in_flight(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
+        """Answer *run*, or take the answer of an identical one that is under way."""
+
+        async def lead() -> CompletionResult:
+            return await self._admitted(run, made, key)
+
+        try:
+            result, follows = await self._flights.run(flight_key(run.order, key), lead, run.deadline)
+        except TimeoutError:
+            raise deadline_reached() from None
+        return _second_hand(result) if follows else result
+
+    async def _admitted(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
+        reserve = self._limits.minimum_attempt_seconds
+        if run.deadline.remaining() < reserve:
+            raise deadline_reached()
+        try:
+            entered = await self._gate.enter(run.deadline, reserve_seconds=reserve)
+        except GateFull as full:
+            raise overloaded(full.retry_after) from None
+        try:
+            answer, target = await self._attempts.answer(run, made.candidates)
+        finally:
+            self._gate.leave(entered)
+        return await self._settle(run, made, key, answer, target)
+
+    async def _settle(
+        self, run: Run, made: Plan, key: CacheKey, answer: CompletionAnswer, target: Target
+    ) -> CompletionResult:
+        paid = [attempt for attempt in run.attempts if attempt.outcome in PAID]
+        if len(paid) > 1:
+            answer = replace(answer, usage=total_usage(attempt.usage for attempt in paid))
+        result = CompletionResult(
+            answer=answer,
+            target=target,
+            cost=total_cost([attempt.cost for attempt in paid]),
+            attempts=tuple(run.attempts),
+            cached=False,
+            prompt_sha256=self._name_prompt(run.order.request),
+            flags=_flags(run, made, answer, target),
+        )
+        if run.order.cache is not CacheMode.BYPASS and answer.finish_reason is not FinishReason.LENGTH:
+            own_key = key if target == made.first else cache_key(run.order, target)
+            await self._cache.put(own_key, CachedAnswer.of(result, stored_at=self._wall_clock()))
+        return result
+
+
+def _flags(run: Run, made: Plan, answer: CompletionAnswer, target: Target) -> frozenset[ResultFlag]:
+    flags = set()
+    if target != made.first:
+        flags.add(ResultFlag.FALLBACK_USED)
+    if not profile_for(target.provider, target.model).known:
+        flags.add(ResultFlag.UNKNOWN_MODEL)
+    if not answer.usage.known:
+        flags.add(ResultFlag.USAGE_UNKNOWN)
+    if run.asked_again:
+        flags.add(ResultFlag.REASKED)
+    return frozenset(flags)
+
+
+def _second_hand(result: CompletionResult) -> CompletionResult:
+    """What a follower is told: the same answer, which cost it nothing."""
+    return replace(result, cached=True, cost=FREE, attempts=())

@@ -1,0 +1,185 @@
+"""Brings together what a plan is made of: who is live, what each model can do, what breakers and cooldowns say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.error_enums import ErrorCode
+from common_core.llm_contracts import FallbackMode
+from services.llm_provider_service.accounting.prices import PriceBook
+from services.llm_provider_service.domain.completion import CompletionRequest, TextPart
+from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.exceptions import InvalidOrder
+from services.llm_provider_service.implementations.guards_impl import Guards
+from services.llm_provider_service.routing.candidates import Candidate
+from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
+from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
+from services.llm_provider_service.wire.capabilities import profile_for, profiles, unsupported
+
+BYTES_PER_TOKEN = 4
+EXPECTED_OUTPUT_TOKENS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveProvider:
+    """A provider that may be asked, with the model it answers with when none is named."""
+
+    provider: LLMProviderType
+    default_model: str
+    weight: int = 1
+
+
+class Planner:
+    """Makes the plan of an order; the first of *live* has the highest priority."""
+
+    def __init__(
+        self,
+        live: Sequence[LiveProvider],
+        *,
+        strategy: SelectionStrategy,
+        rules: Sequence[Rule],
+        guards: Guards,
+        prices: PriceBook,
+        patience_seconds: float,
+        mock_answers_all: bool,
+    ) -> None:
+        self._live: Mapping[LLMProviderType, LiveProvider] = {one.provider: one for one in live}
+        self._priority = {one.provider: place for place, one in enumerate(live)}
+        self._strategy = strategy
+        self._rules = tuple(rules)
+        self._scoreboard = guards.scoreboard
+        self._breakers = guards.breakers
+        self._cooldowns = guards.cooldowns
+        self._prices = prices
+        self._patience = patience_seconds
+        self._mock_answers_all = mock_answers_all
+
+    def plan(self, order: CompletionOrder) -> Plan:
+        """Who is asked for *order*, in which order; raises `InvalidOrder` for what cannot be asked of anybody."""
+        question = self._question(order)
+        self._check(question)
+        cost_matters = question.strategy is SelectionStrategy.LEAST_COST
+        size = request_bytes(order.request) if cost_matters else 0
+        candidates = [
+            self._candidate(profile, order.request, size if cost_matters else None)
+            for profile in self._profiles(question)
+        ]
+        made = plan(question, candidates, self._scoreboard)
+        if made.refusals:
+            raise _lacking(made)
+        return made
+
+    def _question(self, order: CompletionOrder) -> PlanQuestion:
+        choice = Choice(strategy=self._strategy, provider=order.provider, model=order.model)
+        if self._mock_answers_all:
+            choice = Choice(strategy=self._strategy, provider=None, model=None)
+        elif self._rules:
+            choice = choose(self._rules, _facts(order), self._strategy)
+        return PlanQuestion(
+            strategy=choice.strategy,
+            provider=choice.provider,
+            model=choice.model,
+            fallback=order.fallback,
+            patience_seconds=self._patience,
+        )
+
+    def _check(self, question: PlanQuestion) -> None:
+        """Refuse a provider that is not live, and a model that nobody is known to have."""
+        if question.provider is not None and question.provider not in self._live:
+            raise InvalidOrder(
+                "This provider is not available",
+                f"{question.provider} is not configured here. Available: {', '.join(self._live)}.",
+                code=ErrorCode.VALIDATION_ERROR,
+                slug="provider-not-available",
+                fields=(("provider", "names a provider that is not configured"),),
+            )
+        if question.model is not None and question.provider is None and not self._who_has(question.model):
+            raise InvalidOrder(
+                "This model is not known",
+                f"No available provider is known to have the model {question.model!r}. Name its provider as well, "
+                "or take one from GET /api/v1/models.",
+                code=ErrorCode.VALIDATION_ERROR,
+                slug="unknown-model",
+                fields=(("model", "is not in the model registry"),),
+            )
+
+    def _profiles(self, question: PlanQuestion) -> list[ModelProfile]:
+        """Every model that may be asked: the one that was named, the same elsewhere, and each provider's default."""
+        found: dict[Target, ModelProfile] = {}
+        if question.model is not None and question.provider is not None:
+            asked = profile_for(question.provider, question.model)
+            found[asked.target] = asked
+        elif question.model is not None:
+            found.update((profile.target, profile) for profile in self._who_has(question.model))
+        for live in self._live.values():
+            if question.model is not None and live.provider is question.provider:
+                continue
+            default = profile_for(live.provider, live.default_model)
+            found.setdefault(default.target, default)
+        if question.fallback is FallbackMode.SAME_MODEL:
+            wanted = {profile.canonical for profile in found.values()}
+            same = (profile for name in wanted for profile in self._who_has(name))
+            found.update((profile.target, profile) for profile in same if profile.target not in found)
+        return list(found.values())
+
+    def _who_has(self, model: str) -> list[ModelProfile]:
+        return [
+            profile
+            for profile in profiles()
+            if profile.provider in self._live and model in (profile.id, profile.canonical)
+        ]
+
+    def _candidate(self, profile: ModelProfile, request: CompletionRequest, size: int | None) -> Candidate:
+        target = profile.target
+        live = self._live[profile.provider]
+        ready = self._breakers.would_admit(target)
+        return Candidate(
+            target=target,
+            canonical=profile.canonical,
+            known=profile.known,
+            weight=live.weight,
+            priority=self._priority[profile.provider],
+            refusals=unsupported(request, profile),
+            expected_cost=None if size is None else self._expected_cost(target, request, size),
+            ready=ready,
+            opens_in_seconds=None if ready else self._breakers.opens_in(target),
+            cooling_seconds=self._cooldowns.remaining(target),
+        )
+
+    def _expected_cost(self, target: Target, request: CompletionRequest, size: int) -> Decimal | None:
+        limit = request.sampling.max_output_tokens or EXPECTED_OUTPUT_TOKENS
+        return self._prices.expected_cost(target, size // BYTES_PER_TOKEN, min(limit, EXPECTED_OUTPUT_TOKENS))
+
+
+def request_bytes(request: CompletionRequest) -> int:
+    """Bytes of all text in *request*, in UTF-8."""
+    texts = [part.text for message in request.messages for part in message.parts if isinstance(part, TextPart)]
+    return sum(len(text.encode()) for text in (request.system or "", *texts))
+
+
+def _facts(order: CompletionOrder) -> RequestFacts:
+    return RequestFacts(
+        request_type=order.request_type,
+        caller=order.caller.service,
+        input_bytes=request_bytes(order.request),
+        user=order.user_id,
+        tags=frozenset(order.tags),
+        provider=order.provider,
+        model=order.model,
+    )
+
+
+def _lacking(made: Plan) -> InvalidOrder:
+    could = ", ".join(map(str, made.capable)) or "no available model"
+    return InvalidOrder(
+        "The chosen model does not support what was asked",
+        f"{made.refusals[0].message} Could honour it: {could}.",
+        code=ErrorCode.VALIDATION_ERROR,
+        slug="unsupported-override",
+        fields=tuple((lack.field, lack.message) for lack in made.refusals),
+    )

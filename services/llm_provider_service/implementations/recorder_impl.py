@@ -1,0 +1,104 @@
+"""Moves the metrics; labels come from the registry and from enums, and label children are looked up once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from common_core.config_enums import LLMProviderType
+from common_core.llm_contracts import PricingStatus
+from common_core.observability_enums import CacheOperation, CircuitBreakerState
+from huleedu_service_libs.resilience.circuit_breaker import Transition
+from services.llm_provider_service.domain.attempt import Attempt
+from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.breakers_impl import BreakerKey
+from services.llm_provider_service.implementations.day_totals_impl import DayTotals
+from services.llm_provider_service.metrics import OTHER, GatewayMetrics
+from services.llm_provider_service.wire.capabilities import profile_for
+
+STATE_NUMBERS = {
+    CircuitBreakerState.CLOSED: 0,
+    CircuitBreakerState.OPEN: 1,
+    CircuitBreakerState.HALF_OPEN: 2,
+}
+MOST_CHILDREN = 512
+
+
+class Recorder:
+    """One method for each thing that happens; none of them raises or waits."""
+
+    def __init__(self, metrics: GatewayMetrics, totals: DayTotals) -> None:
+        self._metrics = metrics
+        self._totals = totals
+        child = lru_cache(MOST_CHILDREN)
+        self._requests = child(metrics.requests.labels)
+        self._durations = child(metrics.response_duration.labels)
+        self._tokens = child(metrics.tokens.labels)
+        self._costs = child(metrics.cost.labels)
+        self._attempts = child(metrics.attempts.labels)
+        self._concurrent = child(metrics.concurrent.labels)
+        self._http_requests = child(metrics.http_requests.labels)
+        self._http_durations = child(metrics.http_duration.labels)
+        self._cache_operations = child(metrics.cache_operations.labels)
+
+    def call_started(self, provider: LLMProviderType) -> None:
+        """An upstream call goes out."""
+        self._concurrent(provider).inc()
+
+    def call_ended(self, provider: LLMProviderType) -> None:
+        """It is over."""
+        self._concurrent(provider).dec()
+
+    def attempt_ended(self, attempt: Attempt, *, billed: bool) -> None:
+        """An attempt is in the books; tokens and money count only where the vendor charges for them."""
+        provider, model = attempt.target.provider, model_label(attempt.target)
+        self._attempts(provider, attempt.outcome).inc()
+        if not billed:
+            return
+        usage = attempt.usage
+        for kind, tokens in (
+            ("prompt", usage.input_tokens),
+            ("completion", usage.output_tokens),
+            ("cached", usage.cached_read_tokens),
+            ("reasoning", usage.reasoning_tokens),
+        ):
+            if tokens:
+                self._tokens(provider, model, kind).inc(tokens)
+        if attempt.cost.usd is not None:
+            self._costs(provider, model).inc(float(attempt.cost.usd))
+            self._totals.add_cost(attempt.cost.usd)
+        elif attempt.cost.status is PricingStatus.UNPRICED:
+            self._metrics.unpriced.labels(provider).inc()
+
+    def order_ended(self, order: CompletionOrder, target: Target | None, status: str) -> None:
+        """An order was answered or refused; *status* is `success`, `cached` or the error's code."""
+        provider = target.provider if target else "none"
+        model = model_label(target) if target else "none"
+        self._requests(provider, model, order.request_type, status).inc()
+        self._totals.add_request()
+
+    def answered(self, target: Target, seconds: float, *, cached: bool) -> None:
+        """An order got its answer after *seconds*."""
+        self._durations(target.provider, model_label(target), "true" if cached else "false").observe(seconds)
+        if cached:
+            self._metrics.cache_hits.labels(target.provider).inc()
+
+    def cache_operation(self, operation: CacheOperation, result: str) -> None:
+        """The cache was asked for something."""
+        self._cache_operations(operation, result).inc()
+
+    def breaker_moved(self, key: BreakerKey, transition: Transition) -> None:
+        """A breaker changed its state."""
+        provider, model = key
+        label = "" if model is None else model_label(Target(provider, model))
+        self._metrics.breaker_state.labels(provider, label).set(STATE_NUMBERS[transition.current])
+
+    def http_answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """An HTTP answer left; *endpoint* is the route's pattern, never the path."""
+        self._http_requests(method, endpoint, str(status)).inc()
+        self._http_durations(method, endpoint).observe(seconds)
+
+
+def model_label(target: Target) -> str:
+    """The model's name if the registry knows it, else `other`: callers can invent names."""
+    return target.model if profile_for(target.provider, target.model).known else OTHER

@@ -1,0 +1,45 @@
+"""The only retry loop of the system, on tenacity; what is retried and when is decided in resilience/."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from tenacity import AsyncRetrying, RetryCallState
+
+from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.protocols import Returned
+from services.llm_provider_service.resilience.retry_policy import RetryAllowance, RetryPolicy
+
+Sleep = Callable[[float], Awaitable[None]]
+Uniform = Callable[[], float]
+
+
+class RetryManagerImpl:
+    """Runs calls until one succeeds or the policy says that the next one would be no use."""
+
+    def __init__(self, policy: RetryPolicy, *, sleep: Sleep, uniform: Uniform) -> None:
+        self._policy = policy
+        self._sleep = sleep
+        self._uniform = uniform
+
+    async def run(self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance) -> Returned:
+        """See `LLMRetryManagerProtocol`; the policy is asked once for each failure."""
+        pause: float | None = None
+
+        def decide(state: RetryCallState) -> bool:
+            nonlocal pause
+            failure = state.outcome.exception() if state.outcome else None
+            pause = self._pause_after(state.attempt_number, failure, allowance)
+            return pause is not None
+
+        async for attempt in AsyncRetrying(
+            retry=decide, wait=lambda state: pause or 0.0, sleep=self._sleep, reraise=True
+        ):
+            with attempt:
+                return await call(attempt.retry_state.attempt_number)
+        raise AssertionError("tenacity ended without an outcome")
+
+    def _pause_after(self, failures: int, failure: BaseException | None, allowance: RetryAllowance) -> float | None:
+        if not isinstance(failure, ProviderFailure):
+            return None
+        return self._policy.next_delay(failures, failure, allowance, self._uniform())

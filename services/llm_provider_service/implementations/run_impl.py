@@ -1,0 +1,45 @@
+"""What one order has gone through so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.completion import CompletionRequest
+from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.resilience.deadline import Deadline
+
+
+class HungUp(Exception):
+    """The caller has gone, and the call that was under way brought no answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The state of one order on its way; mutable, and owned by one task.
+
+    `calling` is true while an upstream call is under way: such a call is finished even if the caller has hung up.
+    """
+
+    order: CompletionOrder
+    deadline: Deadline
+    request: CompletionRequest
+    attempts: list[Attempt] = field(default_factory=list)
+    failures: list[tuple[Target, ProviderFailure]] = field(default_factory=list)
+    calls: int = 0
+    calling: bool = False
+    hung_up: bool = False
+    asked_again: bool = False
+    breaker_generation: int = 0
+
+    def has_hung_up(self) -> bool:
+        """Whether the caller has gone."""
+        return self.hung_up
+
+    def add(self, attempt: Attempt) -> None:
+        """Write *attempt* down; only those that were sent count against the request's limit."""
+        self.attempts.append(attempt)
+        if attempt.outcome is not AttemptOutcome.NOT_SENT:
+            self.calls += 1

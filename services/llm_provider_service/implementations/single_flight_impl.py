@@ -1,0 +1,139 @@
+"""Single flight: identical requests that run at the same time share one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.llm_provider_service.resilience.deadline import Deadline
+
+Key = TypeVar("Key", bound=Hashable)
+Returned = TypeVar("Returned")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered(Generic[Returned]):
+    answer: Returned
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    failure: Exception
+
+
+class _YourTurn:
+    """Told to the follower that becomes the leader."""
+
+
+_Word = _Answered[Returned] | _Failed | _YourTurn
+_Seats = dict["Future[_Word[Returned]]", None]
+
+
+class SingleFlightImpl(Generic[Key, Returned]):
+    """Of the requests with one key that run at the same time, the first leads and the others follow.
+
+    A leader that is cancelled, or ends with one of *promotes* (failures that are its own and say nothing about the
+    request: its deadline, its client), hands the lead to the follower that came first; the others follow that one.
+    Any other failure is every follower's failure too. A follower who leaves disturbs nobody.
+    """
+
+    def __init__(self, *, promotes: tuple[type[Exception], ...] = ()) -> None:
+        self._promotes = promotes
+        self._flights: dict[Key, _Seats[Returned]] = {}
+        self._coalesced = 0
+
+    @property
+    def coalesced(self) -> int:
+        """How many requests were answered by another's call, since the start."""
+        return self._coalesced
+
+    @property
+    def running(self) -> int:
+        """How many keys have a leader at this moment."""
+        return len(self._flights)
+
+    async def run(
+        self, key: Key | None, lead: Callable[[], Awaitable[Returned]], deadline: Deadline
+    ) -> tuple[Returned, bool]:
+        """The answer, and whether it is another request's; a key of `None` is never shared.
+
+        A leader must keep its own deadline inside *lead*; *deadline* limits only the wait for somebody else, and
+        raises TimeoutError. A leader's failure reaches each follower as a copy.
+        """
+        if key is None:
+            return await lead(), False
+        seats = self._flights.get(key)
+        if seats is None:
+            seats = self._flights[key] = {}
+            return await self._lead(key, seats, lead), False
+        word = await self._wait(key, seats, deadline)
+        if isinstance(word, _Answered):
+            self._coalesced += 1
+            return word.answer, True
+        if isinstance(word, _Failed):
+            raise _copy(word.failure)
+        return await self._lead(key, seats, lead), False
+
+    async def _lead(self, key: Key, seats: _Seats[Returned], lead: Callable[[], Awaitable[Returned]]) -> Returned:
+        try:
+            answer = await lead()
+        except self._promotes:
+            self._hand_over(key, seats)
+            raise
+        except Exception as exc:  # whatever it is, the followers must hear of it, or they would wait for ever
+            self._end(key, seats, _Failed(exc))
+            raise
+        except BaseException:  # CancelledError above all
+            self._hand_over(key, seats)
+            raise
+        self._end(key, seats, _Answered(answer))
+        return answer
+
+    async def _wait(self, key: Key, seats: _Seats[Returned], deadline: Deadline) -> _Word[Returned]:
+        seat: Future[_Word[Returned]] = asyncio.get_running_loop().create_future()
+        seats[seat] = None
+        heard = False
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                word = await seat
+            heard = True
+            return word
+        finally:
+            if not heard:
+                self._leave(key, seats, seat)
+
+    def _leave(self, key: Key, seats: _Seats[Returned], seat: Future[_Word[Returned]]) -> None:
+        """Give the seat up; a lead that was handed over in the same moment goes on to the next."""
+        seats.pop(seat, None)
+        if seat.done() and not seat.cancelled() and isinstance(seat.result(), _YourTurn):
+            self._hand_over(key, seats)
+
+    def _hand_over(self, key: Key, seats: _Seats[Returned]) -> None:
+        while seats:
+            seat = next(iter(seats))
+            del seats[seat]
+            if not seat.done():
+                seat.set_result(_YourTurn())
+                return
+        del self._flights[key]
+
+    def _end(self, key: Key, seats: _Seats[Returned], word: _Answered[Returned] | _Failed) -> None:
+        del self._flights[key]
+        for seat in seats:
+            if not seat.done():
+                seat.set_result(word)
+        seats.clear()
+
+
+def _copy(failure: Exception) -> Exception:
+    """The same failure without its traceback: one instance raised in many tasks would collect all their frames.
+
+    Made without `__init__`, whose parameters are the subclass's own.
+    """
+    copy = type(failure).__new__(type(failure), *failure.args)
+    copy.__dict__.update(failure.__dict__)
+    copy.__cause__ = failure.__cause__
+    return copy

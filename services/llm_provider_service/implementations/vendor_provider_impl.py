@@ -1,0 +1,53 @@
+"""One upstream call to a vendor: encode (pure), send, decode (pure). The vendors differ only in their codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest
+from services.llm_provider_service.domain.failures import ProviderTimeout, RequestRejected, Unsayable
+from services.llm_provider_service.protocols import TimeLimits, TransportProtocol
+from services.llm_provider_service.resilience.deadline import Deadline
+from services.llm_provider_service.wire.capabilities import profile_for
+from services.llm_provider_service.wire.codec import VendorCodec
+
+
+class VendorProvider:
+    """A provider behind a codec and a transport; each vendor's own class names its codec."""
+
+    def __init__(
+        self,
+        codec: VendorCodec,
+        transport: TransportProtocol,
+        *,
+        limits: TimeLimits,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._codec = codec
+        self._transport = transport
+        self._limits = limits
+        self._wall_clock = wall_clock
+
+    @property
+    def provider(self) -> LLMProviderType:
+        """Which provider this is."""
+        return self._codec.provider
+
+    async def complete(self, request: CompletionRequest, model: str, deadline: Deadline) -> CompletionAnswer:
+        """Make exactly one upstream call; raise a `ProviderFailure` if it yields no answer."""
+        try:
+            wire_request = self._codec.encode(request, profile_for(self.provider, model))
+        except RequestRejected as failure:
+            raise Unsayable(failure.message) from failure
+        limits = self._limits.within(deadline.remaining())
+        try:
+            async with self._transport.send(wire_request, limits) as reply:
+                reader = self._codec.reader(reply.status, reply.headers, now=self._wall_clock())
+                async for chunk in reply.chunks():
+                    reader.feed(chunk)
+                return reader.finish()
+        except ProviderTimeout as failure:
+            if deadline.callers_own and limits.total < self._limits.first_byte:
+                raise ProviderTimeout(failure.message, own_limit=False) from failure
+            raise

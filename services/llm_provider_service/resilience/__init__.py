@@ -1,0 +1,1 @@
+"""How hard, how long, how many at once?"""

@@ -1,0 +1,48 @@
+"""How many at once: may a newcomer wait for a slot, or is it kinder to refuse it on arrival?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SMOOTHING = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionPolicy:
+    """Slots that work at once, newcomers that may wait for one, and how many seconds each may wait."""
+
+    slots: int
+    queue_limit: int
+    queue_seconds: float
+
+
+class ServiceTime:
+    """A moving average of how long a slot is held, in seconds."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The average; 0 until something was measured."""
+        return self._seconds
+
+    def observe(self, seconds: float) -> None:
+        """Take one measurement in."""
+        self._seconds += (seconds - self._seconds) * (SMOOTHING if self._seconds else 1.0)
+
+
+def expected_wait(queued: int, slots: int, service_seconds: float) -> float:
+    """Seconds that a newcomer behind *queued* others will wait until one of *slots* is free."""
+    return (queued + 1) * service_seconds / slots
+
+
+def refuses(policy: AdmissionPolicy, *, queued: int, service_seconds: float, patience_seconds: float) -> float | None:
+    """Seconds after which a refused newcomer should come back, or `None` if it may wait.
+
+    *patience_seconds* is what the newcomer's own deadline leaves for waiting.
+    """
+    wait = expected_wait(queued, policy.slots, service_seconds)
+    if queued < policy.queue_limit and wait <= min(policy.queue_seconds, patience_seconds):
+        return None
+    return max(wait, 1.0)

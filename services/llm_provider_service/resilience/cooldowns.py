@@ -1,0 +1,43 @@
+"""Not now: targets whose vendor asked to be left alone for a while."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.resilience.deadline import Clock
+
+LONGEST_SECONDS = 24 * 3600.0
+MOST_TARGETS = 1000
+
+
+class Cooldowns:
+    """When each target may be asked again, on a monotonic clock.
+
+    A later end wins: a stale header never shortens a wait. Nobody cools for more than a day. At most 1,000 targets
+    are remembered, because model names come from callers; the oldest entry goes first.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: OrderedDict[Target, float] = OrderedDict()
+
+    def cool(self, target: Target, seconds: float) -> None:
+        """Leave *target* alone for *seconds* from now."""
+        until = self._clock() + min(seconds, LONGEST_SECONDS)
+        if until > self._until.get(target, 0.0):
+            self._until[target] = until
+            self._until.move_to_end(target)
+        while len(self._until) > MOST_TARGETS:
+            self._until.popitem(last=False)
+
+    def remaining(self, target: Target) -> float:
+        """Seconds until *target* may be asked again; 0 when it may be asked now."""
+        until = self._until.get(target)
+        if until is None:
+            return 0.0
+        left = until - self._clock()
+        if left > 0:
+            return left
+        del self._until[target]
+        return 0.0

@@ -1,0 +1,1 @@
+"""Who should answer, in which order?"""

@@ -1,0 +1,104 @@
+"""Routing rules: what an operator wants for certain requests. The first rule that matches a request decides.
+
+A rule chooses a provider, a model, a strategy, or several of these; it never takes a choice away from the caller: a
+provider that the caller names stays, and so does a model, unless the rule is about that very model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from common_core.config_enums import LLMProviderType, SelectionStrategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFacts:
+    """What rules may look at. `input_bytes` is the text of the request in UTF-8; `caller` is the asking service."""
+
+    request_type: str
+    caller: str
+    input_bytes: int
+    user: str | None = None
+    tags: frozenset[str] = frozenset()
+    provider: LLMProviderType | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Conditions, all of which must hold (`None`: any), and what is chosen when they do.
+
+    A set holds when the request has one of its values. Sizes are in bytes, both ends included.
+    """
+
+    request_type: frozenset[str] | None = None
+    caller: frozenset[str] | None = None
+    user: frozenset[str] | None = None
+    tag: frozenset[str] | None = None
+    model: frozenset[str] | None = None
+    min_input_bytes: int = 0
+    max_input_bytes: int | None = None
+    use_provider: LLMProviderType | None = None
+    use_model: str | None = None
+    use_strategy: SelectionStrategy | None = None
+
+    def matches(self, facts: RequestFacts) -> bool:
+        """Whether every condition holds."""
+        if facts.input_bytes < self.min_input_bytes:
+            return False
+        if self.max_input_bytes is not None and facts.input_bytes > self.max_input_bytes:
+            return False
+        return (
+            (self.request_type is None or facts.request_type in self.request_type)
+            and (self.caller is None or facts.caller in self.caller)
+            and (self.user is None or facts.user in self.user)
+            and (self.model is None or facts.model in self.model)
+            and (self.tag is None or not self.tag.isdisjoint(facts.tags))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleScope:
+    """What can occur in this deployment; a rule about anything else could never match.
+
+    `providers` are those switched on. `models` are the known ids and canonical names. `callers` is `None` where
+    anybody may call. `max_input_bytes` is the largest input that is let in.
+    """
+
+    providers: frozenset[LLMProviderType]
+    request_types: frozenset[str]
+    models: Collection[str]
+    callers: frozenset[str] | None = None
+    max_input_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is asked of the plan once the rules have spoken; `rule` is the index of the one that did."""
+
+    strategy: SelectionStrategy
+    provider: LLMProviderType | None
+    model: str | None
+    rule: int | None = None
+
+
+def choose(rules: Sequence[Rule], facts: RequestFacts, strategy: SelectionStrategy) -> Choice:
+    """What the first matching rule makes of a request, else what the caller asked for and the usual *strategy*."""
+    for index, rule in enumerate(rules):
+        if rule.matches(facts):
+            return _chosen_by(rule, index, facts, strategy)
+    return Choice(strategy=strategy, provider=facts.provider, model=facts.model)
+
+
+def _chosen_by(rule: Rule, index: int, facts: RequestFacts, strategy: SelectionStrategy) -> Choice:
+    strategy = rule.use_strategy or strategy
+    named_otherwise = facts.provider is not None and facts.provider is not rule.use_provider
+    if named_otherwise or (facts.model is not None and rule.model is None):
+        return Choice(strategy=strategy, provider=facts.provider, model=facts.model, rule=index)
+    return Choice(
+        strategy=strategy,
+        provider=rule.use_provider or facts.provider,
+        model=rule.use_model or facts.model,
+        rule=index,
+    )

@@ -1,0 +1,94 @@
+"""The selection strategies: each puts candidates in order, reads the scoreboard and changes nothing.
+
+Ties go to the lower priority number, then to the order in which the candidates came. `LASTING` names the strategies
+whose first choice depends on the question and the configuration alone; the others choose anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from math import inf
+from operator import attrgetter
+
+from common_core.config_enums import SelectionStrategy
+from services.llm_provider_service.routing.candidates import Candidate
+from services.llm_provider_service.routing.scoreboard import Scoreboard
+
+Ordered = tuple[Candidate, ...]
+Strategy = Callable[[Sequence[Candidate], Scoreboard], Ordered]
+
+_by_priority = attrgetter("priority")
+_NO_PRICE = Decimal("Infinity")
+
+
+def order_by_priority(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """As the operator listed them."""
+    return tuple(sorted(candidates, key=_by_priority))
+
+
+def order_by_turn(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """Whoever has not come first for the longest time; fair even when candidates come and go."""
+    return tuple(sorted(candidates, key=lambda one: (scoreboard.last_turn(one.target), one.priority)))
+
+
+def order_by_weight(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """Smooth weighted round-robin: each comes first in proportion to its weight, spread evenly."""
+    return tuple(sorted(candidates, key=lambda one: (-scoreboard.smooth_weight(one), one.priority)))
+
+
+def order_by_cost(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """The cheapest for this request; without a known price last."""
+    return tuple(sorted(candidates, key=_cost_then_priority))
+
+
+def _cost_then_priority(candidate: Candidate) -> tuple[Decimal, int]:
+    cost = candidate.expected_cost
+    return (_NO_PRICE if cost is None else cost, candidate.priority)
+
+
+def order_by_latency(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """Peak-EWMA latency times load; who was never tried, or not for long, comes first, with one call at a time."""
+
+    def key(one: Candidate) -> tuple[float, int, int]:
+        target = one.target
+        busy = scoreboard.in_flight(target)
+        seconds = scoreboard.latency(target)
+        if busy == 0 and (seconds is None or scoreboard.due_for_a_look(target)):
+            return (0.0, busy, one.priority)
+        return (inf if seconds is None else seconds * (busy + 1), busy, one.priority)
+
+    return tuple(sorted(candidates, key=key))
+
+
+def order_by_load(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """Two drawn by lot, the less busy of them first; the others by load behind them."""
+    drawn = order_by_lot(candidates, scoreboard)
+    return (
+        *sorted(drawn[:2], key=lambda one: scoreboard.in_flight(one.target)),
+        *sorted(drawn[2:], key=lambda one: scoreboard.in_flight(one.target)),
+    )
+
+
+def order_by_lot(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+    """Any order, each as likely as the next."""
+    left = list(candidates)
+    luck = scoreboard.luck
+    drawn: list[Candidate] = []
+    while left:
+        luck, place = divmod(luck, len(left))
+        drawn.append(left.pop(place))
+    return tuple(drawn)
+
+
+STRATEGIES: Mapping[SelectionStrategy, Strategy] = {
+    SelectionStrategy.PRIORITY: order_by_priority,
+    SelectionStrategy.ROUND_ROBIN: order_by_turn,
+    SelectionStrategy.WEIGHTED: order_by_weight,
+    SelectionStrategy.LEAST_COST: order_by_cost,
+    SelectionStrategy.LEAST_LATENCY: order_by_latency,
+    SelectionStrategy.LEAST_BUSY: order_by_load,
+    SelectionStrategy.RANDOM: order_by_lot,
+}
+
+LASTING = frozenset({SelectionStrategy.PRIORITY, SelectionStrategy.LEAST_COST})

@@ -1,0 +1,58 @@
+"""Builds the application: the container, the routes, the layers around them."""
+
+from __future__ import annotations
+
+from quart import Quart
+
+from huleedu_service_libs.problem import Problem
+from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
+from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
+from services.llm_provider_service.api.health_routes import health_routes
+from services.llm_provider_service.api.http_metrics import install_http_metrics
+from services.llm_provider_service.api.llm_routes import llm_routes
+from services.llm_provider_service.api.problems import gateway_problem
+from services.llm_provider_service.config import Settings, load_settings
+from services.llm_provider_service.di import build_container
+from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
+from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.protocols import GatewayStatusProtocol, LLMOrchestratorProtocol
+
+APP_NAME = "llm_provider_service"
+DRAIN = "drain"
+
+
+def create_app(settings: Settings | None = None) -> Quart:
+    """The application; it opens its resources when the server starts it and closes them when it stops."""
+    settings = settings or load_settings()
+    app = Quart(APP_NAME)
+    container = build_container(settings)
+    app.register_blueprint(llm_routes)
+    app.register_blueprint(health_routes)
+    install_problem_handlers(app, type_prefix=TYPE_PREFIX, translate=_translate)
+    app.config["MAX_CONTENT_LENGTH"] = settings.MAX_BODY_BYTES
+    app.config["RESPONSE_TIMEOUT"] = None
+
+    @app.before_serving
+    async def open_resources() -> None:
+        await container.get(LLMOrchestratorProtocol)
+        recorder = await container.get(Recorder)
+        install_http_metrics(app, recorder.http_answered)
+        status = await container.get(GatewayStatusProtocol)
+        app.extensions[DRAIN] = status.drain
+
+    @app.after_serving
+    async def close_resources() -> None:
+        await container.close()
+
+    install_request_scope(app, container)
+    install_edge(app, type_prefix=TYPE_PREFIX)
+    return app
+
+
+def start_draining(app: Quart) -> None:
+    """Let readiness say no from now on, while requests in flight finish."""
+    app.extensions[DRAIN]()
+
+
+def _translate(error: Exception) -> Problem | None:
+    return gateway_problem(error, OVERRIDE_POINTERS) if isinstance(error, GatewayError) else None

@@ -1,0 +1,72 @@
+"""`./dev serve`: run the service and say where it is, who is live and how to try it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from huleedu_service_libs.logging import configure_logging
+from huleedu_service_libs.server import ServerOptions, serve
+from services.llm_provider_service.config import Settings, SettingsProblem, VendorSettings, load_settings
+from services.llm_provider_service.exceptions import TYPE_PREFIX
+from services.llm_provider_service.routing.rule_source import RuleError
+from services.llm_provider_service.startup_setup import create_app, start_draining
+
+SAMPLE = {
+    "user_prompt": "Which essay argues its case better?",
+    "essay_a": "School should start later, because pupils who sleep longer learn more.",
+    "essay_b": "School is boring and I think it should start later.",
+}
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; the exit code is 0 after a graceful stop, 2 for unusable settings."""
+    try:
+        settings = load_settings()
+        configure_logging(service=settings.SERVICE_NAME, level=settings.LOG_LEVEL)
+        app = create_app(settings)
+    except (SettingsProblem, RuleError) as problem:
+        print(f"The settings cannot be used:\n{problem}", file=sys.stderr)
+        return 2
+    options = ServerOptions(
+        type_prefix=TYPE_PREFIX,
+        host=settings.HOST,
+        port=settings.PORT,
+        grace_seconds=settings.SHUTDOWN_GRACE_SECONDS,
+    )
+    return serve(
+        app,
+        options,
+        on_ready=lambda address: print(greeting(settings, f"http://{address[0]}:{address[1]}"), flush=True),
+        on_stopping=lambda: start_draining(app),
+    )
+
+
+def greeting(settings: Settings, url: str) -> str:
+    """What a person needs to know who has just started the service; keys show their last four characters."""
+    if settings.mock_mode:
+        vendors = ["  mock: answers everything, costs nothing (set <VENDOR>_API_KEY and _ENABLED=true for a real one)"]
+    else:
+        vendors = [f"  {_vendor_line(vendor)}" for vendor in settings.live_vendors] or ["  none: not ready"]
+    curl = f"curl -s {url}/api/v1/comparison -H 'Content-Type: application/json' -d '{json.dumps(SAMPLE)}'"
+    return "\n".join(
+        (
+            f"LLM Provider Service: {url}",
+            "Vendors:",
+            *vendors,
+            f"API page: {url}/docs",
+            "Try it:",
+            curl,
+            "Ctrl-C stops.",
+        )
+    )
+
+
+def _vendor_line(vendor: VendorSettings) -> str:
+    key = vendor.api_key.get_secret_value() if vendor.api_key else ""
+    shown = f"key …{key[-4:]}" if len(key) >= 12 else "key set" if key else "no key"
+    return f"{vendor.provider}: {vendor.default_model} at {vendor.base_url}, {shown}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Anthropic Messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.completion import (
+    CompletionAnswer,
+    CompletionRequest,
+    ContentPart,
+    FinishReason,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+)
+from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.wire.answering import Delivery
+from services.llm_provider_service.wire.anthropic_failures import ANTHROPIC_FAILURES
+from services.llm_provider_service.wire.anthropic_request import NAME, REDACTED_PREFIX, anthropic_body
+from services.llm_provider_service.wire.failure_table import ReplyHead
+from services.llm_provider_service.wire.http import WireRequest
+from services.llm_provider_service.wire.json_reading import json_text, mapping, text
+from services.llm_provider_service.wire.redaction import vendor_text
+from services.llm_provider_service.wire.saying import ANSWER_TOOL, JSON_HEADERS, body_bytes, refuse_unsupported
+from services.llm_provider_service.wire.usage_reading import anthropic_usage
+from services.llm_provider_service.wire.vendor_errors import VendorError
+from services.llm_provider_service.wire.whole_reply import WholeReply
+
+API_VERSION = "2023-06-01"
+_FINISH = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_CALL,
+}
+
+
+class AnthropicCodec:
+    """The `VendorCodec` of Anthropic."""
+
+    provider = LLMProviderType.ANTHROPIC
+    name = NAME
+
+    def __init__(self, *, static_headers: Mapping[str, str]) -> None:
+        self._headers = {**JSON_HEADERS, "anthropic-version": API_VERSION, **static_headers}
+
+    def encode(self, request: CompletionRequest, profile: ModelProfile) -> WireRequest:
+        """*request* for the model of *profile*; raises `RequestRejected` for the unsayable."""
+        refuse_unsupported(request, profile)
+        return WireRequest(
+            path="/v1/messages", headers=self._headers, body=body_bytes(anthropic_body(request, profile))
+        )
+
+    def auth_headers(self, key: str | None) -> Mapping[str, str]:
+        """The header that carries *key*."""
+        return {"x-api-key": key} if key else {}
+
+    def reader(self, status: int, headers: Mapping[str, str], *, now: float) -> WholeReply:
+        """A reader for one reply; *now* in Unix seconds."""
+        return WholeReply(self, status, headers, now=now)
+
+    def answer(self, document: Mapping[str, Any], head: ReplyHead) -> CompletionAnswer:
+        """The answer in *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
+        usage, model = anthropic_usage(document.get("usage")), text(document.get("model"))
+        delivery = Delivery(vendor=NAME, head=head, usage=usage, model=model)
+        stop = text(document.get("stop_reason"))
+        if stop == "refusal":
+            why = vendor_text(text(mapping(document.get("stop_details")).get("explanation")))
+            raise delivery.refused(f"the model declined: {why}" if why else "the model declined")
+        content = document.get("content")
+        if not isinstance(content, list):
+            raise delivery.bad("without content")
+        parts = [part for block in content for part in _parts(mapping(block))]
+        finish = _FINISH.get(stop, FinishReason.UNKNOWN)
+        return delivery.answer(parts, finish, id_header="request-id", body_id=document.get("id"))
+
+    def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
+        """The failure that *error* stands for."""
+        return ANTHROPIC_FAILURES.failure(head, error)
+
+
+def _parts(block: Mapping[str, Any]) -> list[ContentPart]:
+    """What *block* holds; a kind of block that is not known holds nothing."""
+    match block.get("type"):
+        case "text":
+            said = text(block.get("text"))
+            return [TextPart(said)] if said else []
+        case "tool_use" if block.get("name") == ANSWER_TOOL:
+            return [TextPart(json_text(block.get("input")))]
+        case "tool_use":
+            call_id, name = text(block.get("id")), text(block.get("name"))
+            return [ToolCallPart(call_id=call_id, name=name, arguments=mapping(block.get("input")))]
+        case "thinking":
+            return [ReasoningPart(text=text(block.get("thinking")), signature=text(block.get("signature")) or None)]
+        case "redacted_thinking":
+            return [ReasoningPart(text="", signature=REDACTED_PREFIX + text(block.get("data")))]
+        case _:
+            return []

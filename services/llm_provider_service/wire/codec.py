@@ -1,0 +1,91 @@
+"""How a request is said to a vendor, and how its reply is read: the Protocols of this room and who speaks what.
+
+A base URL ends where the API's version begins (`https://openrouter.ai/api`), and a codec's path starts with the
+version (`/v1/chat/completions`); `address` also takes a base URL that already ends with that version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest
+from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.wire.anthropic_codec import AnthropicCodec
+from services.llm_provider_service.wire.google_codec import GoogleCodec
+from services.llm_provider_service.wire.http import WireRequest
+from services.llm_provider_service.wire.openai_codec import OpenAICodec
+from services.llm_provider_service.wire.openai_dialects import OLLAMA_DIALECT, OPENAI_DIALECT, OPENROUTER_DIALECT
+
+DEFAULT_BASE_URLS: Mapping[LLMProviderType, str] = MappingProxyType(
+    {
+        LLMProviderType.ANTHROPIC: "https://api.anthropic.com",
+        LLMProviderType.OPENAI: "https://api.openai.com",
+        LLMProviderType.GOOGLE: "https://generativelanguage.googleapis.com",
+        LLMProviderType.OPENROUTER: "https://openrouter.ai/api",
+        LLMProviderType.OLLAMA: "http://127.0.0.1:11434",
+    }
+)
+
+
+class ReplyReader(Protocol):
+    """One reply being read; a new one for each reply."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body, however they were cut. Never raises."""
+        ...
+
+    def finish(self) -> CompletionAnswer:
+        """The answer that the whole body is; raises `ProviderFailure`, and nothing else, when it is none."""
+        ...
+
+
+class VendorCodec(Protocol):
+    """One vendor's dialect; pure, stateless, shared by all requests."""
+
+    @property
+    def provider(self) -> LLMProviderType:
+        """Whose dialect this is."""
+        ...
+
+    def encode(self, request: CompletionRequest, profile: ModelProfile) -> WireRequest:
+        """*request* as this vendor wants it, for the model of *profile*; raises `RequestRejected` for the unsayable.
+
+        Equal requests give equal bytes; the order of a schema's properties is kept, because models write in it.
+        """
+        ...
+
+    def auth_headers(self, key: str | None) -> Mapping[str, str]:
+        """The headers that carry *key*; none without a key."""
+        ...
+
+    def reader(self, status: int, headers: Mapping[str, str], *, now: float) -> ReplyReader:
+        """A reader for one reply; *now* is the wall clock in Unix seconds, for dates in headers."""
+        ...
+
+
+def codec_for(provider: LLMProviderType, *, static_headers: Mapping[str, str] | None = None) -> VendorCodec:
+    """The codec of *provider*; *static_headers* go with every request. `ValueError` for the mock, which has none."""
+    headers = static_headers or {}
+    match provider:
+        case LLMProviderType.ANTHROPIC:
+            return AnthropicCodec(static_headers=headers)
+        case LLMProviderType.GOOGLE:
+            return GoogleCodec(static_headers=headers)
+        case LLMProviderType.OPENAI:
+            return OpenAICodec(OPENAI_DIALECT, static_headers=headers)
+        case LLMProviderType.OPENROUTER:
+            return OpenAICodec(OPENROUTER_DIALECT, static_headers=headers)
+        case LLMProviderType.OLLAMA:
+            return OpenAICodec(OLLAMA_DIALECT, static_headers=headers)
+        case LLMProviderType.MOCK:
+            raise ValueError("the mock answers in this process and has no wire format")
+
+
+def address(base_url: str, path: str) -> str:
+    """The URL of *path* under *base_url*, with the version said once, whether or not *base_url* ends with it."""
+    base = base_url.rstrip("/")
+    version = path[: path.index("/", 1)]
+    return base.removesuffix(version) + path

@@ -1,0 +1,53 @@
+"""Reading JSON that a vendor sent, which may be anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+
+class NotJson(ValueError):
+    """The bytes are no JSON document."""
+
+
+def read_json(body: bytes) -> Any:
+    """The document in *body*; raises `NotJson` for whatever is none, 200,000 levels of nesting included."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _read_oddly(body)
+
+
+def _read_oddly(body: bytes) -> Any:
+    """What orjson refuses and vendors still send: a byte order mark, NaN in numbers, lone surrogates (become `?`)."""
+    try:
+        document = json.loads(body.decode("utf-8-sig"))
+        return json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise NotJson(type(error).__name__) from None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """*value* if it is an object, otherwise an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """*value* if it is an array, otherwise an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """*value* if it is a string, otherwise an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def json_text(value: Any) -> str:
+    """*value*, which came out of a JSON document, as JSON; what orjson does not write (NaN, huge numbers) included."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False)

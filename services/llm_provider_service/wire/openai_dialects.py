@@ -1,0 +1,94 @@
+"""OpenAI Chat Completions and those who copy it: what differs between them, and what their errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.failures import (
+    AuthenticationFailed,
+    ContentRefused,
+    ModelNotFound,
+    Overloaded,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    ServerError,
+)
+from services.llm_provider_service.wire.failure_table import CREDIT_COOLDOWN_SECONDS, FailureRule, FailureTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAIDialect:
+    """One speaker of the dialect; `nested_effort`: effort is `reasoning.effort`; `extra_body` goes into each body."""
+
+    provider: LLMProviderType
+    name: str
+    table: FailureTable
+    nested_effort: bool = False
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+
+_OPENAI_RULES = (
+    FailureRule(
+        failure=QuotaExhausted,
+        statuses=frozenset({402, 403, 429}),
+        codes=frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}),
+        cooldown=CREDIT_COOLDOWN_SECONDS,
+    ),
+    FailureRule(
+        failure=ContentRefused,
+        statuses=frozenset({400, 403}),
+        codes=frozenset({"content_policy_violation", "content_filter", "moderation_blocked", "invalid_prompt"}),
+    ),
+    FailureRule(failure=AuthenticationFailed, codes=frozenset({"invalid_api_key", "invalid_authentication"})),
+    FailureRule(failure=RateLimited, codes=frozenset({"rate_limit_exceeded"})),
+    FailureRule(failure=Overloaded, statuses=frozenset({503}), phrases=("overloaded", "slow down")),
+    FailureRule(
+        failure=ServerError, statuses=frozenset({200}), codes=frozenset({"server_error", "internal_server_error"})
+    ),
+    FailureRule(failure=RequestRejected, statuses=frozenset({200}), codes=frozenset({"invalid_request_error"})),
+)
+_OPENROUTER_RULES = (
+    FailureRule(
+        failure=ContentRefused,
+        statuses=frozenset({400, 403}),
+        phrases=("moderation", "flagged", "content policy", "content_filter"),
+    ),
+    FailureRule(
+        failure=QuotaExhausted,
+        statuses=frozenset({403, 429}),
+        phrases=("key limit exceeded", "free-models-per-day", "insufficient credits"),
+        cooldown=3_600.0,
+    ),
+    FailureRule(
+        failure=ModelNotFound,
+        statuses=frozenset({400}),
+        phrases=("not a valid model id", "no endpoints found", "model not found"),
+    ),
+    *_OPENAI_RULES,
+)
+_LOCAL_RULES = (
+    FailureRule(failure=Overloaded, statuses=frozenset({503}), phrases=("server busy", "loading model")),
+    *_OPENAI_RULES,
+)
+
+OPENAI_DIALECT = OpenAIDialect(
+    provider=LLMProviderType.OPENAI,
+    name="OpenAI",
+    table=FailureTable(vendor="OpenAI", rules=_OPENAI_RULES, trusts_should_retry=True),
+)
+OPENROUTER_DIALECT = OpenAIDialect(
+    provider=LLMProviderType.OPENROUTER,
+    name="OpenRouter",
+    table=FailureTable(vendor="OpenRouter", rules=_OPENROUTER_RULES),
+    nested_effort=True,
+    extra_body={"provider": {"require_parameters": True}, "usage": {"include": True}},
+)
+OLLAMA_DIALECT = OpenAIDialect(
+    provider=LLMProviderType.OLLAMA,
+    name="The local server",
+    table=FailureTable(vendor="The local server", rules=_LOCAL_RULES),
+)

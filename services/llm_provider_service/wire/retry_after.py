@@ -1,0 +1,105 @@
+"""When a vendor wants to be asked again, in all the ways in which vendors say it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_SPOKEN = re.compile(r"(?:retry|try again) in (\d[0-9hms.]{0,30})", re.IGNORECASE)
+_RESET = re.compile(r"(?:anthropic-ratelimit-[a-z-]+-reset|x-ratelimit-reset-[a-z-]+)")
+
+
+def honours_retry_after(status: int) -> bool:
+    """Whether a wait may be taken from a reply with *status*: 408, 409, 429 and 5xx, and no other."""
+    return status in {408, 409, 429} or 500 <= status <= 599
+
+
+def retry_after(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds to wait, from 0 to 24 hours, as *headers* (names in lower case) say; `None` when they say nothing usable.
+
+    The exact headers win over the resets of limits, which only count on 429 and only where nothing remains.
+    """
+    if not honours_retry_after(status):
+        return None
+    for read, name in ((_milliseconds, "retry-after-ms"), (_seconds, "retry-after")):
+        wait = read(headers[name], now) if name in headers else None
+        if wait is not None:
+            return wait
+    return max(_resets(headers, now), default=None) if status == 429 else None
+
+
+def duration(value: str) -> float | None:
+    """Seconds in a duration such as `58s`, `0.1s`, `6ms`, `1m30s` or `7`; `None` for anything else."""
+    match = _DURATION.fullmatch(value.strip())
+    if match is None or not any(match.groups()):
+        return _number(value)
+    hours, minutes, seconds, milliseconds = (float(group or 0) for group in match.groups())
+    return _sane(hours * 3600 + minutes * 60 + seconds + milliseconds / 1000)
+
+
+def spoken_wait(message: str) -> float | None:
+    """Seconds in a sentence such as `Please retry in 58.2s.`; the last resort."""
+    match = _SPOKEN.search(message[:4_000])
+    return duration(match.group(1).rstrip(".")) if match else None
+
+
+def _sane(seconds: float) -> float | None:
+    """Negative and endless waits are nonsense; a wait of weeks is as good as a day."""
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _number(value: str) -> float | None:
+    try:
+        return _sane(float(value))
+    except ValueError:
+        return None
+
+
+def _milliseconds(value: str, now: float) -> float | None:
+    number = _number(value)
+    return None if number is None else number / 1000
+
+
+def _seconds(value: str, now: float) -> float | None:
+    number = duration(value)
+    return number if number is not None else _until(_http_date(value), now)
+
+
+def _resets(headers: Mapping[str, str], now: float) -> Iterator[float]:
+    for name, value in headers.items():
+        if not _RESET.fullmatch(name) or headers.get(name.replace("reset", "remaining"), "0").strip() != "0":
+            continue
+        wait = duration(value)
+        wait = wait if wait is not None else _until(_rfc3339(value), now)
+        if wait is not None:
+            yield wait
+
+
+def _until(moment: datetime | None, now: float) -> float | None:
+    """Seconds from *now* to *moment*, 0 when it has passed."""
+    if moment is None:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return _sane(max(0.0, aware.timestamp() - now))
+    except (OverflowError, ValueError):
+        return None
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+
+
+def _rfc3339(value: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None

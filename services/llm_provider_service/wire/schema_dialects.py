@@ -1,0 +1,43 @@
+"""A JSON schema without the keywords that a vendor refuses, which become words in the description instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+_NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_SINGLE = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"})
+
+
+def adapted_schema(schema: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
+    """*schema* without *refused* keywords at any depth; each says `keyword: value` at the end of its description.
+
+    The model still reads the bound, and whoever judges the answer still has the whole schema.
+    """
+    kept: dict[str, Any] = {}
+    said: list[str] = []
+    for keyword, value in schema.items():
+        if keyword in refused:
+            said.append(f"{keyword}: {orjson.dumps(value).decode()}")
+        else:
+            kept[keyword] = _inside(keyword, value, refused)
+    if said:
+        before = schema.get("description")
+        kept["description"] = f"{before} ({', '.join(said)})" if before else ", ".join(said)
+    return kept
+
+
+def _inside(keyword: str, value: Any, refused: frozenset[str]) -> Any:
+    if keyword in _NAMED and isinstance(value, Mapping):
+        return {name: _schema(item, refused) for name, item in value.items()}
+    if keyword in _LISTED and isinstance(value, (list, tuple)):
+        return [_schema(item, refused) for item in value]
+    return _schema(value, refused) if keyword in _SINGLE else value
+
+
+def _schema(value: Any, refused: frozenset[str]) -> Any:
+    """A schema may also be true or false."""
+    return adapted_schema(value, refused) if isinstance(value, Mapping) else value

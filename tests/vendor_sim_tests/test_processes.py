@@ -1,0 +1,110 @@
+"""The control API, and simulators in processes of their own."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from aiohttp import ClientConnectorError, ClientSession
+
+from tests.vendor_sim import SimProcess, Status, Vendor, VendorSim
+from tests.vendor_sim_tests.conftest import Client
+from tests.vendor_sim_tests.prompts import HEADERS, body_for, path_for
+
+
+async def ask(session: ClientSession, vendor: SimProcess, name: Vendor) -> int:
+    url = vendor.base_url(name) + path_for(name)
+    async with session.post(url, json=body_for(name, "x"), headers=HEADERS[name]) as response:
+        return response.status
+
+
+async def test_the_control_api_scripts_and_counts(sim: VendorSim, client: Client) -> None:
+    control = f"{sim.origin}/_sim"
+
+    async def tell(action: str, body: object) -> tuple[int, object]:
+        async with client.session.post(f"{control}/{action}", data=orjson.dumps(body)) as response:
+            return response.status, orjson.loads(await response.read())
+
+    async def see(what: str) -> object:
+        async with client.session.get(f"{control}/{what}") as response:
+            return orjson.loads(await response.read())
+
+    queued = ["status-503", {"kind": "Status", "code": 429, "headers": {"Retry-After": "2"}}]
+    assert await tell("script", {"vendor": "openai", "scenarios": queued}) == (200, {"ok": True})
+    assert await tell("always", {"vendor": "openai", "scenario": "refusal"}) == (200, {"ok": True})
+    assert await tell("judge", {"vendor": "openai", "mode": "obedient"}) == (200, {"ok": True})
+    statuses = [(await client.ask(Vendor.OPENAI)).status for _ in range(3)]
+    assert statuses == [503, 429, 200]
+    counts = await see("counts")
+    assert isinstance(counts, dict)
+    assert counts["total"] == 3
+    assert {"vendor": "openai", "model": "gpt-4o", "scenario": "refusal", "count": 1} in counts["calls"]
+    assert counts["vendors"]["openai"]["billed"]["output"] > 0
+    calls = await see("calls?scenario=status-429")
+    assert isinstance(calls, list)
+    assert [call["status"] for call in calls] == [429]
+    assert "openai-quota" in str(await see("scenarios"))
+    assert (await tell("reset", {}))[0] == 200
+    assert (await client.ask(Vendor.OPENAI)).status == 200
+    assert sim.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("script", {"vendor": "nobody", "scenarios": []}),
+        ("script", {"vendor": "openai", "scenarios": ["nonsense"]}),
+        ("script", {"vendor": "openai", "scenarios": [{"kind": "Status", "code": "x"}]}),
+        ("always", {}),
+    ],
+)
+async def test_a_wrong_order_over_the_control_api_is_a_400(
+    sim: VendorSim, client: Client, action: str, body: object
+) -> None:
+    async with client.session.post(f"{sim.origin}/_sim/{action}", data=orjson.dumps(body)) as response:
+        assert response.status == 400
+        assert orjson.loads(await response.read())["error"]
+
+
+async def test_an_unknown_action_is_a_404(sim: VendorSim, client: Client) -> None:
+    async with client.session.get(f"{sim.origin}/_sim/nonsense") as response:
+        assert response.status == 404
+
+
+async def test_a_vendor_in_its_own_process_is_scripted_counted_and_killed() -> None:
+    async with SimProcess(vendors=["openai", "ollama"], latency_ms=1) as vendor, ClientSession() as session:
+        assert await ask(session, vendor, Vendor.OPENAI) == 200
+        await vendor.script("openai", ["status-503"])
+        await vendor.always("ollama", {"kind": "Status", "code": 500})
+        assert [await ask(session, vendor, Vendor.OPENAI), await ask(session, vendor, Vendor.OLLAMA)] == [503, 500]
+        assert await vendor.count("openai") == 2
+        assert [call["status"] for call in await vendor.calls()] == [200, 503, 500]
+        with pytest.raises(ValueError, match="nonsense"):
+            await vendor.script("openai", ["nonsense"])
+        await vendor.reset()
+        assert (await vendor.counts())["total"] == 0
+        assert vendor.returncode is None
+        await vendor.kill()
+        assert vendor.returncode == -9
+        with pytest.raises(ClientConnectorError):
+            await ask(session, vendor, Vendor.OPENAI)
+
+
+async def test_a_process_ends_cleanly_on_sigterm_with_a_call_in_flight() -> None:
+    vendor = SimProcess(vendors=["openai"], validate=False)
+    await vendor.start()
+    pid = vendor.pid
+    await vendor.stop()
+    assert (vendor.returncode, pid > 0) == (0, True)
+
+
+async def test_a_process_that_cannot_start_says_so() -> None:
+    with pytest.raises(RuntimeError, match="ended with"):
+        await SimProcess(vendors=["nobody"]).start()
+
+
+async def test_a_port_can_be_given() -> None:
+    async with VendorSim() as first:
+        port = first.port
+    async with VendorSim(port=port, vendors=["openai"]) as second:
+        assert second.base_url("openai") == f"http://127.0.0.1:{port}/openai"
+        second.always("openai", Status(500))
