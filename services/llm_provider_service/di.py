@@ -280,6 +280,7 @@ class WorldProvider(Provider):
             limits=OrchestratorLimits(
                 request_seconds=settings.LLM_REQUEST_TIMEOUT,
                 minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
+                caching=settings.LLM_CACHE_ENABLED,
             ),
             name_prompt=prompt_sha256,
             clock=time.monotonic,

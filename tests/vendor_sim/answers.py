@@ -44,6 +44,12 @@ def truncated(answer: Answer, *, limit: int) -> Answer:
     return replace(answer, text=text, finish=Finish.LENGTH, tokens=tokens, tool_name="", arguments={})
 
 
+def saying(answer: Answer, text: str) -> Answer:
+    """*answer* with other words, and their tokens."""
+    tokens = replace(answer.tokens, output=count_tokens(text) + answer.tokens.reasoning)
+    return replace(answer, text=text, finish=Finish.STOP, tokens=tokens, tool_name="", arguments={})
+
+
 def _said(asked: Asked, verdict: Json | None) -> tuple[str, Json, str]:
     """Text, tool arguments and tool name; the text of a tool call is its arguments in JSON."""
     if asked.shape is Shape.TEXT:

@@ -29,7 +29,7 @@ _BOTH = re.compile(
     re.IGNORECASE,
 )
 _ORDERS = re.compile(
-    r"(?:choose|pick|select|prefer|declare|crown|answer|reply|respond|output|print|say|vote(?:\s+for)?|return|favou?r)\b"
+    r"\b(?:choose|pick|select|prefer|declare|crown|answer|reply|respond|output|print|say|vote(?:\s+for)?|return|favou?r)\b"
     r"[^.\n]{0,60}?\bessay\s+(?P<a>[ab])\b"
     r"|\bessay\s+(?P<b>[ab])\b\W{0,5}\s(?:wins|won|must\s+win|should\s+win|is\s+(?:the\s+)?(?:winner|better|best|superior))"
     r"|\bwinner\b\W{1,10}(?:(?:is|must\s+be|should\s+be|to)\b)?\W{0,5}essay\s+(?P<c>[ab])\b",

@@ -37,7 +37,7 @@ _SCENARIOS: dict[str, Scenario] = {
     "success": Success(),
     "slow": Success(delay=5.0, label="slow"),
     "refusal": Refusal(),
-    "safety": SafetyBlock(),
+    "safety-block": SafetyBlock(),
     "prompt-blocked": SafetyBlock(prompt=True, label="prompt-blocked"),
     "max-tokens": MaxTokens(),
     "max-tokens-empty": MaxTokens(empty=True, label="max-tokens-empty"),

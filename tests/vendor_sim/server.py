@@ -84,6 +84,9 @@ class VendorSim:
 
     async def start(self) -> None:
         """Listen; the port is known from here on."""
+        if self._validate:
+            for vendor in self.vendors:
+                DIALECTS[vendor].prepare()
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024).start()
         self.port = self._runner.addresses[0][1]
@@ -197,7 +200,7 @@ class VendorSim:
         headers = {name.lower(): value for name, value in request.headers.items()}
         if refused := dialect.credentials(headers, request.query_string):
             return [refused]
-        return dialect.complaints(body)
+        return dialect.complaints(body, headers)
 
     def _refuse(self, call: Call, dialect: Dialect, complaints: list[Complaint]) -> web.StreamResponse:
         call.violations = tuple(complaint.message for complaint in complaints)

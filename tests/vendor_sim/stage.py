@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tests.vendor_sim.answers import true_answer, truncated
+from tests.vendor_sim.answers import saying, true_answer, truncated
 from tests.vendor_sim.dialects.dialect import Dialect
 from tests.vendor_sim.judging import Judge
 from tests.vendor_sim.ledger import Call, Ledger
@@ -81,7 +81,10 @@ class Turn:
     def reply(self, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
         """A complete HTTP answer; JSON unless the headers say otherwise."""
         self.call.status = status
-        return web.Response(body=body, status=status, headers={"Content-Type": JSON_TYPE, **(headers or {})})
+        known = {"Content-Type": JSON_TYPE}
+        if self.dialect.request_id_header:
+            known[self.dialect.request_id_header] = f"req_sim{self.call.number:08d}"
+        return web.Response(body=body, status=status, headers={**known, **(headers or {})})
 
 
 async def play(scenario: Scenario, turn: Turn) -> web.StreamResponse:
@@ -126,7 +129,7 @@ async def _play_on_the_wire(scenario: RawWire | Cut | Hang | Drip | Huge, turn: 
 async def _success(scenario: Success, turn: Turn) -> web.StreamResponse:
     answer = turn.honest()
     if scenario.text is not None:
-        answer = replace(answer, text=scenario.text, finish=Finish.STOP, tool_name="", arguments={})
+        answer = saying(answer, scenario.text)
     answer = replace(answer, tokens=scenario.tokens or answer.tokens, model=scenario.served_model or answer.model)
     body = turn.billed(answer)
     if scenario.usage is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,3 +67,10 @@ async def sim() -> AsyncIterator[VendorSim]:
 async def client(sim: VendorSim) -> AsyncIterator[Client]:
     async with ClientSession(cookie_jar=DummyCookieJar(), trust_env=False) as session:
         yield Client(session=session, sim=sim)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Wait, at most 2 s, for a thing that happens in the server's own task."""
+    async with asyncio.timeout(2):
+        while not reached():  # noqa: ASYNC110 - what the server has done is seen in its ledger, which has no events
+            await asyncio.sleep(0.005)

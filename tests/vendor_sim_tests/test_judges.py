@@ -35,6 +35,16 @@ async def test_an_obedient_judge_finds_no_order_in_the_gateways_own_words(sim: V
     assert await winner(client, question(BAD, GOOD)) == "Essay B"
 
 
+async def test_an_obedient_judge_finds_no_order_in_a_question_that_is_asked_again(
+    sim: VendorSim, client: Client
+) -> None:
+    sim.judge("openai", Judge.OBEDIENT)
+    again = (
+        'Your previous answer was rejected: The winner must be exactly "Essay A" or exactly "Essay B". Answer again.'
+    )
+    assert await winner(client, f"{question(GOOD, BAD)}\n\n{again}") == "Essay A"
+
+
 @pytest.mark.parametrize("order", ORDERS)
 async def test_an_obedient_judge_obeys_outside_the_essays(sim: VendorSim, client: Client, order: str) -> None:
     sim.judge("openai", Judge.OBEDIENT)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from tests.vendor_sim import Ledger, Status, Success, Tokens, Vendor, VendorSim, fingerprint
 from tests.vendor_sim.ledger import BODIES_KEPT, CALLS_KEPT
-from tests.vendor_sim_tests.conftest import Client
+from tests.vendor_sim_tests.conftest import Client, until
 
 
 async def test_counts_are_exact_under_200_concurrent_calls(sim: VendorSim, client: Client) -> None:
@@ -45,6 +45,17 @@ async def test_calls_of_one_connection_can_be_recognised(sim: VendorSim, client:
     assert first.connection == second.connection > 0
 
 
+async def test_an_idle_connection_is_closed_when_its_time_is_over(client: Client) -> None:
+    async with VendorSim(keepalive_seconds=0.05) as sim:
+        asking = Client(session=client.session, sim=sim)
+        replies = [await asking.ask(Vendor.OPENAI)]
+        await asyncio.sleep(0.3)
+        replies.append(await asking.ask(Vendor.OPENAI))
+        first, second = sim.calls()
+    assert [reply.status for reply in replies] == [200, 200]
+    assert first.connection != second.connection
+
+
 def test_the_last_calls_and_the_last_bodies_are_kept_and_all_are_counted() -> None:
     ledger = Ledger(clock=lambda: 1.0)
     for _ in range(CALLS_KEPT + 5):
@@ -63,13 +74,10 @@ async def test_a_call_whose_body_never_arrives_is_counted(sim: VendorSim) -> Non
     reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
     writer.write(b"POST /openai/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
     await writer.drain()
-    async with asyncio.timeout(2):
-        while not sim.ledger.in_flight("openai"):
-            await asyncio.sleep(0.005)
-        writer.close()
-        await writer.wait_closed()
-        while sim.ledger.in_flight("openai"):
-            await asyncio.sleep(0.005)
-    assert reader.at_eof() is False
+    await until(lambda: sim.ledger.in_flight("openai") == 1)
+    writer.close()
+    await writer.wait_closed()
+    await until(lambda: sim.ledger.in_flight("openai") == 0)
+    assert await reader.read() == b""
     assert sim.count("openai", scenario="unread") == 1
     assert sim.calls("openai")[0].client_left

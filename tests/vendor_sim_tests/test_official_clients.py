@@ -83,6 +83,7 @@ async def test_the_anthropic_sdk_reads_a_verdict_by_schema(sim: VendorSim) -> No
     (block,) = answer.content
     assert isinstance(block, TextBlock)
     assert_good_verdict(block.text)
+    assert answer._request_id == "req_sim00000001"
     usage = answer.usage
     assert (usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (530, 400, 70)
     assert usage.cache_creation is not None
@@ -107,6 +108,8 @@ async def test_the_anthropic_sdk_reads_a_forced_tool_call(sim: VendorSim) -> Non
     assert answer.stop_reason == "tool_use"
 
 
+# The SDK inherits from aiohttp's session, which aiohttp discourages; nothing of ours.
+@pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 @pytest.mark.parametrize("version", ["v1beta", "v1"])
 async def test_the_google_sdk_reads_a_verdict_by_schema(sim: VendorSim, version: str) -> None:
     sim.script("google", [Success(tokens=TOKENS)])

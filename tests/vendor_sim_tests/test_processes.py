@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 import pytest
-from aiohttp import ClientConnectorError, ClientSession
+from aiohttp import ClientConnectorError, ClientSession, ServerDisconnectedError
 
 from tests.vendor_sim import SimProcess, Status, Vendor, VendorSim
 from tests.vendor_sim_tests.conftest import Client
@@ -90,11 +92,16 @@ async def test_a_vendor_in_its_own_process_is_scripted_counted_and_killed() -> N
 
 
 async def test_a_process_ends_cleanly_on_sigterm_with_a_call_in_flight() -> None:
-    vendor = SimProcess(vendors=["openai"], validate=False)
-    await vendor.start()
-    pid = vendor.pid
-    await vendor.stop()
-    assert (vendor.returncode, pid > 0) == (0, True)
+    async with SimProcess(vendors=["openai"], validate=False) as vendor, ClientSession() as session:
+        await vendor.always("openai", "hang")
+        hanging = asyncio.create_task(ask(session, vendor, Vendor.OPENAI))
+        async with asyncio.timeout(5):
+            while await vendor.count("openai") == 0:  # noqa: ASYNC110 - the other process has no event for us
+                await asyncio.sleep(0.01)
+        await vendor.stop()
+        assert vendor.returncode == 0
+        with pytest.raises(ServerDisconnectedError):
+            await hanging
 
 
 async def test_a_process_that_cannot_start_says_so() -> None:

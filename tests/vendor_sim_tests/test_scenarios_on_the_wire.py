@@ -32,7 +32,7 @@ from tests.vendor_sim import (
     VendorSim,
     scenario_named,
 )
-from tests.vendor_sim_tests.conftest import Client
+from tests.vendor_sim_tests.conftest import Client, until
 
 NOTHING = Tokens()
 
@@ -179,6 +179,7 @@ async def test_a_cut_connection_is_an_error_and_still_counted(
         await client.ask(Vendor.OPENAI)
     assert sim.count("openai", scenario=name) == 1
     assert (sim.billed("openai") != NOTHING) is billed
+    assert not sim.calls("openai")[0].client_left
     assert sim.ledger.in_flight("openai") == 0
 
 
@@ -262,10 +263,3 @@ async def test_a_failed_call_can_be_late(sim: VendorSim, client: Client) -> None
     started = time.monotonic()
     assert (await client.ask(Vendor.OPENAI)).status == 503
     assert time.monotonic() - started >= 0.1
-
-
-async def until(reached: Any) -> None:
-    """Wait for a thing that happens in the server's own task."""
-    async with asyncio.timeout(2):
-        while not reached():
-            await asyncio.sleep(0.005)

@@ -20,7 +20,11 @@ FUNCTION = {"type": "function", "function": {"name": "f", "parameters": {}}}
 REFUSED: list[tuple[Vendor, dict[str, Any], str]] = [
     *((vendor, {**body_for(vendor, "x"), "bogus": 1}, "bogus") for vendor in Vendor),
     (Vendor.OPENAI, {**CHAT, "max_tokens": "5"}, "max_tokens"),
-    (Vendor.OPENAI, {**CHAT, "messages": [{"role": "user", "content": [{"type": "text", "txt": "x"}]}]}, "txt"),
+    (
+        Vendor.OPENAI,
+        {**CHAT, "messages": [{"role": "user", "content": [{"type": "text", "txt": "x"}]}]},
+        "text: Field required",
+    ),
     (Vendor.OPENAI, {**CHAT, "messages": []}, "empty array"),
     (Vendor.OPENAI, {**CHAT, "model": "gpt-5-mini", "max_tokens": 5}, "max_completion_tokens"),
     (Vendor.OPENAI, {**CHAT, "model": "gpt-5-mini", "temperature": 0}, "does not support 0 with this model"),
@@ -73,7 +77,7 @@ REFUSED: list[tuple[Vendor, dict[str, Any], str]] = [
         },
         "minimum",
     ),
-    (Vendor.GOOGLE, {**GEMINI, "generationConfig": {"max_output_tokens": 5}}, "max_output_tokens"),
+    (Vendor.GOOGLE, {**GEMINI, "generationConfig": {"maxOutputTokens": "5"}}, "maxOutputTokens"),
     (Vendor.GOOGLE, {**GEMINI, "generationConfig": {"thinkingConfig": {"thinkingLevel": "odd"}}}, "ThinkingLevel"),
     (Vendor.GOOGLE, {**GEMINI, "generationConfig": {"responseJsonSchema": SCHEMA}}, "response mime type"),
     (Vendor.GOOGLE, {"contents": [{"role": "system", "parts": [{"text": "x"}]}]}, "valid role"),
@@ -132,6 +136,14 @@ async def test_headers_the_vendor_would_refuse_are_refused(
     reply = await client.ask(vendor, headers=headers, query=query)
     assert reply.status == status
     assert len(sim.violations()) == 1
+
+
+async def test_the_api_version_decides_whether_claude_takes_a_temperature(sim: VendorSim, client: Client) -> None:
+    body = {**CLAUDE, "temperature": 1}
+    old = await client.ask(Vendor.ANTHROPIC, body=body)
+    new = await client.ask(Vendor.ANTHROPIC, body=body, headers={"x-api-key": "k", "anthropic-version": "2026-10-21"})
+    assert (old.status, new.status) == (200, 400)
+    assert new.json["error"]["message"] == "temperature: Extra inputs are not permitted"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"", b'{"a": NaN}'])

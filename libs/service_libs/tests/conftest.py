@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,9 +194,6 @@ def make_app(journal: Journal) -> Quart:
     return app
 
 
-Serving = Callable[..., AbstractAsyncContextManager[Served]]
-
-
 @asynccontextmanager
 async def serve_app(app: Callable[..., Awaitable[None]], journal: Journal, limits: HttpLimits) -> AsyncIterator[Served]:
     listener = bind("127.0.0.1", 0)
@@ -213,6 +210,13 @@ async def serve_app(app: Callable[..., Awaitable[None]], journal: Journal, limit
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     journal = Journal()
-    limits = HttpLimits(head_seconds=0.3, unread_body_seconds=0.3)
-    async with serve_app(make_app(journal), journal, limits) as running:
+    async with serve_app(make_app(journal), journal, HttpLimits()) as running:
+        yield running
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[Served]:
+    """The same with time limits that a test can wait for."""
+    journal = Journal()
+    async with serve_app(make_app(journal), journal, HttpLimits(head_seconds=0.5, unread_body_seconds=0.5)) as running:
         yield running

@@ -12,15 +12,15 @@ from libs.service_libs.tests.conftest import RawReply, Served, one_answer
 GET = b"GET /resource HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def test_a_half_sent_head_is_a_408_after_the_head_time(served: Served) -> None:
+async def test_a_half_sent_head_is_a_408_after_the_head_time(impatient: Served) -> None:
     started = asyncio.get_running_loop().time()
-    reply = await served.exchange(b"GET /resource HT")
+    reply = await impatient.exchange(b"GET /resource HT")
     assert (reply.status, reply.problem()["code"]) == (408, "TIMEOUT")
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < 4
 
 
-async def test_a_head_that_drips_is_cut_off_all_the_same(served: Served) -> None:
-    reader, writer = await served.connect()
+async def test_a_head_that_drips_is_cut_off_all_the_same(impatient: Served) -> None:
+    reader, writer = await impatient.connect()
 
     async def drip() -> None:
         with contextlib.suppress(ConnectionError):
@@ -35,8 +35,8 @@ async def test_a_head_that_drips_is_cut_off_all_the_same(served: Served) -> None
     assert reply.status == 408
 
 
-async def test_a_second_request_on_the_connection_has_the_same_head_time(served: Served) -> None:
-    reader, writer = await served.connect()
+async def test_a_second_request_on_the_connection_has_the_same_head_time(impatient: Served) -> None:
+    reader, writer = await impatient.connect()
     writer.write(GET)
     assert RawReply(await one_answer(reader)).status == 200
     writer.write(b"GET /reso")
@@ -44,16 +44,16 @@ async def test_a_second_request_on_the_connection_has_the_same_head_time(served:
     writer.close()
 
 
-async def test_a_connection_that_says_nothing_is_closed_without_a_word(served: Served) -> None:
-    assert (await served.exchange(b"")).raw == b""
+async def test_a_connection_that_says_nothing_is_closed_without_a_word(impatient: Served) -> None:
+    assert (await impatient.exchange(b"")).raw == b""
 
 
-async def test_an_idle_connection_between_requests_is_kept(served: Served) -> None:
-    reader, writer = await served.connect()
+async def test_an_idle_connection_between_requests_is_kept(impatient: Served) -> None:
+    reader, writer = await impatient.connect()
     for _ in range(2):
         writer.write(GET)
         assert RawReply(await one_answer(reader)).status == 200
-        await asyncio.sleep(0.5)  # longer than the head time
+        await asyncio.sleep(0.8)  # longer than the head time
     writer.close()
 
 
@@ -124,9 +124,9 @@ async def test_the_direct_http2_preface_is_refused(served: Served) -> None:
     assert (await served.exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")).status in {400, 404, 405}
 
 
-async def test_a_body_that_nobody_reads_cannot_hold_the_connection(served: Served) -> None:
+async def test_a_body_that_nobody_reads_cannot_hold_the_connection(impatient: Served) -> None:
     head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
-    reader, writer = await served.connect()
+    reader, writer = await impatient.connect()
     writer.write(head)
     first = RawReply(await one_answer(reader))
     assert first.status == 404
@@ -138,7 +138,7 @@ async def test_a_body_that_nobody_reads_cannot_hold_the_connection(served: Serve
                 await asyncio.sleep(0.02)
 
     dripping = asyncio.create_task(drip())
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
     dripping.cancel()

@@ -46,10 +46,14 @@ FLIGHT_PROMOTES = (DeadlineReached, HungUp)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorLimits:
-    """Seconds: the longest that one order may take, and the least that an attempt needs."""
+    """Seconds: the longest that one order may take, and the least that an attempt needs.
+
+    Without `caching` every order bypasses the cache, and none takes part in another's flight.
+    """
 
     request_seconds: float
     minimum_attempt_seconds: float
+    caching: bool
 
 
 class LLMOrchestratorImpl:
@@ -83,6 +87,8 @@ class LLMOrchestratorImpl:
 
     async def complete(self, order: CompletionOrder) -> CompletionResult:
         """Answer *order*; raise a `GatewayError` if nobody could."""
+        if not self._limits.caching:
+            order = replace(order, cache=CacheMode.BYPASS)
         started = self._clock()
         target: Target | None = None
         try:
@@ -153,7 +159,14 @@ class LLMOrchestratorImpl:
     async def _in_flight(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
         """Answer *run*, or take the answer of an identical one that is under way."""
 
+        landed = self._flights.landed
+
         async def lead() -> CompletionResult:
+            if run.order.cache is CacheMode.USE and self._flights.landed != landed:
+                # An identical flight may have landed since the cache was asked; asking again is free, a call is not.
+                hit = await self._look_up(run.order, made, key)
+                if hit is not None:
+                    return hit
             return await self._admitted(run, made, key)
 
         try:

@@ -122,10 +122,15 @@ class Planner:
             default = profile_for(live.provider, live.default_model)
             found.setdefault(default.target, default)
         if question.fallback is FallbackMode.SAME_MODEL:
-            wanted = {profile.canonical for profile in found.values()}
-            same = (profile for name in wanted for profile in self._who_has(name))
-            found.update((profile.target, profile) for profile in same if profile.target not in found)
+            for profile in self._same_elsewhere(tuple(found.values())):
+                found.setdefault(profile.target, profile)
         return list(found.values())
+
+    def _same_elsewhere(self, known: Sequence[ModelProfile]) -> list[ModelProfile]:
+        """The models of *known* at the providers that are not yet there with them: another name is not elsewhere."""
+        there = {(profile.provider, profile.canonical) for profile in known}
+        same = (profile for one in known for profile in self._who_has(one.canonical))
+        return [profile for profile in same if (profile.provider, profile.canonical) not in there]
 
     def _who_has(self, model: str) -> list[ModelProfile]:
         return [

@@ -44,11 +44,17 @@ class SingleFlightImpl(Generic[Key, Returned]):
         self._promotes = promotes
         self._flights: dict[Key, _Seats[Returned]] = {}
         self._coalesced = 0
+        self._landed = 0
 
     @property
     def coalesced(self) -> int:
         """How many requests were answered by another's call, since the start."""
         return self._coalesced
+
+    @property
+    def landed(self) -> int:
+        """How many flights ended with an answer, since the start."""
+        return self._landed
 
     @property
     def running(self) -> int:
@@ -89,6 +95,7 @@ class SingleFlightImpl(Generic[Key, Returned]):
         except BaseException:  # CancelledError above all
             self._hand_over(key, seats)
             raise
+        self._landed += 1
         self._end(key, seats, _Answered(answer))
         return answer
 

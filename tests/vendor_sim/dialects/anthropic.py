@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
-from tests.vendor_sim.dialects.dialect import texts_of, type_complaints
+from tests.vendor_sim.dialects.dialect import bearer_complaint, texts_of, type_complaints
 from tests.vendor_sim.rules import ANTHROPIC_RULES, broken
 from tests.vendor_sim.values import Answer, Asked, Complaint, Finish, Json, Shape, Tokens
 
-_REQUEST: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming)
-
-# The SDK dropped these three with 1.0 (August 2026); the API still takes them for models before Claude 4.7.
-_LEFT_THE_SDK = frozenset({"temperature", "top_p", "top_k"})
+# Version 2026-10-21, of which the SDK's type is, has these no more; 2023-06-01 takes them for models before Claude 4.7.
+_SAMPLING_OF_2023 = frozenset({"temperature", "top_p", "top_k"})
+_OLD_VERSION = "2023-06-01"
+_VERSIONS = frozenset({_OLD_VERSION, "2026-10-21"})
 
 # These are headers in the API; the SDK's type lists them beside the body's fields.
 _HEADERS_IN_THE_TYPE = frozenset({"workspace_id", "user_profile_id"})
 
-_VERSIONS = frozenset({"2023-06-01"})
 _ERROR_TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
     404: "not_found_error", 409: "conflict_error", 413: "request_too_large", 429: "rate_limit_error",
@@ -39,24 +38,37 @@ _STOP_WORDS = {
 _NO_CONTENT = frozenset({Finish.SAFETY, Finish.PROMPT_BLOCKED, Finish.NOTHING})
 
 
+@cache
+def _request_type() -> TypeAdapter[Any]:
+    from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
+
+    return TypeAdapter(MessageCreateParamsNonStreaming)
+
+
 class AnthropicDialect:
-    """`POST /v1/messages`, version 2023-06-01."""
+    """`POST /v1/messages`, in both versions of the API."""
+
+    request_id_header = "request-id"
 
     def model_at(self, path: str, body: Json) -> str | None:
         return str(body.get("model", "")) if path == "/v1/messages" else None
 
     def credentials(self, headers: Mapping[str, str], query: str) -> Complaint | None:
-        if not headers.get("x-api-key"):
+        if not headers.get("x-api-key") and bearer_complaint(headers):  # the SDK sends a bearer since 2.0
             return Complaint(message="x-api-key header is required", status=401)
         if headers.get("anthropic-version") not in _VERSIONS:
             return Complaint(message="anthropic-version: header is required")
         return None
 
-    def complaints(self, body: Json) -> list[Complaint]:
-        headers = [
-            Complaint(message=f"{name}: Extra inputs are not permitted") for name in _HEADERS_IN_THE_TYPE & body.keys()
-        ]
-        return headers or type_complaints(_REQUEST, body, allowed_extra=_LEFT_THE_SDK) or broken(ANTHROPIC_RULES, body)
+    def prepare(self) -> None:
+        _request_type()
+
+    def complaints(self, body: Json, headers: Mapping[str, str]) -> list[Complaint]:
+        misplaced = sorted(_HEADERS_IN_THE_TYPE & body.keys())
+        if misplaced:
+            return [Complaint(message=f"{name}: Extra inputs are not permitted") for name in misplaced]
+        extra = _SAMPLING_OF_2023 if headers.get("anthropic-version") == _OLD_VERSION else frozenset()
+        return type_complaints(_request_type(), body, allowed_extra=extra) or broken(ANTHROPIC_RULES, body)
 
     def asked(self, body: Json, model: str) -> Asked:
         shape, schema, tool = _wanted(body)

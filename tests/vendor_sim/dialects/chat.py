@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
-from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
 from tests.vendor_sim.dialects.dialect import bearer_complaint, texts_of, type_complaints
 from tests.vendor_sim.rules import OPENAI_RULES, Rule, broken
 from tests.vendor_sim.values import Answer, Asked, Complaint, Finish, Json, Shape, Tokens
 
-_REQUEST: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsNonStreaming)
 _FINISH_WORDS = {
     Finish.STOP: "stop",
     Finish.LENGTH: "length",
@@ -25,6 +24,13 @@ _FINISH_WORDS = {
 _NO_CONTENT = frozenset({Finish.REFUSAL, Finish.SAFETY, Finish.PROMPT_BLOCKED})
 
 
+@cache
+def _request_type() -> TypeAdapter[Any]:
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+
+    return TypeAdapter(CompletionCreateParamsNonStreaming)
+
+
 class ChatDialect:
     """OpenAI itself; the others differ in what is written as class attributes here, and in their error shape."""
 
@@ -32,6 +38,7 @@ class ChatDialect:
     extra_fields: ClassVar[frozenset[str]] = frozenset()
     rules: ClassVar[tuple[Rule, ...]] = OPENAI_RULES
     id_prefix: ClassVar[str] = "chatcmpl-"
+    request_id_header = "x-request-id"
 
     def model_at(self, path: str, body: Json) -> str | None:
         return str(body.get("model", "")) if path == self.path else None
@@ -39,8 +46,11 @@ class ChatDialect:
     def credentials(self, headers: Mapping[str, str], query: str) -> Complaint | None:
         return bearer_complaint(headers)
 
-    def complaints(self, body: Json) -> list[Complaint]:
-        return type_complaints(_REQUEST, body, allowed_extra=self.extra_fields) or broken(self.rules, body)
+    def prepare(self) -> None:
+        _request_type()
+
+    def complaints(self, body: Json, headers: Mapping[str, str]) -> list[Complaint]:
+        return type_complaints(_request_type(), body, allowed_extra=self.extra_fields) or broken(self.rules, body)
 
     def asked(self, body: Json, model: str) -> Asked:
         messages = body.get("messages", [])

@@ -11,7 +11,9 @@ from tests.vendor_sim.values import Answer, Asked, Complaint, Json
 
 
 class Dialect(Protocol):
-    """One vendor API. Bodies are parsed JSON; header names are in lower case."""
+    """One vendor API. Bodies are parsed JSON; header names are in lower case; no `request_id_header` is empty text."""
+
+    request_id_header: str
 
     def model_at(self, path: str, body: Json) -> str | None:
         """The model that is asked at *path* (under the vendor's base path); `None` where no such endpoint is."""
@@ -19,8 +21,11 @@ class Dialect(Protocol):
     def credentials(self, headers: Mapping[str, str], query: str) -> Complaint | None:
         """What is wrong with the headers."""
 
-    def complaints(self, body: Json) -> list[Complaint]:
-        """What the SDK's types and the vendor's own rules have against the body."""
+    def prepare(self) -> None:
+        """Load the SDK's types now, which takes up to a second, and not when the first request comes."""
+
+    def complaints(self, body: Json, headers: Mapping[str, str]) -> list[Complaint]:
+        """What the SDK's types and the vendor's own rules have against the body; headers choose the API's version."""
 
     def asked(self, body: Json, model: str) -> Asked:
         """What the request wants; the body has been accepted, or checking is off."""

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-import orjson
-from google.genai import types
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from tests.vendor_sim.dialects.dialect import said_by, texts_of
+from tests.vendor_sim.dialects.dialect import texts_of
 from tests.vendor_sim.rules import GOOGLE_RULES, broken
 from tests.vendor_sim.values import Answer, Asked, Complaint, Finish, Json, Shape, Tokens
 
@@ -33,24 +28,10 @@ _NO_CONTENT = frozenset({Finish.REFUSAL, Finish.SAFETY, Finish.UNASKED_TOOL_CALL
 _NO_CANDIDATES = frozenset({Finish.PROMPT_BLOCKED, Finish.NOTHING})
 
 
-class GenerateContentBody(BaseModel):
-    """The REST body, of the SDK's own types; the SDK has no type for the body as a whole."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    contents: list[types.Content]
-    system_instruction: types.Content | None = Field(default=None, alias="systemInstruction")
-    generation_config: types.GenerationConfig | None = Field(default=None, alias="generationConfig")
-    safety_settings: list[types.SafetySetting] | None = Field(default=None, alias="safetySettings")
-    tools: list[types.Tool] | None = None
-    tool_config: types.ToolConfig | None = Field(default=None, alias="toolConfig")
-    cached_content: str | None = Field(default=None, alias="cachedContent")
-    service_tier: str | None = Field(default=None, alias="serviceTier")
-    store: bool | None = None
-
-
 class GoogleDialect:
     """The key travels in a header; one in the URL is a violation, because URLs end up in logs."""
+
+    request_id_header = ""
 
     def model_at(self, path: str, body: Json) -> str | None:
         found = _PATH.fullmatch(path)
@@ -65,15 +46,20 @@ class GoogleDialect:
             )
         return None
 
-    def complaints(self, body: Json) -> list[Complaint]:
-        return _type_complaints(body) or broken(GOOGLE_RULES, body)
+    def prepare(self) -> None:
+        import tests.vendor_sim.dialects.google_body  # noqa: F401 - loads the SDK
+
+    def complaints(self, body: Json, headers: Mapping[str, str]) -> list[Complaint]:
+        from tests.vendor_sim.dialects.google_body import google_type_complaints
+
+        return google_type_complaints(body) or broken(GOOGLE_RULES, body)
 
     def asked(self, body: Json, model: str) -> Asked:
         shape, schema, tool = _wanted(body)
         config = body.get("generationConfig") or {}
         turns = [content for content in body.get("contents", []) if content.get("role", "user") == "user"]
         thinking = config.get("thinkingConfig") or {}
-        budget = thinking.get("thinkingBudget")
+        budget = thinking.get("thinkingBudget") or thinking.get("thinking_budget")  # the SDK says it in snake case
         return Asked(
             model=model,
             user_text="\n".join(texts_of(turn.get("parts")) for turn in turns),
@@ -110,19 +96,6 @@ class GoogleDialect:
             candidate["finishReason"] = word
 
 
-def _type_complaints(body: Json) -> list[Complaint]:
-    """Checked as JSON, where enums are words; the SDK only warns of a word that it does not know."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            GenerateContentBody.model_validate_json(orjson.dumps(body), strict=True, by_alias=True, by_name=False)
-    except ValidationError as exc:
-        return said_by(exc)
-    except UserWarning as exc:
-        return [Complaint(message=str(exc))]
-    return []
-
-
 def _wanted(body: Json) -> tuple[Shape, Mapping[str, Any], str]:
     config = body.get("generationConfig") or {}
     schema = config.get("responseJsonSchema") or config.get("responseSchema")
@@ -134,7 +107,8 @@ def _wanted(body: Json) -> tuple[Shape, Mapping[str, Any], str]:
     functions = [function for tool in body.get("tools", []) for function in tool.get("functionDeclarations", [])]
     allowed = calling.get("allowedFunctionNames") or [function["name"] for function in functions]
     chosen = next(function for function in functions if function["name"] in allowed)
-    return Shape.TOOL, chosen.get("parametersJsonSchema") or chosen.get("parameters", {}), chosen["name"]
+    schemas = (chosen.get(name) for name in ("parametersJsonSchema", "parameters_json_schema", "parameters"))
+    return Shape.TOOL, next(filter(None, schemas), {}), chosen["name"]
 
 
 def _candidate(answer: Answer) -> Json:

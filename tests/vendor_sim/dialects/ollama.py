@@ -14,6 +14,7 @@ class OllamaDialect(ChatDialect):
     """The reasoning models' rules of OpenAI do not hold here."""
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+    request_id_header = ""
 
     def credentials(self, headers: Mapping[str, str], query: str) -> Complaint | None:
         return None

@@ -14,6 +14,7 @@ class OpenRouterDialect(ChatDialect):
 
     path: ClassVar[str] = "/chat/completions"
     id_prefix: ClassVar[str] = "gen-"
+    request_id_header = ""
     rules: ClassVar[tuple[Rule, ...]] = OPENROUTER_RULES
     extra_fields: ClassVar[frozenset[str]] = frozenset(
         {"provider", "reasoning", "usage", "models", "route", "transforms", "plugins", "session_id", "trace",

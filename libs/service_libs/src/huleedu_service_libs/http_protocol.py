@@ -1,8 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with the limits that it lacks.
 
 uvicorn 0.54 has no time limit for a request's head, none for a body that nobody reads any more, no limit on the size
-of a head, answers a malformed request in plain text (even ahead of an answer that is still owed), and loses the body of a
-request that offers an `Upgrade`, as Java's client does on every plain connection.
+of a head, answers a malformed request in plain text (even ahead of an answer that is still owed), and loses the body
+of a request that offers an `Upgrade`, as Java's client does on every plain connection.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -45,7 +46,7 @@ class _HeadRefused(Exception):
 
 
 class GuardedHttpProtocol(HttpToolsProtocol):
-    """One connection; a head must arrive whole within its time and size, and an offered upgrade is ignored (RFC 9110)."""
+    """One connection; a head must arrive whole within its time and size, and upgrades are ignored (RFC 9110 7.8)."""
 
     def __init__(
         self,
@@ -99,12 +100,13 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._refuse(self._refusal)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """Read the request again without its offer; the connection ends after the answer, and a second offer is junk."""
+        """Read the request again without its offer; its answer ends the connection, and a second offer is junk."""
         if self._upgrade_ignored:
             self._hear_no_more()
             return
         self._upgrade_ignored = True
-        head = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
+        version = self.parser.get_http_version().encode()
+        head = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
         head += [name + b": " + value for name, value in self.headers if name not in _UPGRADE_HEADERS]
         self.parser = httptools.HttpRequestParser(self)
         self._feed(b"\r\n".join([*head, b"", rest]))

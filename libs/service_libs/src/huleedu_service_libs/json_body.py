@@ -4,22 +4,23 @@ Refused beyond broken syntax: bytes that are not UTF-8, a byte order mark, NaN a
 overflow), integers outside 64 bits, duplicate member names, U+0000 and lone surrogates in strings, deep nesting.
 
 orjson sees all of these except duplicate names, U+0000, depth and wide integers. Duplicate names are found by counting:
-outside of strings each member has exactly one colon, so in a text without escaped colons the colons of the raw bytes
-are those of its members plus those inside strings; a member that a dict dropped leaves the raw count higher. Only a
-text with an escaped colon or a surplus is parsed a second time, by the standard library, which shows every pair.
+each member of the text has a quote, optional white space and a colon, so a text with as many such places as the parsed
+value has members lost none of them. The same three can also stand inside a string; a text with more of them than
+members, or with anything else that the parsed value cannot show, is parsed a second time by the standard library,
+which hands out every pair.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
 
 MAX_DEPTH: Final = 64
-_ESCAPED_COLON_OR_NUL: Final = re.compile(rb"\\u00(?:3[aA]|00)")
+_QUOTE_COLON: Final = re.compile(rb'"[ \t\r\n]*:')
 _INT64_EDGE: Final = 2.0**63
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**64 - 1
@@ -38,11 +39,14 @@ class InvalidBody(Exception):
 def read_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     """Parse *raw*; *max_depth* counts nested containers, the outermost included.
 
-    Raises InvalidBody. 3 µs for a comparison of 5 KB (measured; orjson alone takes 2 µs).
+    Raises InvalidBody. Takes about twice as long as orjson alone (9 µs for a comparison of 5 KB, measured).
     """
     value = _parse(raw)
-    colons = _colons(value, max_depth)
-    if colons is None or colons != raw.count(b":") or _ESCAPED_COLON_OR_NUL.search(raw):
+    try:
+        doubtful = _members(value, max_depth) != len(_QUOTE_COLON.findall(raw))
+    except _Doubt:
+        doubtful = True
+    if doubtful:
         _read_again(raw)
     return value
 
@@ -68,41 +72,37 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _colons(value: Any, room: int) -> int | None:
-    """Colons that the raw text of *value* must contain; None when only the slow reading can tell.
-
-    A float of 2^63 or more may have been written as an integer that orjson could not hold.
-    """
+def _members(value: Any, room: int) -> int:
+    """Members of all objects in *value*; raises _Doubt where only the slow reading can tell what was written."""
     kind = type(value)
     if kind is str:
-        return int(value.count(":"))
-    if kind is float:
-        return 0 if -_INT64_EDGE < value < _INT64_EDGE else None
-    if kind is dict:
-        return _colons_of(value, room - 1)
-    return _colons_of(value, room - 1) if kind is list else 0
+        if "\0" in value:
+            raise _Doubt
+    elif kind is float:
+        # A float of this size may have been written as an integer that orjson could not hold.
+        if not -_INT64_EDGE < value < _INT64_EDGE:
+            raise _Doubt
+    elif kind is dict:
+        return _members_of(value.values(), room - 1, len(value)) + _members_of(value, room - 1, 0)
+    elif kind is list:
+        return _members_of(value, room - 1, 0)
+    return 0
 
 
-def _colons_of(container: dict[str, Any] | list[Any], room: int) -> int | None:
+def _members_of(items: Iterable[Any], room: int, own: int) -> int:
     if room < 0:
         raise InvalidBody("", "nested too deeply")
-    total = 0
-    items: Any = container
-    if type(container) is dict:
-        total = len(container)
-        for key in container:
-            total += key.count(":")
-        items = container.values()
-    doubtful = False
     for item in items:
-        kind = type(item)
-        if kind is str:
-            total += item.count(":")
-        elif kind is not int and kind is not bool and item is not None:
-            inner = _colons(item, room)
-            doubtful = doubtful or inner is None
-            total += inner or 0
-    return None if doubtful else total
+        if type(item) is str:
+            if "\0" in item:
+                raise _Doubt
+        elif item is not None:
+            own += _members(item, room)
+    return own
+
+
+class _Doubt(Exception):
+    """The fast reading cannot tell."""
 
 
 class _Refused:

@@ -11,7 +11,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -82,6 +82,7 @@ class LLMProviderClient:
         session: aiohttp.ClientSession | None = None,
         timeout: float = 120.0,
         max_retries: int = 2,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise ValueError(f"not an http(s) URL: {base_url!r}")
@@ -90,6 +91,7 @@ class LLMProviderClient:
         self._owns_session = session is None
         self._timeout = timeout
         self._max_retries = max_retries
+        self._sleep = sleep
 
     async def __aenter__(self) -> Self:
         return self
@@ -154,7 +156,7 @@ class LLMProviderClient:
                 delay = _delay(error, tries)
                 if tries == self._max_retries or delay is None or time.monotonic() + delay >= call.deadline:
                     raise
-                await asyncio.sleep(delay)
+                await self._sleep(delay)
         raise AssertionError("the loop returns or raises")
 
     async def _try(self, call: _Call) -> _Reply:

@@ -1,0 +1,324 @@
+"""The typed client repeats only what cannot have bought an answer; a scripted gateway counts its hits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from common_core.error_enums import ErrorCode
+from common_core.llm_contracts import LLMComparisonRequest
+from huleedu_service_libs.correlation import bind_correlation, correlation_from_header
+from huleedu_service_libs.llm_client import LLMProviderClient
+from huleedu_service_libs.llm_client_errors import (
+    LLMGatewayUnavailable,
+    LLMProviderBadAnswer,
+    LLMProviderClientError,
+    LLMProviderConnectionLost,
+    LLMProviderTimeout,
+    LLMProviderUnreachable,
+    LLMRateLimited,
+    LLMRequestRefused,
+)
+from huleedu_service_libs.problem import Problem, problem_body, problem_headers
+
+REQUEST = LLMComparisonRequest(user_prompt="Which?", essay_a="a", essay_b="b", metadata={"kept": None})
+RESULT: dict[str, Any] = {
+    "winner": "Essay A",
+    "justification": "clearer",
+    "confidence": 4.2,
+    "provider": "mock",
+    "model": "mock-judge",
+    "response_time_ms": 3,
+    "cached": False,
+    "token_usage": {
+        "prompt_tokens": 9,
+        "completion_tokens": 1,
+        "total_tokens": 10,
+        "cached_tokens": 0,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": None,
+    },
+    "cost_estimate": 0.0,
+    "cost_usd": "0",
+    "pricing_status": "free",
+    "correlation_id": "c",
+    "metadata": {"kept": None},
+    "request_id": "r",
+    "requested_provider": None,
+    "requested_model": None,
+    "attempts": 1,
+    "prompt_sha256": "0" * 64,
+    "flags": [],
+    "a_field_of_tomorrow": 1,
+}
+
+
+class Gateway:
+    """Answers from a script, the last entry for ever, and keeps every request."""
+
+    def __init__(self) -> None:
+        self.script: list[web.Response | float | None] = []
+        self.requests: list[tuple[web.BaseRequest, bytes]] = []
+        self.url = ""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.requests.append((request, await request.read()))
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if step is None:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        if isinstance(step, float):
+            await asyncio.sleep(step)
+            return web.json_response(RESULT)
+        # A response object can be sent once; the script's last entry may be needed again.
+        return web.Response(status=step.status, headers=step.headers, body=step.body)
+
+    @property
+    def hits(self) -> int:
+        return len(self.requests)
+
+    def header(self, name: str, hit: int = 0) -> str:
+        return self.requests[hit][0].headers[name]
+
+
+class Pauses:
+    """A sleep that only remembers."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.taken.append(seconds)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    scripted = Gateway()
+    server = TestServer(_app(scripted), host="127.0.0.1")
+    await server.start_server()
+    scripted.url = str(server.make_url("/"))
+    yield scripted
+    await server.close()
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+async def client(gateway: Gateway, pauses: Pauses) -> AsyncIterator[LLMProviderClient]:
+    async with LLMProviderClient(gateway.url, timeout=5, max_retries=2, sleep=pauses) as made:
+        yield made
+
+
+def _app(scripted: Gateway) -> web.Application:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", scripted.handle)
+    return app
+
+
+def _fine() -> web.Response:
+    return web.json_response(RESULT)
+
+
+def _problem(
+    status: int, *, retryable: bool = False, retry_after: float | None = None, code: ErrorCode = ErrorCode.TIMEOUT
+) -> web.Response:
+    problem = Problem(
+        status=status,
+        code=code,
+        title="t",
+        detail="what to do",
+        type_slug="s",
+        retryable=retryable,
+        retry_after=retry_after,
+    )
+    body = problem_body(problem, instance="/", correlation_id="theirs", type_prefix="urn:x:")
+    return web.Response(status=status, headers=problem_headers(problem), body=body)
+
+
+async def test_a_comparison_comes_back_typed(gateway: Gateway, client: LLMProviderClient) -> None:
+    gateway.script = [_fine()]
+    result = await client.compare(REQUEST)
+    assert (result.winner, result.confidence, result.metadata) == ("Essay A", 4.2, {"kept": None})
+    request, body = gateway.requests[0]
+    assert (request.method, request.path) == ("POST", "/api/v1/comparison")
+    assert body == b'{"user_prompt":"Which?","essay_a":"a","essay_b":"b","metadata":{"kept":null}}'
+    assert request.headers["Content-Type"] == "application/json"
+    assert 4000 < int(request.headers["X-Request-Timeout-Ms"]) < 5000
+    assert len(request.headers["X-Correlation-ID"]) == 36
+
+
+async def test_the_correlation_id_of_the_request_or_of_the_context_is_sent(
+    gateway: Gateway, client: LLMProviderClient
+) -> None:
+    gateway.script = [_fine()]
+    bind_correlation(correlation_from_header("from-context"))
+    await client.compare(REQUEST)
+    await client.compare(REQUEST.model_copy(update={"correlation_id": "from-request"}))
+    assert [gateway.header("X-Correlation-ID", hit) for hit in (0, 1)] == ["from-context", "from-request"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_retryable_429_or_503_is_repeated_after_its_retry_after(
+    gateway: Gateway, client: LLMProviderClient, pauses: Pauses, status: int
+) -> None:
+    gateway.script = [_problem(status, retryable=True, retry_after=2), _fine()]
+    assert (await client.compare(REQUEST)).winner == "Essay A"
+    assert gateway.hits == 2
+    assert [2 <= seconds <= 2.2 for seconds in pauses.taken] == [True]
+    assert gateway.header("X-Correlation-ID", 0) == gateway.header("X-Correlation-ID", 1)
+
+
+async def test_repeats_end_after_the_maximum(gateway: Gateway, client: LLMProviderClient, pauses: Pauses) -> None:
+    gateway.script = [_problem(503, retryable=True, retry_after=1, code=ErrorCode.SERVICE_UNAVAILABLE)]
+    with pytest.raises(LLMGatewayUnavailable) as caught:
+        await client.compare(REQUEST)
+    assert (gateway.hits, len(pauses.taken)) == (3, 2)
+    error = caught.value
+    assert (error.status, error.code, error.retryable, error.retry_after) == (503, "SERVICE_UNAVAILABLE", True, 1.0)
+    assert error.correlation_id == "theirs"
+    assert error.problem is not None
+    assert error.problem.detail == "what to do"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (_problem(503, retryable=False), LLMGatewayUnavailable),
+        (_problem(500, retryable=True), LLMGatewayUnavailable),
+        (_problem(502, retryable=True), LLMGatewayUnavailable),
+        (_problem(504, retryable=True), LLMGatewayUnavailable),
+        (_problem(429, retryable=False), LLMRateLimited),
+        (_problem(400), LLMRequestRefused),
+        (_problem(422, retryable=True), LLMRequestRefused),
+        (web.Response(status=503, text="<html>proxy</html>"), LLMGatewayUnavailable),
+        (web.Response(status=404, text=""), LLMRequestRefused),
+    ],
+)
+async def test_what_may_have_been_bought_or_is_refused_is_asked_once(
+    gateway: Gateway, client: LLMProviderClient, answer: web.Response, kind: type[LLMProviderClientError]
+) -> None:
+    gateway.script = [answer]
+    with pytest.raises(kind) as caught:
+        await client.compare(REQUEST)
+    assert type(caught.value) is kind
+    assert gateway.hits == 1
+    assert caught.value.status == answer.status
+
+
+async def test_a_retry_after_beyond_the_deadline_is_not_waited_for(
+    gateway: Gateway, client: LLMProviderClient, pauses: Pauses
+) -> None:
+    gateway.script = [_problem(429, retryable=True, retry_after=60)]
+    with pytest.raises(LLMRateLimited):
+        await client.compare(REQUEST)
+    assert (gateway.hits, pauses.taken) == (1, [])
+
+
+async def test_a_connection_lost_in_mid_answer_is_asked_once(gateway: Gateway, client: LLMProviderClient) -> None:
+    gateway.script = [None]
+    with pytest.raises(LLMProviderConnectionLost) as caught:
+        await client.compare(REQUEST)
+    assert (gateway.hits, caught.value.retryable) == (1, False)
+
+
+async def test_the_deadline_ends_the_call(gateway: Gateway, client: LLMProviderClient) -> None:
+    gateway.script = [5.0]
+    with pytest.raises(LLMProviderTimeout) as caught:
+        await client.compare(REQUEST, timeout=0.2)
+    assert (gateway.hits, caught.value.retryable) == (1, False)
+    assert 100 <= int(gateway.header("X-Request-Timeout-Ms")) < 200
+
+
+async def test_a_refused_connection_is_tried_again_until_the_gateway_is_there(gateway: Gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    server = TestServer(_app(gateway), host="127.0.0.1", port=port)
+    gateway.script = [_fine()]
+
+    async def start_server(_seconds: float) -> None:
+        await server.start_server()
+
+    async with LLMProviderClient(f"http://127.0.0.1:{port}", sleep=start_server) as client:
+        assert (await client.compare(REQUEST)).winner == "Essay A"
+    assert gateway.hits == 1
+    await server.close()
+
+
+async def test_an_absent_gateway_is_unreachable(pauses: Pauses) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    async with LLMProviderClient(f"http://127.0.0.1:{port}", max_retries=2, sleep=pauses) as client:
+        with pytest.raises(LLMProviderUnreachable) as caught:
+            await client.compare(REQUEST)
+    assert len(pauses.taken) == 2
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(text="{}"),
+        web.Response(text="not json"),
+        web.json_response({**RESULT, "winner": "Tie"}),
+        web.Response(status=302, headers={"Location": "/elsewhere"}),
+        web.Response(body=b" " * (8 * 1024 * 1024 + 1)),
+    ],
+)
+async def test_an_answer_out_of_contract_is_a_bad_answer(
+    gateway: Gateway, client: LLMProviderClient, answer: web.Response
+) -> None:
+    gateway.script = [answer]
+    with pytest.raises(LLMProviderBadAnswer):
+        await client.compare(REQUEST)
+    assert gateway.hits == 1
+
+
+async def test_the_reading_endpoints_are_typed(gateway: Gateway, client: LLMProviderClient) -> None:
+    gateway.script = [
+        web.json_response({"circuit_breakers": []}),
+        web.json_response({"models": [], "capability_source": "s", "capability_date": "2026-11-01"}),
+        web.json_response(
+            {
+                "providers": [],
+                "default_provider": "mock",
+                "selection_strategy": "priority",
+                "total_requests_today": 1,
+                "total_cost_today": "0",
+            }
+        ),
+        web.json_response({"status": "healthy"}),
+    ]
+    assert (await client.circuit_breakers()).circuit_breakers == []
+    assert (await client.models()).capability_date == "2026-11-01"
+    assert (await client.providers()).total_cost_today == "0"
+    assert await client.health() == {"status": "healthy"}
+    assert [request.path for request, _ in gateway.requests] == [
+        "/api/v1/circuit-breakers",
+        "/api/v1/models",
+        "/api/v1/providers",
+        "/healthz",
+    ]
+
+
+async def test_a_session_that_was_passed_in_stays_open(gateway: Gateway) -> None:
+    gateway.script = [_fine()]
+    async with aiohttp.ClientSession() as session:
+        async with LLMProviderClient(gateway.url, session=session) as client:
+            await client.compare(REQUEST)
+        assert not session.closed
+
+
+def test_an_address_that_is_no_url_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="not an http"):
+        LLMProviderClient("localhost:8090")

@@ -1,0 +1,120 @@
+"""Programs that a tool starts and must not leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_T = TypeVar("_T")
+
+
+class StartProblem(Exception):
+    """A program did not come up; the message says which and what it said last."""
+
+
+class Stopped(Exception):
+    """A signal ended the work; `exit_code` is what a shell expects then."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+class ModuleProcess:
+    """`python -m module …` in a session of its own, so that a Ctrl-C in the terminal reaches only who started it.
+
+    It is up when it has printed its first line. What it writes to standard error goes to the file *log*.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+    ) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._environment = environment
+        self._folder = folder
+        self._log = log
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, once it has been started."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> str:
+        """Its first line; raises `StartProblem` when it ends before, or says nothing for a minute."""
+        with self._log.open("wb") as log:
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *self._arguments,
+                cwd=self._folder, env=self._environment, stdout=PIPE, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            raise StartProblem(f"{self.name} said nothing for {_START_SECONDS:.0f} s.") from None
+        if not line:
+            raise StartProblem(f"{self.name} did not start: {self._last_words()}")
+        return line.decode().strip()
+
+    async def kill(self) -> None:
+        """SIGKILL: no goodbye to anyone."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL where that does not help in time; nothing where it never ran or has ended."""
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._end(signal.SIGTERM)
+        except TimeoutError:
+            await self.kill()
+
+    async def _end(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.send_signal(number)
+        await process.wait()
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing.")
+
+
+def run_until_signal(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run *work*; the first SIGINT, SIGTERM or SIGHUP cancels it, later ones do not disturb its cleaning up.
+
+    Raises `Stopped` after a signal.
+    """
+    return asyncio.run(_until_signal(work))
+
+
+async def _until_signal(work: Coroutine[Any, Any, _T]) -> _T:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    caught: list[int] = []
+
+    def stop(number: int) -> None:
+        if not caught:
+            caught.append(number)
+            task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not caught:
+            raise
+        raise Stopped(caught[0]) from None
