@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count, repeat
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -34,7 +35,12 @@ def completion() -> bytes:
         "winner": "Essay A",
         "confidence": 4,
     }
-    message = {"role": "assistant", "content": orjson.dumps(verdict).decode(), "refusal": None, "annotations": []}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": orjson.dumps(verdict).decode(),
+        "refusal": None,
+        "annotations": [],
+    }
     details = {"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0}
     return orjson.dumps(
         {

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import cast
 
 import uvloop
 
@@ -71,8 +72,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one, but not by its class
 
     def data_received(self, data: bytes) -> None:
         self._received += data

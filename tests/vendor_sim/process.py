@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
@@ -46,9 +45,7 @@ class SimProcess:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         await self.stop()
 
     async def start(self) -> None:

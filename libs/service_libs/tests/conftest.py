@@ -36,6 +36,7 @@ class Resource:
 
     def __init__(self) -> None:
         self.open = True
+        self.closed = asyncio.Event()
 
 
 class Journal:
@@ -116,6 +117,7 @@ def _container(journal: Journal) -> AsyncContainer:
         journal.resources.append(made)
         yield made
         made.open = False
+        made.closed.set()
 
     provider.provide(resource, scope=Scope.REQUEST)
     return make_async_container(provider)
@@ -157,6 +159,18 @@ def make_app(journal: Journal) -> Quart:
             journal.open_during_stream.append(held.open)
 
         return Response(events(), content_type="text/event-stream")
+
+    @app.get("/endless")
+    @inject
+    async def endless(_held: FromDishka[Resource]) -> Any:
+        async def events() -> AsyncIterator[bytes]:
+            while True:
+                yield b"data: x\n\n"
+                await asyncio.sleep(0.01)
+
+        response = Response(events(), content_type="text/event-stream")
+        response.timeout = None
+        return response
 
     @app.websocket("/socket")
     @inject

@@ -42,6 +42,8 @@ def _app(mode: str) -> Quart:
 
     @app.after_serving
     async def end() -> None:
+        if mode == "end-slow":
+            await asyncio.sleep(3.5)
         _say("closed")
         if mode == "end-hangs":
             await asyncio.sleep(60)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
@@ -27,82 +25,15 @@ from huleedu_service_libs.llm_client_errors import (
     LLMRequestRefused,
 )
 from huleedu_service_libs.problem import Problem, problem_body, problem_headers
+from libs.service_libs.tests.scripted_gateway import RESULT, Gateway, Pauses, gateway_app
 
 REQUEST = LLMComparisonRequest(user_prompt="Which?", essay_a="a", essay_b="b", metadata={"kept": None})
-RESULT: dict[str, Any] = {
-    "winner": "Essay A",
-    "justification": "clearer",
-    "confidence": 4.2,
-    "provider": "mock",
-    "model": "mock-judge",
-    "response_time_ms": 3,
-    "cached": False,
-    "token_usage": {
-        "prompt_tokens": 9,
-        "completion_tokens": 1,
-        "total_tokens": 10,
-        "cached_tokens": 0,
-        "cache_write_tokens": 0,
-        "reasoning_tokens": None,
-    },
-    "cost_estimate": 0.0,
-    "cost_usd": "0",
-    "pricing_status": "free",
-    "correlation_id": "c",
-    "metadata": {"kept": None},
-    "request_id": "r",
-    "requested_provider": None,
-    "requested_model": None,
-    "attempts": 1,
-    "prompt_sha256": "0" * 64,
-    "flags": [],
-    "a_field_of_tomorrow": 1,
-}
-
-
-class Gateway:
-    """Answers from a script, the last entry for ever, and keeps every request."""
-
-    def __init__(self) -> None:
-        self.script: list[web.Response | float | None] = []
-        self.requests: list[tuple[web.BaseRequest, bytes]] = []
-        self.url = ""
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.requests.append((request, await request.read()))
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if step is None:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        if isinstance(step, float):
-            await asyncio.sleep(step)
-            return web.json_response(RESULT)
-        # A response object can be sent once; the script's last entry may be needed again.
-        return web.Response(status=step.status, headers=step.headers, body=step.body)
-
-    @property
-    def hits(self) -> int:
-        return len(self.requests)
-
-    def header(self, name: str, hit: int = 0) -> str:
-        return self.requests[hit][0].headers[name]
-
-
-class Pauses:
-    """A sleep that only remembers."""
-
-    def __init__(self) -> None:
-        self.taken: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.taken.append(seconds)
 
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     scripted = Gateway()
-    server = TestServer(_app(scripted), host="127.0.0.1")
+    server = TestServer(gateway_app(scripted), host="127.0.0.1")
     await server.start_server()
     scripted.url = str(server.make_url("/"))
     yield scripted
@@ -118,12 +49,6 @@ def pauses() -> Pauses:
 async def client(gateway: Gateway, pauses: Pauses) -> AsyncIterator[LLMProviderClient]:
     async with LLMProviderClient(gateway.url, timeout=5, max_retries=2, sleep=pauses) as made:
         yield made
-
-
-def _app(scripted: Gateway) -> web.Application:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", scripted.handle)
-    return app
 
 
 def _fine() -> web.Response:
@@ -243,7 +168,7 @@ async def test_the_deadline_ends_the_call(gateway: Gateway, client: LLMProviderC
 async def test_a_refused_connection_is_tried_again_until_the_gateway_is_there(gateway: Gateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
-    server = TestServer(_app(gateway), host="127.0.0.1", port=port)
+    server = TestServer(gateway_app(gateway), host="127.0.0.1", port=port)
     gateway.script = [_fine()]
 
     async def start_server(_seconds: float) -> None:

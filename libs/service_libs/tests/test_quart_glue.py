@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import uuid
@@ -159,6 +160,18 @@ async def test_a_streamed_body_keeps_its_scope_open_to_the_end(served: Served) -
     assert text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
     assert served.journal.open_during_stream == [True] * 4
     assert [resource.open for resource in served.journal.resources] == [False]
+
+
+async def test_a_listener_who_leaves_a_stream_closes_its_scope(served: Served) -> None:
+    async with aiohttp.ClientSession() as session:
+        response = await session.get(f"{served.url}/endless")
+        assert await response.content.readline() == b"data: x\n"
+        (resource,) = served.journal.resources
+        assert resource.open
+        response.close()
+        async with asyncio.timeout(10):
+            await resource.closed.wait()
+    assert not resource.open
 
 
 async def test_each_request_has_a_scope_of_its_own(served: Served) -> None:

@@ -140,6 +140,26 @@ async def test_a_hanging_shutdown_is_given_up_and_told_by_the_exit_code() -> Non
     assert time.monotonic() - started < 9
 
 
+async def test_the_application_may_use_the_rest_of_the_grace_to_close() -> None:
+    async with program("end-slow", grace=20) as running:
+        await running.ready()
+        running.send(signal.SIGTERM)
+        code, out, _ = await running.ended()
+    assert (code, out) == (0, ["stopping", "closed", ""])
+
+
+async def test_a_second_signal_also_hurries_the_closing() -> None:
+    async with program("end-hangs", grace=60) as running:
+        await running.ready()
+        running.send(signal.SIGTERM)
+        assert [await running.line(), await running.line()] == ["stopping", "closed"]
+        started = time.monotonic()
+        running.send(signal.SIGINT)
+        code, _, _ = await running.ended()
+    assert code == 1
+    assert time.monotonic() - started < 12
+
+
 async def test_a_frozen_event_loop_cannot_keep_the_process_alive() -> None:
     async with program(grace=0.1) as running:
         await running.ready()

@@ -47,7 +47,8 @@ class ModuleProcess:
     @property
     def pid(self) -> int:
         """The process id, once it has been started."""
-        assert self._process is not None
+        if self._process is None:
+            raise RuntimeError(f"{self.name} has not been started")
         return self._process.pid
 
     async def start(self) -> str:
@@ -57,10 +58,9 @@ class ModuleProcess:
                 sys.executable, "-m", *self._arguments,
                 cwd=self._folder, env=self._environment, stdout=PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
-        assert process.stdout is not None
         try:
             async with asyncio.timeout(_START_SECONDS):
-                line = await process.stdout.readline()
+                line = await process.stdout.readline() if process.stdout else b""
         except TimeoutError:
             raise StartProblem(f"{self.name} said nothing for {_START_SECONDS:.0f} s.") from None
         if not line:
@@ -101,8 +101,8 @@ def run_until_signal(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 async def _until_signal(work: Coroutine[Any, Any, _T]) -> _T:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
     caught: list[int] = []
 
     def stop(number: int) -> None:
@@ -113,7 +113,7 @@ async def _until_signal(work: Coroutine[Any, Any, _T]) -> _T:
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop, number)
     try:
-        return await work
+        return await task
     except asyncio.CancelledError:
         if not caught:
             raise

@@ -28,7 +28,7 @@ ANTHROPIC_FAILURES = FailureTable(
         FailureRule(
             failure=QuotaExhausted,
             statuses=frozenset({400, 402, 403, 429}),
-            phrases=("credit balance is too low", "api usage limits", "spend limit", "billing"),
+            phrases=("credit balance is too low", "api usage limits", "spend limit"),
             cooldown=CREDIT_COOLDOWN_SECONDS,
         ),
         FailureRule(failure=QuotaExhausted, codes=frozenset({"billing_error"}), cooldown=CREDIT_COOLDOWN_SECONDS),

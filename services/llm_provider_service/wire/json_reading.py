@@ -46,8 +46,18 @@ def text(value: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    """*value*, which came out of a JSON document, as JSON; what orjson does not write (NaN, huge numbers) included."""
+    """*value*, which came out of a JSON document, as JSON; raises `NotJson` when it is nested too deeply to be written.
+
+    What orjson does not write is written too: NaN, numbers beyond 64 bits, more than 254 levels.
+    """
     try:
         return orjson.dumps(value).decode()
     except TypeError:
+        return _written_oddly(value)
+
+
+def _written_oddly(value: Any) -> str:
+    try:
         return json.dumps(value, ensure_ascii=False)
+    except RecursionError as error:
+        raise NotJson(type(error).__name__) from None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.llm_provider_service.wire.json_reading import NotJson, mapping, read_json
+from services.llm_provider_service.wire.json_reading import NotJson, json_text, mapping, read_json, text
 
 _CODE_FIELDS = ("code", "type", "status")
 _MESSAGE_FIELDS = ("message", "detail", "error", "msg")
@@ -56,9 +56,17 @@ def _read(error: Mapping[str, Any]) -> VendorError:
         return nested
     values = [error.get(name) for name in _CODE_FIELDS]
     numbers = [value for value in values if type(value) is int and 400 <= value <= 599]
-    message = next((str(error[name]) for name in _MESSAGE_FIELDS if error.get(name)), "")
+    message = next((_as_text(error[name]) for name in _MESSAGE_FIELDS if error.get(name)), "")
     codes = tuple(value.lower() for value in values if isinstance(value, str) and value)
     return VendorError(message=message, codes=codes, number=next(iter(numbers), None), detail=error)
+
+
+def _as_text(value: Any) -> str:
+    """A message that is a list or an object (FastAPI does this) as JSON."""
+    try:
+        return value if isinstance(value, str) else json_text(value)
+    except NotJson:
+        return ""
 
 
 def _nested(message: Any) -> VendorError | None:
@@ -69,4 +77,4 @@ def _nested(message: Any) -> VendorError | None:
         inner = mapping(mapping(read_json(message.encode("utf-8", "replace"))).get("error"))
     except NotJson:
         return None
-    return _read({**inner, "message": str(inner.get("message", ""))[:4_000].lstrip(" {\n\r\t")}) if inner else None
+    return _read({**inner, "message": text(inner.get("message")).lstrip(" {\n\r\t")}) if inner else None

@@ -57,7 +57,10 @@ class WholeReply:
             raise self._dialect.failure(self._head, error)
         if not isinstance(document, dict):
             raise self._unreadable("a JSON document that is no object")
-        return self._dialect.answer(document, self._head)
+        try:
+            return self._dialect.answer(document, self._head)
+        except NotJson:
+            raise self._unreadable("a document that is nested too deeply") from None
 
     def _document(self, body: bytes) -> Any:
         if not body.strip():

@@ -91,8 +91,8 @@ def _members(problem: Problem, instance: str, correlation_id: str, type_prefix: 
     optional = {
         "retry_after": retry_after_seconds(problem),
         "provider": problem.provider,
-        "attempts": problem.attempts or None,
-        "errors": problem.errors or None,
+        "attempts": [_attempt(attempt) for attempt in problem.attempts] or None,
+        "errors": [{"pointer": error.pointer, "message": error.message} for error in problem.errors] or None,
     }
     return {
         "type": type_prefix + problem.type_slug,
@@ -110,16 +110,21 @@ def _members(problem: Problem, instance: str, correlation_id: str, type_prefix: 
     }
 
 
+def _attempt(attempt: AttemptSummary) -> dict[str, Any]:
+    return {
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "outcome": attempt.outcome,
+        "duration_ms": attempt.duration_ms,
+    }
+
+
 def _without_surrogates(value: Any) -> Any:
     match value:
         case str():
             return value.encode("utf-8", "replace").decode()
         case dict():
             return {name: _without_surrogates(member) for name, member in value.items()}
-        case tuple():
+        case list():
             return [_without_surrogates(item) for item in value]
-        case AttemptSummary():
-            return {name: _without_surrogates(getattr(value, name)) for name in AttemptSummary.__slots__}
-        case FieldError():
-            return {name: _without_surrogates(getattr(value, name)) for name in FieldError.__slots__}
     return value

@@ -203,7 +203,7 @@ def _problem_for(error: Exception, translate: Translate | None) -> Problem:
         return _framework_problem(error.code or 500)
     problem = translate(error) if translate is not None else None
     if problem is None:
-        _log.error("unhandled_exception", **failure_fields(error))
+        _log.error("unhandled_exception", endpoint=request.endpoint, **failure_fields(error))
         return _BUG
     return problem
 

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import uvloop
 from uvicorn.config import Config
@@ -63,20 +63,21 @@ def serve(
 
     *on_ready* gets the bound address (port 0 picks a free one) once connections are answered, *on_stopping* is called
     at the first signal. A second signal ends the grace at once. The process ends at the latest 5 s after the grace,
-    even with a frozen event loop: a thread sees to it.
+    even with a frozen event loop: a thread sees to it. Main thread only.
     """
     try:
         listener = bind(options.host, options.port)
     except OSError as exc:
         _log.error("server_cannot_bind", host=options.host, port=options.port, reason=exc.strerror or str(exc))
         return 1
-    stop = StopSignals(options.grace_seconds, on_stopping)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            StopSignals(options.grace_seconds, on_stopping) as stop,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             return runner.run(_serve(app, options, listener, stop, on_ready))
     finally:
         listener.close()
-        stop.end()
 
 
 class StopSignals:
@@ -94,22 +95,26 @@ class StopSignals:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[signal.Signals, Any] = {}
 
-    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take over SIGTERM and SIGINT; main thread only."""
-        self._loop = loop
+    def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._caught)
+        return self
 
-    def end(self) -> None:
-        """Give the signals back and call the guard off."""
+    def __exit__(self, *_error: object) -> None:
         self._guard.cancel()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def deliver_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on signals are handled in *loop*, which may be asleep when one comes."""
+        self._loop = loop
+
     def _caught(self, _number: int, _frame: FrameType | None) -> None:
         if self._guard.ident is None:
             self._guard.start()
-        if self._loop is not None:
+        if self._loop is None:
+            self._received()
+        else:
             self._loop.call_soon_threadsafe(self._received)
 
     def _received(self) -> None:
@@ -225,7 +230,7 @@ async def _serve(
     stop: StopSignals,
     on_ready: Callable[[Address], None] | None,
 ) -> int:
-    stop.listen(asyncio.get_running_loop())
+    stop.deliver_in(asyncio.get_running_loop())
     lifespan = Lifespan(app)
     try:
         if not await _started(lifespan, stop):
@@ -243,8 +248,9 @@ async def _serve(
         on_ready(address)
     await stop.stopping.wait()
     _log.info("server_stopping", grace_seconds=options.grace_seconds)
+    grace_end = time.monotonic() + options.grace_seconds
     cut_off = await server.stop(options.grace_seconds, stop.hurry)
-    return await _shut_down(lifespan, cut_off)
+    return await _shut_down(lifespan, stop, grace_end, cut_off)
 
 
 async def _started(lifespan: Lifespan, stop: StopSignals) -> bool:
@@ -260,10 +266,16 @@ async def _started(lifespan: Lifespan, stop: StopSignals) -> bool:
     return False
 
 
-async def _shut_down(lifespan: Lifespan, cut_off: int) -> int:
+async def _shut_down(lifespan: Lifespan, stop: StopSignals, grace_end: float, cut_off: int) -> int:
+    """Shut the application down; it has what is left of the grace (calls whose callers hung up end in it) and 3 s."""
+    shutdown = asyncio.ensure_future(lifespan.shutdown())
+    hurried = asyncio.ensure_future(stop.hurry.wait())
+    left = max(0.0, grace_end - time.monotonic())
+    await asyncio.wait({shutdown, hurried}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
     try:
         async with asyncio.timeout(_SHUTDOWN_SECONDS):
-            await lifespan.shutdown()
+            await shutdown
     except (LifespanFailed, TimeoutError) as exc:
         _log.error("server_shutdown_failed", reason=str(exc) or "the application took too long", cut_off=cut_off)
         return 1

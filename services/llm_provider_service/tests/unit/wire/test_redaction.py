@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.llm_provider_service.wire.redaction import MAX_VENDOR_TEXT, redacted, vendor_text
@@ -50,6 +50,7 @@ def test_exact_secrets_are_removed_longest_first() -> None:
     assert redacted("key abc and abcdef", ["abc", "abcdef", ""]) == "key [redacted] and [redacted]"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_shown_text_is_short_and_printable(raw: str) -> None:
     shown = vendor_text(raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.llm_provider_service.wire.retry_after import (
@@ -98,6 +98,7 @@ def test_a_wait_that_is_only_spoken_of(message: str, seconds: float | None) -> N
     assert spoken_wait(message) == (None if seconds is None else pytest.approx(seconds))
 
 
+@settings(deadline=None)
 @given(value=st.text(max_size=40), status=st.integers(100, 599))
 def test_whatever_a_header_says_the_wait_is_sane(value: str, status: int) -> None:
     names = ("retry-after", "retry-after-ms", RESET, "x-ratelimit-reset-tokens")

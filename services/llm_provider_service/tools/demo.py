@@ -1,0 +1,167 @@
+"""`./dev demo`: real essays, compared over HTTP through the service, and a ranking at the end.
+
+Exit codes: 0 all compared and the books match; 1 not; 2 essays, gateway or simulated vendors cannot be used.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.llm_provider_service.tools.demo_books import attempts_in, since, vendor_books
+from services.llm_provider_service.tools.demo_essays import EssaySet, EssaysProblem, all_duels, load_essays
+from services.llm_provider_service.tools.demo_report import DemoResult, report, report_console
+from services.llm_provider_service.tools.demo_run import OnFinished, Outcome, compare_all
+from services.llm_provider_service.tools.demo_stage import CAST, ROOT, SimulatedVendor, counted_calls, running_stage
+from services.llm_provider_service.tools.gateway_address import GatewayUnusable, client_for, require_gateway
+from services.llm_provider_service.tools.plain_http import PageProblem, fetch
+from services.llm_provider_service.tools.processes import StartProblem, Stopped, run_until_signal
+
+ESSAYS = ROOT / "examples" / "essays"
+VICTIM = CAST[1][0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be compared, how many at a time, and where the result is shown."""
+
+    essays: EssaySet
+    concurrency: int
+    console: Console
+
+    @property
+    def total(self) -> int:
+        """How many comparisons: every pair in both orders."""
+        return len(all_duels(len(self.essays.essays)))
+
+    @property
+    def in_words(self) -> str:
+        """For the header."""
+        return f"{len(self.essays.essays)} essays, every pair in both orders ({self.total} comparisons), over HTTP"
+
+
+@dataclass(slots=True, kw_only=True)
+class HalfwayKill:
+    """Kills *victim* when half of the comparisons are done; *counted* is what it had counted until then."""
+
+    victim: SimulatedVendor
+    total: int
+    console: Console
+    finished: int = 0
+    counted: dict[str, int] = field(default_factory=dict)
+
+    async def __call__(self, outcome: Outcome) -> None:
+        """One more is done."""
+        self.finished += 1
+        if self.finished == self.total // 2:
+            at, pid = self.finished, self.victim.process.pid
+            self.counted[self.victim.provider] = await self.victim.die()
+            self.console.print(f"killed {self.victim.provider} (pid {pid}) after {at} of {self.total}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Outcomes, and the gateway's attempts meanwhile."""
+
+    outcomes: list[Outcome]
+    attempts: Mapping[tuple[str, str], int]
+    seconds: float
+
+
+def main(
+    url: Annotated[str | None, typer.Option(help="Ask this gateway; no vendor is started or killed.")] = None,
+    essays: Annotated[Path, typer.Option(help="A folder with question.txt and one .txt file per essay.")] = ESSAYS,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Comparisons under way at once.")] = 8,
+) -> None:
+    """Compare every pair of essays in both orders, and print the ranking."""
+    try:
+        job = Job(essays=load_essays(essays), concurrency=concurrency, console=report_console())
+        result = run_until_signal(_with_own_vendors(job) if url is None else _against(url.rstrip("/"), job))
+    except (EssaysProblem, GatewayUnusable, PageProblem, StartProblem) as problem:
+        print(problem, file=sys.stderr)
+        raise typer.Exit(2) from None
+    except Stopped as stopped:
+        print("Stopped; nothing is left running.", file=sys.stderr)
+        raise typer.Exit(stopped.exit_code) from None
+    job.console.print(*report(result), sep="\n")
+    raise typer.Exit(1 if result.failed or not result.books_agree else 0)
+
+
+async def _with_own_vendors(job: Job) -> DemoResult:
+    names = ", ".join(provider for provider, _ in CAST)
+    job.console.print(
+        f"Comparing {job.in_words}, through the service. It asks three simulated vendors in turn ({names}): "
+        f"nothing is paid. Halfway, {VICTIM} is killed."
+    )
+    async with AsyncExitStack() as stack:
+        with _waiting(job.console, "starting the service and the vendors"):
+            stage = await stack.enter_async_context(running_stage())
+        victim = next(vendor for vendor in stage.vendors if vendor.provider is VICTIM)
+        kill = HalfwayKill(victim=victim, total=job.total, console=job.console)
+        compared = await _compare(stage.url, job, kill)
+        counted = await counted_calls(stage.vendors, kill.counted)
+        return await _result(stage.url, job, compared, counted=counted, killed=VICTIM)
+
+
+async def _against(url: str, job: Job) -> DemoResult:
+    job.console.print(
+        f"Comparing {job.in_words}, through the gateway at {url}. Real vendors behind it charge for what they answer."
+    )
+    client_for(url)
+    await require_gateway(url)
+    return await _result(url, job, await _compare(url, job, _nothing), counted={}, killed=None)
+
+
+@contextmanager
+def _waiting(console: Console, text: str) -> Iterator[None]:
+    """A spinner, where someone is watching."""
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+async def _nothing(outcome: Outcome) -> None:
+    return None
+
+
+async def _compare(url: str, job: Job, on_finished: OnFinished) -> Compared:
+    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    before = attempts_in((await fetch(f"{url}/metrics")).decode())
+    began = time.monotonic()
+    with Progress(*columns, console=job.console, disable=not job.console.is_terminal) as progress:
+        task = progress.add_task("comparing", total=job.total)
+
+        async def one_more(outcome: Outcome) -> None:
+            progress.advance(task)
+            await on_finished(outcome)
+
+        async with client_for(url) as client:
+            duels = all_duels(len(job.essays.essays))
+            outcomes = await compare_all(client, job.essays, duels, concurrency=job.concurrency, on_finished=one_more)
+    seconds = time.monotonic() - began
+    after = attempts_in((await fetch(f"{url}/metrics")).decode())
+    return Compared(outcomes=outcomes, attempts=since(before, after), seconds=seconds)
+
+
+async def _result(
+    url: str, job: Job, compared: Compared, *, counted: Mapping[str, int], killed: str | None
+) -> DemoResult:
+    async with client_for(url) as client:
+        breakers = await client.circuit_breakers()
+    books = vendor_books(compared.outcomes, compared.attempts, breakers, counted=counted, killed=killed)
+    return DemoResult(essays=job.essays, outcomes=compared.outcomes, vendors=books, seconds=compared.seconds)
+
+
+if __name__ == "__main__":
+    typer.run(main)

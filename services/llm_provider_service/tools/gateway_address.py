@@ -1,0 +1,35 @@
+"""Is there a gateway where the caller says? Asked once, before any work."""
+
+from __future__ import annotations
+
+from huleedu_service_libs.llm_client import LLMProviderClient
+from huleedu_service_libs.llm_client_errors import LLMProviderClientError, LLMProviderProblem, LLMProviderUnreachable
+
+HEALTH_SECONDS = 10.0
+
+
+class GatewayUnusable(Exception):
+    """Nobody can be asked there; the message is a sentence for the person who gave the address."""
+
+
+def client_for(url: str) -> LLMProviderClient:
+    """A client of the gateway at *url*; raises `GatewayUnusable` for what is no address."""
+    try:
+        return LLMProviderClient(url)
+    except ValueError:
+        raise GatewayUnusable(f"{url!r} is no address of a gateway; it begins with http:// or https://.") from None
+
+
+async def require_gateway(url: str) -> None:
+    """Return if a gateway at *url* says it can serve; raises `GatewayUnusable`."""
+    try:
+        async with LLMProviderClient(url, timeout=HEALTH_SECONDS) as client:
+            health = await client.health()
+    except LLMProviderUnreachable:
+        raise GatewayUnusable(f"Nothing answers at {url}. Start the service there first: ./dev serve") from None
+    except LLMProviderProblem as problem:
+        raise GatewayUnusable(f"The gateway at {url} cannot serve: {problem}") from None
+    except LLMProviderClientError as error:
+        raise GatewayUnusable(f"What answers at {url} is not the LLM Provider Service: {error}.") from None
+    if "providers" not in health:
+        raise GatewayUnusable(f"What answers at {url} is not the LLM Provider Service.")
