@@ -93,8 +93,8 @@ def _order_sentence(result: DemoResult) -> str:
 
 def _attempts_table(vendors: Sequence[VendorBooks]) -> Table:
     counted = any(vendor.counted is not None for vendor in vendors)
-    columns = ["vendor", "answered", "by fallback", "cached", "failed", "breaker", "calls sent"]
-    table = _table("Vendors", *columns, *(["calls counted", "match"] if counted else []))
+    columns = ["vendor", "answered", "by fallback", "cached", "failed", "breaker", "sent"]
+    table = _table("Vendors", *columns, *(["counted", "match"] if counted else []))
     for vendor in vendors:
         name = f"{vendor.provider} (killed)" if vendor.killed else vendor.provider
         figures = (vendor.answered, vendor.stood_in, vendor.cached, sum(vendor.failed.values()))
@@ -140,10 +140,11 @@ def _waits(waited: Latency | None) -> tuple[str, str, str]:
 
 
 def _sentences(result: DemoResult) -> Iterable[str]:
+    yield ""
     if any(vendor.agrees is not None for vendor in result.vendors):
         yield _books_sentence(result)
     else:
-        yield "Failed attempts and calls sent are the gateway's own count for this time, other callers' included."
+        yield "Failed and sent calls are the gateway's own count for this time, other callers' included."
     total = len(result.outcomes)
     cached = sum(outcome.answer.cached for outcome in result.outcomes if outcome.answer)
     if cached:
@@ -163,7 +164,10 @@ def _books_sentence(result: DemoResult) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        show_edge=False, pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
     for column in columns:
         is_text = column in {"vendor", "essay", "breaker", "match"}
         table.add_column(column, justify="left" if is_text else "right", no_wrap=True)

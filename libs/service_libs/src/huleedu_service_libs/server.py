@@ -10,16 +10,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
-import signal
 import socket
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from types import FrameType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import uvloop
 from uvicorn.config import Config
@@ -28,6 +24,7 @@ from uvicorn.server import ServerState
 from huleedu_service_libs.http_protocol import GuardedHttpProtocol, HttpLimits
 from huleedu_service_libs.lifespan import Lifespan, LifespanFailed
 from huleedu_service_libs.logging import get_logger
+from huleedu_service_libs.stop_signals import StopSignals
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 Address = tuple[str, int]
@@ -37,7 +34,6 @@ _GC_THRESHOLDS: Final = (50_000, 20, 20)
 _DRAIN_TICK_SECONDS: Final = 0.02
 _CUT_OFF_SECONDS: Final = 1.0
 _SHUTDOWN_SECONDS: Final = 3.0
-_GUARD_SECONDS: Final = 5.0
 _log = get_logger(__name__)
 
 
@@ -78,52 +74,6 @@ def serve(
             return runner.run(_serve(app, options, listener, stop, on_ready))
     finally:
         listener.close()
-
-
-class StopSignals:
-    """The first signal asks for a stop and starts the guard; the second hurries.
-
-    Plain signal handlers, not the loop's: they also run while the event loop is stuck in Python code or a sleep.
-    """
-
-    def __init__(self, grace_seconds: float, on_stopping: Callable[[], None] | None) -> None:
-        self.stopping = asyncio.Event()
-        self.hurry = asyncio.Event()
-        self._on_stopping = on_stopping
-        self._guard = threading.Timer(grace_seconds + _GUARD_SECONDS, os._exit, (1,))
-        self._guard.daemon = True
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._caught)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._guard.cancel()
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def deliver_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on signals are handled in *loop*, which may be asleep when one comes."""
-        self._loop = loop
-
-    def _caught(self, _number: int, _frame: FrameType | None) -> None:
-        if self._guard.ident is None:
-            self._guard.start()
-        if self._loop is None:
-            self._received()
-        else:
-            self._loop.call_soon_threadsafe(self._received)
-
-    def _received(self) -> None:
-        if self.stopping.is_set():
-            self.hurry.set()
-            return
-        self.stopping.set()
-        if self._on_stopping is not None:
-            self._on_stopping()
 
 
 class HttpServer:

@@ -231,7 +231,7 @@ def test_a_redacted_block_is_reasoning_without_text() -> None:
 @pytest.mark.parametrize("provider", VENDORS)
 def test_b38_what_a_vendor_adds_tomorrow_is_ignored(provider: LLMProviderType) -> None:
     document = reply_of(provider)
-    usage = document.get("usage", document.get("usageMetadata"))
+    usage = document["usageMetadata" if provider is GOOGLE else "usage"]
     usage.update(serviceTier="standard", service_tier="standard", tomorrow={"a": [1]})
     document["tomorrow"] = {"choices": 1}
     assert read(provider, document) == read(provider, reply_of(provider))

@@ -64,8 +64,18 @@ def test_every_dialect_is_understood(headers: dict[str, str], seconds: float | N
 
 @pytest.mark.parametrize(
     ("status", "honoured"),
-    [(200, False), (400, False), (401, False), (404, False), (408, True), (409, True), (429, True)]
-    + [(500, True), (503, True), (529, True)],
+    [
+        (200, False),
+        (400, False),
+        (401, False),
+        (404, False),
+        (408, True),
+        (409, True),
+        (429, True),
+        (500, True),
+        (503, True),
+        (529, True),
+    ],
 )
 def test_a_wait_counts_only_where_waiting_helps(status: int, *, honoured: bool) -> None:
     assert (retry_after(status, {"retry-after": "2"}, now=NOW) == 2.0) is honoured
@@ -77,8 +87,20 @@ def test_the_resets_of_limits_count_only_on_429() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("58s", 58.0), ("0.1s", 0.1), ("6ms", 0.006), ("1h2m3s", 3723.0), ("2m", 120.0), ("0s", 0.0), ("s", None)]
-    + [("", None), ("-3s", None), ("3 days", None), ("1m30", None), ("999999h", MAX_RETRY_AFTER_SECONDS)],
+    [
+        ("58s", 58.0),
+        ("0.1s", 0.1),
+        ("6ms", 0.006),
+        ("1h2m3s", 3723.0),
+        ("2m", 120.0),
+        ("0s", 0.0),
+        ("s", None),
+        ("", None),
+        ("-3s", None),
+        ("3 days", None),
+        ("1m30", None),
+        ("999999h", MAX_RETRY_AFTER_SECONDS),
+    ],
 )
 def test_durations(text: str, seconds: float | None) -> None:
     assert duration(text) == (None if seconds is None else pytest.approx(seconds))

@@ -1,0 +1,59 @@
+"""SIGTERM and SIGINT as a request to stop, with a thread that ends the process if nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, Self
+
+_GUARD_SECONDS: Final = 5.0
+
+
+class StopSignals:
+    """The first signal asks for a stop and starts the guard; the second hurries.
+
+    Plain signal handlers, not the loop's: they also run while the event loop is stuck in Python code or a sleep.
+    """
+
+    def __init__(self, grace_seconds: float, on_stopping: Callable[[], None] | None) -> None:
+        self.stopping = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self._on_stopping = on_stopping
+        self._guard = threading.Timer(grace_seconds + _GUARD_SECONDS, os._exit, (1,))
+        self._guard.daemon = True
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._guard.cancel()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def deliver_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on signals are handled in *loop*, which may be asleep when one comes."""
+        self._loop = loop
+
+    def _caught(self, _number: int, _frame: FrameType | None) -> None:
+        if self._guard.ident is None:
+            self._guard.start()
+        if self._loop is None:
+            self._received()
+        else:
+            self._loop.call_soon_threadsafe(self._received)
+
+    def _received(self) -> None:
+        if self.stopping.is_set():
+            self.hurry.set()
+            return
+        self.stopping.set()
+        if self._on_stopping is not None:
+            self._on_stopping()
