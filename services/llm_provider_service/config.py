@@ -41,6 +41,7 @@ class VendorSettings:
     base_url: str
     default_model: str
     allow_private: bool
+    attribution: Mapping[str, str]
 
     @property
     def live(self) -> bool:
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
     LLM_QUEUE_LIMIT: int = Field(default=200, ge=0)
     LLM_QUEUE_SECONDS: float = Field(default=5.0, ge=0)
     LLM_DEFAULT_TEMPERATURE: float | None = Field(default=0.7, ge=0, le=2)
-    LLM_DEFAULT_MAX_TOKENS: int | None = Field(default=2000, gt=0)
+    LLM_DEFAULT_MAX_TOKENS: int | None = Field(default=4096, gt=0)
     FALLBACK_PATIENCE_SECONDS: float = Field(default=3.0, ge=0)
 
     CIRCUIT_BREAKER_ENABLED: bool = True
@@ -111,28 +112,28 @@ class Settings(BaseSettings):
     ANTHROPIC_API_KEY: SecretStr | None = None
     BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
     ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
-    ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-5"
+    ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-5-5"
     ANTHROPIC_ALLOW_PRIVATE: bool = False
 
     OPENAI_ENABLED: bool | None = None
     OPENAI_API_KEY: SecretStr | None = None
     BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
     OPENAI_BASE_URL: str = "https://api.openai.com"
-    OPENAI_DEFAULT_MODEL: str = "gpt-5-mini"
+    OPENAI_DEFAULT_MODEL: str = "gpt-6-luna"
     OPENAI_ALLOW_PRIVATE: bool = False
 
     GOOGLE_ENABLED: bool | None = None
     GOOGLE_API_KEY: SecretStr | None = None
     BARE_GOOGLE_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("GOOGLE_API_KEY"))
     GOOGLE_BASE_URL: str = "https://generativelanguage.googleapis.com"
-    GOOGLE_DEFAULT_MODEL: str = "gemini-2.5-flash"
+    GOOGLE_DEFAULT_MODEL: str = "gemini-3.8-flash"
     GOOGLE_ALLOW_PRIVATE: bool = False
 
     OPENROUTER_ENABLED: bool | None = None
     OPENROUTER_API_KEY: SecretStr | None = None
     BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENROUTER_API_KEY"))
     OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
-    OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
+    OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-5.5"
     OPENROUTER_ALLOW_PRIVATE: bool = False
     OPENROUTER_HTTP_REFERER: str | None = None
     OPENROUTER_X_TITLE: str | None = "LLM Provider Service"
@@ -201,13 +202,24 @@ class Settings(BaseSettings):
             base_url=getattr(self, f"{name}_BASE_URL").rstrip("/"),
             default_model=getattr(self, f"{name}_DEFAULT_MODEL"),
             allow_private=getattr(self, f"{name}_ALLOW_PRIVATE"),
+            attribution=self._attribution() if provider is LLMProviderType.OPENROUTER else {},
         )
+
+    def _attribution(self) -> Mapping[str, str]:
+        named = {"HTTP-Referer": self.OPENROUTER_HTTP_REFERER, "X-Title": self.OPENROUTER_X_TITLE}
+        return {name: text for name, text in named.items() if text}
 
     @property
     def vendors(self) -> tuple[VendorSettings, ...]:
         """All vendors in priority order, `DEFAULT_LLM_PROVIDER` first."""
         first = () if self.DEFAULT_LLM_PROVIDER is None else (self.DEFAULT_LLM_PROVIDER,)
         return tuple(map(self.vendor, dict.fromkeys((*first, *self.PROVIDER_PRIORITY_ORDER, *VENDORS))))
+
+    @property
+    def attribution(self) -> dict[str, str]:
+        """Which application asks, in the headers that an aggregator of vendors reads."""
+        named = {"HTTP-Referer": self.OPENROUTER_HTTP_REFERER, "X-Title": self.OPENROUTER_X_TITLE}
+        return {name: text for name, text in named.items() if text}
 
     @property
     def live_vendors(self) -> tuple[VendorSettings, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -38,9 +39,7 @@ async def test_the_same_question_is_paid_for_once(sim: VendorSim) -> None:
     ],
     ids=lambda change: next(iter(change)) if isinstance(change, dict) else str(change),
 )
-async def test_anything_that_can_change_the_answer_is_another_question(
-    sim: VendorSim, change: dict[str, object]
-) -> None:
+async def test_anything_that_can_change_the_answer_is_another_question(sim: VendorSim, change: dict[str, Any]) -> None:
     async with running_gateway(**vendors(sim, "openai", "anthropic")) as gateway:
         await gateway.compare()
         answer = await gateway.compare(**change)

@@ -9,7 +9,7 @@ import pytest
 from common_core.domain_enums import EssayComparisonWinner
 from services.llm_provider_service.comparison.prompt import essays_in
 from services.llm_provider_service.tests.unit.comparison.attack_corpus import attacks_for
-from tests.support.gateway import ESSAY_A, ESSAY_B, MODELS, running_gateway, vendors
+from tests.support.gateway import ESSAY_B, MODELS, running_gateway, vendors
 from tests.vendor_sim import Judge, MaxTokens, Refusal, SafetyBlock, Success, ToolCallUnasked, VendorSim
 
 GOOD = '{"justification": "Clearer.", "winner": "Essay B", "confidence": 2.5}'
@@ -24,9 +24,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("vendor", sorted(MODELS))
 @pytest.mark.parametrize("malformed", MALFORMED)
-async def test_a_bad_answer_is_asked_again_once_with_the_reason(
-    sim: VendorSim, vendor: str, malformed: str
-) -> None:
+async def test_a_bad_answer_is_asked_again_once_with_the_reason(sim: VendorSim, vendor: str, malformed: str) -> None:
     sim.script(vendor, [Success(text=malformed), Success(text=GOOD)])
     async with running_gateway(**vendors(sim, vendor)) as gateway:
         answer = await gateway.compare()
@@ -146,7 +144,9 @@ async def test_overrides_reach_the_vendor_and_zero_is_zero(sim: VendorSim) -> No
 
 async def test_what_a_known_model_does_not_support_is_refused_before_any_call(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, "openai", "google")) as gateway:
-        answer = await gateway.compare(llm_config_overrides={"provider_override": "openai", "temperature_override": 0.3})
+        answer = await gateway.compare(
+            llm_config_overrides={"provider_override": "openai", "temperature_override": 0.3}
+        )
         assert (answer.status, answer.body["code"]) == (400, "VALIDATION_ERROR"), answer.body
         assert answer.body["errors"][0]["pointer"] == "/llm_config_overrides/temperature_override"
         assert "google/gemini-2.5-flash" in answer.body["detail"]

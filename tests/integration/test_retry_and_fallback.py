@@ -124,7 +124,7 @@ async def test_a_rate_limit_never_opens_a_breaker(sim: VendorSim) -> None:
         ("google", "gemini-internal", 503, "SERVICE_UNAVAILABLE", 3),
     ],
 )
-async def test_each_failure_has_its_answer_and_its_number_of_calls(  # noqa: PLR0913
+async def test_each_failure_has_its_answer_and_its_number_of_calls(
     sim: VendorSim, vendor: str, error: str, status: int, code: str, calls: int
 ) -> None:
     sim.always(vendor, ERRORS[error])

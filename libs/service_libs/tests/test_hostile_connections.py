@@ -57,6 +57,17 @@ async def test_an_idle_connection_between_requests_is_kept(impatient: Served) ->
     writer.close()
 
 
+@pytest.mark.parametrize("path", ["/resource", "/nowhere"])
+async def test_empty_lines_and_late_bodies_do_not_keep_a_connection_for_ever(impatient: Served, path: str) -> None:
+    reader, writer = await impatient.connect()
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n".encode())
+    await one_answer(reader)
+    writer.write(b"ab\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+
+
 @pytest.mark.parametrize(
     ("raw", "status"),
     [

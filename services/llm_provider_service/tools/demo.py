@@ -113,11 +113,12 @@ async def _with_own_vendors(job: Job) -> DemoResult:
 
 
 async def _against(url: str, job: Job) -> DemoResult:
+    client_for(url)
+    warnings = await require_gateway(url)
     job.console.print(
         f"Comparing {job.in_words}, through the gateway at {url}. Real vendors behind it charge for what they answer."
     )
-    client_for(url)
-    await require_gateway(url)
+    job.console.print(*warnings, sep="\n")
     return await _result(url, job, await _compare(url, job, _nothing), counted={}, killed=None)
 
 

@@ -20,8 +20,8 @@ def client_for(url: str) -> LLMProviderClient:
         raise GatewayUnusable(f"{url!r} is no address of a gateway; it begins with http:// or https://.") from None
 
 
-async def require_gateway(url: str) -> None:
-    """Return if a gateway at *url* says it can serve; raises `GatewayUnusable`."""
+async def require_gateway(url: str) -> list[str]:
+    """What the gateway at *url* warns of, if it says it can serve; raises `GatewayUnusable`."""
     try:
         async with LLMProviderClient(url, timeout=HEALTH_SECONDS) as client:
             health = await client.health()
@@ -31,5 +31,7 @@ async def require_gateway(url: str) -> None:
         raise GatewayUnusable(f"The gateway at {url} cannot serve: {problem}") from None
     except LLMProviderClientError as error:
         raise GatewayUnusable(f"What answers at {url} is not the LLM Provider Service: {error}.") from None
-    if "providers" not in health:
+    warnings = health.get("warnings")
+    if "providers" not in health or not isinstance(warnings, list):
         raise GatewayUnusable(f"What answers at {url} is not the LLM Provider Service.")
+    return [str(warning) for warning in warnings]

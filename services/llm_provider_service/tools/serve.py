@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from quart import Quart
+
 from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.server import ServerOptions, serve
 from services.llm_provider_service.config import Settings, SettingsProblem, VendorSettings, load_settings
@@ -23,23 +25,28 @@ def main() -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is 0 after a graceful stop, 2 for unusable settings."""
     try:
         settings = load_settings()
-        configure_logging(service=settings.SERVICE_NAME, level=settings.LOG_LEVEL)
-        app = create_app(settings)
+        app, options = prepared(settings)
     except (SettingsProblem, RuleError) as problem:
         print(f"The settings cannot be used:\n{problem}", file=sys.stderr)
         return 2
-    options = ServerOptions(
-        type_prefix=TYPE_PREFIX,
-        host=settings.HOST,
-        port=settings.PORT,
-        grace_seconds=settings.SHUTDOWN_GRACE_SECONDS,
-    )
     return serve(
         app,
         options,
         on_ready=lambda address: print(greeting(settings, f"http://{address[0]}:{address[1]}"), flush=True),
         on_stopping=lambda: start_draining(app),
     )
+
+
+def prepared(settings: Settings) -> tuple[Quart, ServerOptions]:
+    """The application, and how it is served; logs are structured from here on."""
+    configure_logging(service=settings.SERVICE_NAME, level=settings.LOG_LEVEL)
+    options = ServerOptions(
+        type_prefix=TYPE_PREFIX,
+        host=settings.HOST,
+        port=settings.PORT,
+        grace_seconds=settings.SHUTDOWN_GRACE_SECONDS,
+    )
+    return create_app(settings), options
 
 
 def greeting(settings: Settings, url: str) -> str:

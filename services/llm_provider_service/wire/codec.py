@@ -7,7 +7,6 @@ version (`/v1/chat/completions`); `address` also takes a base URL that already e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Protocol
 
 from common_core.config_enums import LLMProviderType
@@ -18,16 +17,6 @@ from services.llm_provider_service.wire.google_codec import GoogleCodec
 from services.llm_provider_service.wire.http import WireRequest
 from services.llm_provider_service.wire.openai_codec import OpenAICodec
 from services.llm_provider_service.wire.openai_dialects import OLLAMA_DIALECT, OPENAI_DIALECT, OPENROUTER_DIALECT
-
-DEFAULT_BASE_URLS: Mapping[LLMProviderType, str] = MappingProxyType(
-    {
-        LLMProviderType.ANTHROPIC: "https://api.anthropic.com",
-        LLMProviderType.OPENAI: "https://api.openai.com",
-        LLMProviderType.GOOGLE: "https://generativelanguage.googleapis.com",
-        LLMProviderType.OPENROUTER: "https://openrouter.ai/api",
-        LLMProviderType.OLLAMA: "http://127.0.0.1:11434",
-    }
-)
 
 
 class ReplyReader(Protocol):

@@ -58,6 +58,6 @@ def json_text(value: Any) -> str:
 
 def _written_oddly(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError as error:
         raise NotJson(type(error).__name__) from None

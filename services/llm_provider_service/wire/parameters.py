@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from common_core.llm_contracts import ReasoningEffortLevel
@@ -32,7 +33,8 @@ def thinking_budget(effort: ReasoningEffortLevel | None, profile: ModelProfile) 
 def _with_defaults(request: CompletionRequest, given: Sampling, profile: ModelProfile) -> Sampling:
     effort = _effort(request, profile)
     temperature, top_p = given.temperature, given.top_p
-    if not (profile.reasoning_forbids_sampling and thinks(effort, profile)):
+    # A model that reasons by default is said to take a temperature at the effort none; a default does not try it out.
+    if not (profile.reasoning_forbids_sampling and (profile.reasons_by_default or thinks(effort, profile))):
         temperature, top_p = _temperature_and_top_p(given, request.defaults, profile)
     stop = given.stop or (request.defaults.stop if profile.stop else ())
     return replace(given, temperature=temperature, top_p=top_p, stop=stop, reasoning_effort=effort)
@@ -47,7 +49,8 @@ def _effort(request: CompletionRequest, profile: ModelProfile) -> ReasoningEffor
         return ReasoningEffortLevel.NONE
     sampled = profile.reasoning_forbids_sampling and not (given.temperature is None and given.top_p is None)
     forced = profile.forced_tool_forbids_thinking and request.response_schema is not None
-    return None if ours not in profile.efforts or sampled or forced else ours
+    cramped = (thinking_budget(ours, profile) or 0) >= (given.max_output_tokens or math.inf)
+    return None if ours not in profile.efforts or sampled or forced or cramped else ours
 
 
 def _temperature_and_top_p(given: Sampling, ours: Sampling, profile: ModelProfile) -> tuple[float | None, float | None]:

@@ -1,7 +1,7 @@
 """Error codes that the platform's services exchange.
 
-The codes that this gateway answers with stand first; the rest are the platform's older names, kept because
-other services still send and read them.
+The codes that this gateway answers with stand first; the rest are the platform's other names, kept because other
+services send and read them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,8 @@ class ErrorCode(StrEnum):
     """The machine-readable `code` of a problem document."""
 
     VALIDATION_ERROR = "VALIDATION_ERROR"
-    AUTHENTICATION_ERROR = "AUTHENTICATION_ERROR"
-    AUTHORIZATION_ERROR = "AUTHORIZATION_ERROR"
     RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
     INVALID_REQUEST = "INVALID_REQUEST"
-    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
-    RATE_LIMIT = "RATE_LIMIT"
-    CONFLICT = "CONFLICT"
     CONTEXT_LENGTH_EXCEEDED = "CONTEXT_LENGTH_EXCEEDED"
     CONTENT_REFUSED = "CONTENT_REFUSED"
     PARSING_ERROR = "PARSING_ERROR"
@@ -38,3 +33,8 @@ class ErrorCode(StrEnum):
     INVALID_API_KEY = "INVALID_API_KEY"
     INVALID_CONFIGURATION = "INVALID_CONFIGURATION"
     MISSING_REQUIRED_FIELD = "MISSING_REQUIRED_FIELD"
+    AUTHENTICATION_ERROR = "AUTHENTICATION_ERROR"
+    AUTHORIZATION_ERROR = "AUTHORIZATION_ERROR"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    RATE_LIMIT = "RATE_LIMIT"
+    CONFLICT = "CONFLICT"

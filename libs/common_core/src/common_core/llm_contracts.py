@@ -73,6 +73,12 @@ class _Contract(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Answer(BaseModel):
+    """What the gateway says: a reader of today takes no offence at a field of tomorrow."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
 class LLMConfigOverrides(_Contract):
     """What the caller wants to be different; null means "not given", and 0 means 0."""
 
@@ -125,10 +131,8 @@ class TokenUsage(_Contract):
     reasoning_tokens: int | None
 
 
-class LLMComparisonResponse(_Contract):
+class LLMComparisonResponse(_Answer):
     """One strict verdict and what it cost."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     winner: EssayComparisonWinner
     justification: str = Field(min_length=1, max_length=MAX_JUSTIFICATION_CHARACTERS)
@@ -152,10 +156,8 @@ class LLMComparisonResponse(_Contract):
     flags: list[ResultFlag]
 
 
-class ProblemAttempt(_Contract):
+class ProblemAttempt(_Answer):
     """One upstream attempt, as a problem document shows it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     provider: str
     model: str
@@ -163,19 +165,15 @@ class ProblemAttempt(_Contract):
     duration_ms: int
 
 
-class ProblemPointer(_Contract):
+class ProblemPointer(_Answer):
     """One thing wrong with a request, with a JSON pointer to it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     pointer: str
     message: str
 
 
-class ProblemDocument(_Contract):
+class ProblemDocument(_Answer):
     """RFC 9457 body of every 4xx and 5xx; `error`, `details` and `error_type` repeat fields for older callers."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     type: str
     title: str
@@ -194,10 +192,8 @@ class ProblemDocument(_Contract):
     error_type: str
 
 
-class ProviderStatus(_Contract):
+class ProviderStatus(_Answer):
     """One provider as an operator sees it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     provider: LLMProviderType
     enabled: bool
@@ -207,10 +203,8 @@ class ProviderStatus(_Contract):
     in_flight: int
 
 
-class ProviderList(_Contract):
+class ProviderList(_Answer):
     """Answer of `GET /api/v1/providers`; the totals count this process since midnight UTC."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     providers: list[ProviderStatus]
     default_provider: LLMProviderType
@@ -219,10 +213,8 @@ class ProviderList(_Contract):
     total_cost_today: str
 
 
-class ProviderTestResult(_Contract):
+class ProviderTestResult(_Answer):
     """Answer of `POST /api/v1/providers/{provider}/test`."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     success: bool
     provider: LLMProviderType
@@ -231,10 +223,8 @@ class ProviderTestResult(_Contract):
     response_time_ms: int
 
 
-class CircuitBreakerStatus(_Contract):
+class CircuitBreakerStatus(_Answer):
     """One breaker; `model` is null for the provider's own."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     provider: LLMProviderType
     model: str | None
@@ -245,18 +235,14 @@ class CircuitBreakerStatus(_Contract):
     last_failure: str | None
 
 
-class CircuitBreakerList(_Contract):
+class CircuitBreakerList(_Answer):
     """Answer of `GET /api/v1/circuit-breakers`."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     circuit_breakers: list[CircuitBreakerStatus]
 
 
-class ModelPrice(_Contract):
+class ModelPrice(_Answer):
     """USD per million tokens, as decimal strings; the first tier where a vendor has several."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     input: str | None
     output: str | None
@@ -266,10 +252,8 @@ class ModelPrice(_Contract):
     as_of: str
 
 
-class ModelInfo(_Contract):
+class ModelInfo(_Answer):
     """One model of the registry, with its capabilities."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     provider: LLMProviderType
     id: str
@@ -279,20 +263,16 @@ class ModelInfo(_Contract):
     prices: ModelPrice | None
 
 
-class ModelList(_Contract):
+class ModelList(_Answer):
     """Answer of `GET /api/v1/models`; says where the capability table comes from and of what date it is."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     models: list[ModelInfo]
     capability_source: str
     capability_date: str
 
 
-class CacheStats(_Contract):
+class CacheStats(_Answer):
     """Answer of `GET /api/v1/cache/stats`, counted since the process started."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     backend: str
     hits: int
@@ -303,9 +283,7 @@ class CacheStats(_Contract):
     coalesced: int
 
 
-class CacheCleared(_Contract):
+class CacheCleared(_Answer):
     """Answer of `DELETE /api/v1/cache`."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     removed: int

@@ -8,10 +8,9 @@ of a request that offers an `Upgrade`, as Java's client does on every plain conn
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import httptools
 from uvicorn.config import Config
@@ -70,7 +69,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
-        self._head_timer = self._after(self._limits.head_seconds, self._head_too_slow)
+        self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
@@ -83,13 +82,19 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         head_was_open = self._head_open
         self._unset_keepalive_if_required()
         self._feed(data)
-        if not self._head_open or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        self._head_bytes += len(data) if head_was_open else 0
+        if self._head_open:
+            self._head_goes_on(len(data) if head_was_open else 0)
+        elif self._body_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._start_head_timer()  # empty lines, or the end of a body that was not awaited: a request must follow
+
+    def _head_goes_on(self, more: int) -> None:
+        self._head_bytes += more
         if self._head_bytes > self._limits.head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif self._head_timer is None:
-            self._head_timer = self._after(self._limits.head_seconds, self._head_too_slow)
+        else:
+            self._start_head_timer()
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -153,7 +158,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.more_body and not self.pipeline and self._body_timer is None:
-            self._body_timer = self._after(self._limits.unread_body_seconds, self.transport.close)
+            self._body_timer = self.loop.call_later(self._limits.unread_body_seconds, self.transport.close)
 
     def _head_too_slow(self) -> None:
         self._head_timer = None
@@ -172,8 +177,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self.transport.write(_refusal_bytes(status, self._type_prefix))
         self.transport.close()
 
-    def _after(self, seconds: float, action: Callable[[], Any]) -> asyncio.TimerHandle:
-        return self.loop.call_later(seconds, action)
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._limits.head_seconds, self._head_too_slow)
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:

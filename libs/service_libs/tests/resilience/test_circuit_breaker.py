@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.resilience.circuit_breaker import (
     BreakerPolicy,

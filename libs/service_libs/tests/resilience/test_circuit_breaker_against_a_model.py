@@ -6,6 +6,10 @@ import gc
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from huleedu_service_libs.resilience.circuit_breaker import (
     BreakerPolicy,
     CircuitBreaker,
@@ -13,9 +17,6 @@ from huleedu_service_libs.resilience.circuit_breaker import (
     Permit,
     Transition,
 )
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 # Whole seconds in a 60 s window of 60 buckets, and jitter, growth and rates that are sums of powers of two: all exact.
 POLICIES = st.builds(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Transition
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry

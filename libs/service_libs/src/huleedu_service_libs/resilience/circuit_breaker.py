@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Callable
 
 from common_core.observability_enums import CircuitBreakerState
-
 from huleedu_service_libs.resilience.breaker_values import (
     BreakerPolicy,
     BreakerSnapshot,

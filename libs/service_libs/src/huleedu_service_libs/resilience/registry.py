@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from common_core.observability_enums import CircuitBreakerState
-
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, BreakerSnapshot, CircuitBreaker, Transition
 
 Key = TypeVar("Key", bound=Hashable)

@@ -10,7 +10,6 @@ import orjson
 
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.failures import Billed, ProviderFailure
-from services.llm_provider_service.tests.unit.wire.failure_rows import PER_DAY, PER_MINUTE
 
 HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body>canary-in-html</body></html>"
 

@@ -289,3 +289,12 @@ def test_an_image_is_a_data_url_for_openai() -> None:
         "type": "image_url",
         "image_url": {"url": "data:image/gif;base64,R0"},
     }
+
+
+def test_an_effort_of_ours_does_not_join_a_limit_of_the_callers_that_it_would_not_fit_into() -> None:
+    request = CompletionRequest(
+        messages=QUESTION,
+        sampling=Sampling(max_output_tokens=1000),
+        defaults=Sampling(reasoning_effort=ReasoningEffortLevel.MEDIUM),
+    )
+    assert "thinking" not in body(ANTHROPIC, "claude-haiku-4-5", request)

@@ -1,0 +1,164 @@
+"""What the settings mean: the values and small policies that constructors take instead of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+
+from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
+from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, DeskDefaults
+from services.llm_provider_service.config import Settings, VendorSettings
+from services.llm_provider_service.domain.caller import LOCAL_CALLER
+from services.llm_provider_service.domain.completion import Sampling
+from services.llm_provider_service.implementations.llm_orchestrator_impl import OrchestratorLimits
+from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
+from services.llm_provider_service.implementations.planner_impl import LiveProvider
+from services.llm_provider_service.implementations.provider_tester_impl import REQUEST_TYPE as TEST_REQUEST_TYPE
+from services.llm_provider_service.implementations.status_impl import ProviderFacts, ServiceFacts
+from services.llm_provider_service.implementations.vendors_impl import LineLimits, VendorEndpoint
+from services.llm_provider_service.protocols import TimeLimits
+from services.llm_provider_service.resilience.admission import AdmissionPolicy
+from services.llm_provider_service.resilience.retry_policy import RetryPolicy
+from services.llm_provider_service.routing.rule_source import parse_rules
+from services.llm_provider_service.routing.rules import Rule, RuleScope
+from services.llm_provider_service.wire.capabilities import profiles
+
+DISTRIBUTION = "llm-provider-service"
+CONNECT_FAILURES_IN_A_ROW = 5
+
+
+def live_providers(settings: Settings) -> tuple[LiveProvider, ...]:
+    """Who may be asked, in order of priority; the mock alone, or never."""
+    if settings.mock_mode:
+        return (LiveProvider(provider=LLMProviderType.MOCK, default_model=MOCK_MODEL),)
+    return tuple(
+        LiveProvider(
+            provider=vendor.provider,
+            default_model=vendor.default_model,
+            weight=settings.PROVIDER_WEIGHTS.get(vendor.provider, 1),
+        )
+        for vendor in settings.live_vendors
+    )
+
+
+def routing_rules(settings: Settings) -> tuple[Rule, ...]:
+    """The routing rules; raises `RuleError` for one that could never match here."""
+    providers = frozenset(one.provider for one in live_providers(settings))
+    known = [profile for profile in profiles() if profile.provider in providers]
+    scope = RuleScope(
+        providers=providers,
+        request_types=frozenset({REQUEST_TYPE, TEST_REQUEST_TYPE}),
+        models={name for profile in known for name in (profile.id, profile.canonical)},
+        callers=frozenset({LOCAL_CALLER.service}),
+        max_input_bytes=settings.MAX_BODY_BYTES,
+    )
+    return parse_rules(settings.ROUTING_RULES, scope)
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """How hard a target is tried."""
+    return RetryPolicy(
+        minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
+        patience_seconds=settings.FALLBACK_PATIENCE_SECONDS,
+    )
+
+
+def target_breaker(settings: Settings) -> BreakerPolicy:
+    """When a target is left alone."""
+    return BreakerPolicy(
+        failed_requests=settings.LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD,
+        failure_rate=settings.LLM_CIRCUIT_BREAKER_FAILURE_RATE,
+        minimum_calls=settings.LLM_CIRCUIT_BREAKER_MINIMUM_CALLS,
+        window_seconds=settings.LLM_CIRCUIT_BREAKER_WINDOW_SECONDS,
+        recovery_seconds=settings.LLM_CIRCUIT_BREAKER_RECOVERY_TIMEOUT,
+        recovery_growth=settings.LLM_CIRCUIT_BREAKER_RECOVERY_GROWTH,
+    )
+
+
+def provider_breaker(settings: Settings) -> BreakerPolicy:
+    """When a provider as a whole is left alone; only connection and authentication failures count there."""
+    return replace(target_breaker(settings), consecutive_failures=CONNECT_FAILURES_IN_A_ROW)
+
+
+def gateway_slots(settings: Settings) -> AdmissionPolicy:
+    """How many orders work at once, and how many may wait."""
+    return _admission(settings, settings.LLM_MAX_CONCURRENT_REQUESTS)
+
+
+def provider_slots(settings: Settings) -> AdmissionPolicy:
+    """The same for the calls to one provider."""
+    return _admission(settings, settings.LLM_MAX_CONCURRENT_PER_PROVIDER)
+
+
+def orchestrator_limits(settings: Settings) -> OrchestratorLimits:
+    """How long an order may take, and whether answers are kept."""
+    return OrchestratorLimits(
+        request_seconds=settings.LLM_REQUEST_TIMEOUT,
+        minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
+        caching=settings.LLM_CACHE_ENABLED,
+    )
+
+
+def desk_defaults(settings: Settings) -> DeskDefaults:
+    """What holds where a caller says nothing."""
+    sampling = Sampling(temperature=settings.LLM_DEFAULT_TEMPERATURE, max_output_tokens=settings.LLM_DEFAULT_MAX_TOKENS)
+    return DeskDefaults(sampling=sampling, cache=settings.LLM_CACHE_DEFAULT)
+
+
+def line_limits(settings: Settings) -> LineLimits:
+    """Time, sockets and bytes of a call to a vendor."""
+    times = TimeLimits(
+        connect=settings.LLM_CONNECT_TIMEOUT,
+        first_byte=settings.LLM_FIRST_BYTE_TIMEOUT,
+        idle=settings.LLM_IDLE_TIMEOUT,
+        total=settings.LLM_REQUEST_TIMEOUT,
+    )
+    return LineLimits(
+        times=times,
+        connections=settings.LLM_MAX_CONCURRENT_PER_PROVIDER,
+        max_bytes=settings.LLM_MAX_RESPONSE_BYTES,
+    )
+
+
+def endpoint(vendor: VendorSettings) -> VendorEndpoint:
+    """Where a vendor is, with its key in the open: the only place where it leaves its wrapper."""
+    return VendorEndpoint(
+        provider=vendor.provider,
+        base_url=vendor.base_url,
+        api_key=vendor.api_key.get_secret_value() if vendor.api_key else None,
+        allow_private=vendor.allow_private,
+        attribution=vendor.attribution,
+    )
+
+
+def service_facts(settings: Settings) -> ServiceFacts:
+    """What status and health say of the settings."""
+    facts = _mock_facts() if settings.mock_mode else tuple(map(_facts, settings.vendors))
+    live = live_providers(settings)
+    return ServiceFacts(
+        name=settings.SERVICE_NAME,
+        version=version(DISTRIBUTION),
+        environment=settings.ENVIRONMENT,
+        strategy=settings.PROVIDER_SELECTION_STRATEGY,
+        default_provider=live[0].provider if live else facts[0].provider,
+        mock_mode=settings.mock_mode,
+        providers=facts,
+    )
+
+
+def _admission(settings: Settings, slots: int) -> AdmissionPolicy:
+    return AdmissionPolicy(slots=slots, queue_limit=settings.LLM_QUEUE_LIMIT, queue_seconds=settings.LLM_QUEUE_SECONDS)
+
+
+def _mock_facts() -> tuple[ProviderFacts, ...]:
+    return (ProviderFacts(provider=LLMProviderType.MOCK, enabled=True, configured=True, default_model=MOCK_MODEL),)
+
+
+def _facts(vendor: VendorSettings) -> ProviderFacts:
+    return ProviderFacts(
+        provider=vendor.provider,
+        enabled=vendor.enabled,
+        configured=vendor.configured,
+        default_model=vendor.default_model,
+    )

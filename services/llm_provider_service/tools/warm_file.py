@@ -1,0 +1,58 @@
+"""A file of comparison requests, one JSON object a line, read as strictly as the service reads a body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common_core.llm_contracts import CacheMode, LLMComparisonRequest
+from huleedu_service_libs.json_body import InvalidBody
+from huleedu_service_libs.problem import ProblemError
+from services.llm_provider_service.api.comparison_desk import ComparisonDesk, DeskDefaults
+from services.llm_provider_service.domain.completion import Sampling
+
+_DESK = ComparisonDesk(DeskDefaults(sampling=Sampling(), cache=CacheMode.USE))
+
+
+class WarmFileProblem(Exception):
+    """The file cannot be used; the message names every bad line by its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmLine:
+    """One request and the line it stands on, counted from 1."""
+
+    number: int
+    request: LLMComparisonRequest
+
+
+def read_warm_file(path: Path) -> Sequence[WarmLine]:
+    """The requests of *path*, blank lines left out; where nothing is said of the cache it is to be used.
+
+    Raises `WarmFileProblem`.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise WarmFileProblem(f"{path} cannot be read: {error.strerror}.") from None
+    read = [_read(number, line) for number, line in enumerate(raw.split(b"\n"), start=1) if line.strip()]
+    bad = [one for one in read if isinstance(one, str)]
+    if bad:
+        raise WarmFileProblem("\n".join((f"Nothing was sent: {path} has lines that are no requests.", *bad)))
+    if not read:
+        raise WarmFileProblem(f"{path} holds no requests.")
+    return [one for one in read if isinstance(one, WarmLine)]
+
+
+def _read(number: int, raw: bytes) -> WarmLine | str:
+    """The request, or what is wrong with it in a sentence."""
+    try:
+        asked = _DESK.read(raw)
+    except InvalidBody as wrong:
+        return f"line {number}: {wrong}"
+    except ProblemError as wrong:
+        return f"line {number}: {wrong.problem.detail}"
+    if asked.cache is CacheMode.BYPASS:
+        return f"line {number}: /cache: bypass keeps the answer out of the cache"
+    return WarmLine(number=number, request=asked.model_copy(update={"cache": asked.cache or CacheMode.USE}))

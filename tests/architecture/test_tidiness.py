@@ -1,0 +1,73 @@
+"""What must not be committed: mocks of our own code, unfinished work, addresses of one machine or one index."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tests.architecture.sources import Module, is_test, modules, named, repository_files
+
+# Written in two pieces, so that this file does not contain what it looks for.
+MOCKS = re.compile("Async" + "Mock|Magic" + "Mock|monkeypatch." + r"setattr|unittest" + r"\.mock")
+UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + "ME|XX" + r"X)\b")
+INDEX = re.compile(r"(?:pypi|pytho" + r"nhosted)\.(?:org|io)|files\.pyth" + r"on|/simp" + r"le\b", re.IGNORECASE)
+MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:ho" + "me|Us" + "ers|ro" + "ot|wo" + "rk|mnt|workspace)" + r"/\w")
+BINARY = {".png", ".ico", ".gz", ".woff2"}
+
+
+def lines_with(pattern: re.Pattern[str]) -> list[str]:
+    """Where *pattern* stands in the files of the repository."""
+    found = []
+    for path in repository_files():
+        if path.suffix not in BINARY:
+            text = path.read_text(encoding="utf-8")
+            found += [f"{named(path)}: {match.group()}" for match in pattern.finditer(text)]
+    return found
+
+
+def test_nothing_is_left_to_do() -> None:
+    assert lines_with(UNFINISHED) == []
+
+
+def test_no_file_names_a_package_index() -> None:
+    assert lines_with(INDEX) == []
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    assert lines_with(MACHINE_PATH) == []
+
+
+def test_no_test_mocks_our_own_code() -> None:
+    assert lines_with(MOCKS) == []
+
+
+def test_imports_are_absolute() -> None:
+    relative = [
+        f"{module.name}:{node.lineno}"
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
+def test_a_test_that_does_not_run_says_why() -> None:
+    silent = [place for module in modules() if is_test(module) for place in _skips_without_reason(module)]
+    assert silent == []
+
+
+def _skips_without_reason(module: Module) -> list[str]:
+    """A skip or expected failure that is not a call with a reason."""
+    reasoned = {
+        id(node.func)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and (node.args or any(word.arg == "reason" for word in node.keywords))
+    }
+    return [
+        f"{module.name}:{node.lineno}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"skip", "skipif", "xfail", "importorskip"}
+        and ast.unparse(node.value) in {"pytest", "pytest.mark"}
+        and id(node) not in reasoned
+    ]
