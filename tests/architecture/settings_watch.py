@@ -1,0 +1,64 @@
+"""Makes everything that settings decide, serves nothing, and prints as JSON which settings were read.
+
+A program of its own, because preparing to serve sets the logging of the whole process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from huleedu_service_libs.lifespan import Lifespan
+from services.llm_provider_service.config import BARE, VENDORS, Settings
+from services.llm_provider_service.tools.serve import greeting, prepared
+
+READ: set[str] = set()
+KEY = "0123456789abcdef"
+
+
+class WatchedSettings(Settings):
+    """Settings that note which of them is asked for."""
+
+    def __getattribute__(self, name: str) -> Any:
+        READ.add(name)
+        return super().__getattribute__(name)
+
+
+def watched(**given: Any) -> WatchedSettings:
+    """Settings whose own validators have done their reading unseen."""
+    before = frozenset(READ)
+    settings = WatchedSettings(_env_file=None, PORT=0, **given)
+    READ.intersection_update(before)
+    return settings
+
+
+def live(*, bare: bool) -> dict[str, Any]:
+    """Every vendor switched on, its key with the prefix or without."""
+    enabled = {f"{vendor.name}_ENABLED": True for vendor in VENDORS}
+    # The bare keys are read from variables without a prefix, so they are given under those names.
+    keys = {f"{vendor.name}_API_KEY": KEY for vendor in VENDORS}
+    return enabled if bare else enabled | keys
+
+
+async def use(settings: Settings) -> None:
+    """Start, let the first request bring in what is made on demand, stop."""
+    app, _ = prepared(settings)
+    greeting(settings, "http://127.0.0.1:0")
+    lifespan = Lifespan(app)
+    await lifespan.startup()
+    answer = await app.test_client().post("/api/v1/comparison", json={})
+    assert answer.status_code == 400
+    await lifespan.shutdown()
+
+
+def main() -> None:
+    """Three lives: the mock's, the vendors' with their own keys, and the vendors' with the keys of a shell."""
+    for given in ({}, live(bare=False), live(bare=True)):
+        asyncio.run(use(watched(**given)))
+    fields = WatchedSettings.model_fields
+    print(json.dumps({"read": sorted(READ & set(fields)), "bare": sorted(name for name in fields if name[:5] == BARE)}))
+
+
+if __name__ == "__main__":
+    main()
