@@ -112,14 +112,14 @@ class Settings(BaseSettings):
     ANTHROPIC_API_KEY: SecretStr | None = None
     BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
     ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
-    ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-5-5"
+    ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-6"
     ANTHROPIC_ALLOW_PRIVATE: bool = False
 
     OPENAI_ENABLED: bool | None = None
     OPENAI_API_KEY: SecretStr | None = None
     BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
     OPENAI_BASE_URL: str = "https://api.openai.com"
-    OPENAI_DEFAULT_MODEL: str = "gpt-6-luna"
+    OPENAI_DEFAULT_MODEL: str = "gpt-4.1-mini"
     OPENAI_ALLOW_PRIVATE: bool = False
 
     GOOGLE_ENABLED: bool | None = None
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     OPENROUTER_API_KEY: SecretStr | None = None
     BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENROUTER_API_KEY"))
     OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
-    OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-5.5"
+    OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
     OPENROUTER_ALLOW_PRIVATE: bool = False
     OPENROUTER_HTTP_REFERER: str | None = None
     OPENROUTER_X_TITLE: str | None = "LLM Provider Service"

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from huleedu_service_libs.lifespan import Lifespan
-from services.llm_provider_service.config import BARE, VENDORS, Settings
+from services.llm_provider_service.config import VENDORS, Settings
 from services.llm_provider_service.tools.serve import greeting, prepared
 
 READ: set[str] = set()
@@ -33,12 +33,9 @@ def watched(**given: Any) -> WatchedSettings:
     return settings
 
 
-def live(*, bare: bool) -> dict[str, Any]:
-    """Every vendor switched on, its key with the prefix or without."""
-    enabled = {f"{vendor.name}_ENABLED": True for vendor in VENDORS}
-    # The bare keys are read from variables without a prefix, so they are given under those names.
-    keys = {f"{vendor.name}_API_KEY": KEY for vendor in VENDORS}
-    return enabled if bare else enabled | keys
+def live(**keys: str) -> dict[str, Any]:
+    """Every vendor switched on."""
+    return {f"{vendor.name}_ENABLED": True for vendor in VENDORS} | keys
 
 
 async def use(settings: Settings) -> None:
@@ -53,11 +50,11 @@ async def use(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Three lives: the mock's, the vendors' with their own keys, and the vendors' with the keys of a shell."""
-    for given in ({}, live(bare=False), live(bare=True)):
+    """Three lives: the mock's, the vendors' with their keys, and the vendors' without, when a shell's keys are looked for."""
+    keys = {f"{vendor.name}_API_KEY": KEY for vendor in VENDORS}
+    for given in ({}, live(**keys), live()):
         asyncio.run(use(watched(**given)))
-    fields = WatchedSettings.model_fields
-    print(json.dumps({"read": sorted(READ & set(fields)), "bare": sorted(name for name in fields if name[:5] == BARE)}))
+    print(json.dumps(sorted(READ & set(WatchedSettings.model_fields))))
 
 
 if __name__ == "__main__":

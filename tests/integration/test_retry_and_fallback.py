@@ -1,4 +1,4 @@
-"""What happens when a vendor fails: retries, fallbacks, and what the caller is told. The simulator counts every call."""
+"""What happens when a vendor fails: retries, fallbacks, and what the caller is told, with every call counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a vendor's socket can do to us: every foreign fault becomes one of our failures, and keys stay where they belong."""
+"""What a vendor's socket can do to us: every foreign fault becomes one of our failures, and keys stay at home."""
 
 from __future__ import annotations
 

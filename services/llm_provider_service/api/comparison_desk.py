@@ -124,7 +124,7 @@ class ComparisonDesk:
                 "justification": verdict.justification,
                 "confidence": verdict.confidence,
                 "provider": result.target.provider,
-                "model": result.answer.model,
+                "model": result.answer.model or result.target.model,
                 "response_time_ms": round(seconds * 1000),
                 "cached": result.cached,
                 "token_usage": _token_usage(result.answer.usage),

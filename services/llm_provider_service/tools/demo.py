@@ -118,7 +118,8 @@ async def _against(url: str, job: Job) -> DemoResult:
     job.console.print(
         f"Comparing {job.in_words}, through the gateway at {url}. Real vendors behind it charge for what they answer."
     )
-    job.console.print(*warnings, sep="\n")
+    for warning in warnings:
+        job.console.print(warning)
     return await _result(url, job, await _compare(url, job, _nothing), counted={}, killed=None)
 
 

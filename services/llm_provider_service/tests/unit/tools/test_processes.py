@@ -1,0 +1,79 @@
+"""Programs that a tool starts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from services.llm_provider_service.tools.processes import ModuleProcess, StartProblem, Stopped, run_until_signal
+
+
+def process(folder: Path, source: str) -> ModuleProcess:
+    """A module of this source."""
+    (folder / "sample_program.py").write_text(source)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return ModuleProcess("It", ["sample_program"], environment=environment, folder=folder, log=folder / "it.log")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
+
+
+async def test_it_is_up_with_its_first_line_and_gone_after_stop(tmp_path: Path) -> None:
+    started = process(tmp_path, "import time\nprint('here I am', flush=True)\ntime.sleep(60)")
+    assert await started.start() == "here I am"
+    assert is_alive(started.pid)
+    await started.stop()
+    assert not is_alive(started.pid)
+    await started.stop()
+
+
+async def test_what_does_not_start_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    with pytest.raises(StartProblem, match=r"It did not start: ValueError: no good"):
+        await process(tmp_path, "raise ValueError('no good')").start()
+
+
+async def test_a_kill_waits_for_nobody(tmp_path: Path) -> None:
+    deaf = process(
+        tmp_path,
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)",
+    )
+    await deaf.start()
+    await deaf.kill()
+    assert not is_alive(deaf.pid)
+
+
+async def test_stopping_what_never_ran_does_nothing(tmp_path: Path) -> None:
+    await process(tmp_path, "").stop()
+    assert not (tmp_path / "it.log").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_work_and_a_second_one_does_not_disturb_the_cleaning_up(number: signal.Signals) -> None:
+    cleaned = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0.01)
+            cleaned.append("all")
+
+    with pytest.raises(Stopped) as stopped:
+        run_until_signal(work())
+    assert stopped.value.exit_code == 128 + number
+    assert cleaned == ["all"]
+
+
+def test_without_a_signal_the_result_comes_out() -> None:
+    async def work() -> int:
+        return 7
+
+    assert run_until_signal(work()) == 7

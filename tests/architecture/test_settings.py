@@ -1,0 +1,95 @@
+"""A setting that nobody reads does not exist, and one that nobody can look up might as well not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from services.llm_provider_service.config import BARE, PREFIX, Settings
+from tests.architecture.sources import ROOT
+
+PAGE = ROOT / "docs" / "configuration.md"
+ROW = re.compile(r"^\| `(?P<name>[A-Z][A-Z0-9_]+)` \| (?P<default>[^|]+) \| (?P<meaning>[^|]+) \|$", re.MULTILINE)
+SCRUBBED = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+SECRET = "hunter2-hunter2-hunter2"
+
+
+def run(module: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run *module* in an empty *folder*, so that no `.env` is found."""
+    return subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=folder,
+        env={**SCRUBBED, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    ended = run("tests.architecture.settings_watch", tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(Settings.model_fields) == json.loads(ended.stdout.splitlines()[-1])
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field, without the prefix."""
+    return name.removeprefix(BARE)
+
+
+def shown(field: FieldInfo) -> str:
+    """A default as the page writes it."""
+    default = field.get_default(call_default_factory=True)
+    if default is None or default in ("", {}):
+        return "–"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
+    if isinstance(default, float):
+        return f"`{default:g}`"
+    return f"`{default}`"
+
+
+def documented(part: str) -> dict[str, str]:
+    """Name and default in each row of the page's *part*."""
+    return {row["name"]: row["default"].strip() for row in ROW.finditer(part)}
+
+
+def test_the_page_names_every_setting_with_its_default_and_no_other() -> None:
+    prefixed, _, bare = PAGE.read_text(encoding="utf-8").partition("## Keys without the prefix")
+    fields = Settings.model_fields
+    assert documented(prefixed) == {name: shown(field) for name, field in fields.items() if not name.startswith(BARE)}
+    assert documented(bare) == {variable(name): shown(field) for name, field in fields.items() if name.startswith(BARE)}
+
+
+def test_every_secret_hides_itself() -> None:
+    keys = [name for name in Settings.model_fields if name.endswith("_API_KEY")]
+    settings = Settings(_env_file=None, **{variable(name): SecretStr(SECRET) for name in keys})
+    assert SECRET not in f"{settings!r} {settings.model_dump()} {settings.vendors}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", SECRET),
+        ("PROVIDER_WEIGHTS", SECRET),
+        ("OPENAI_BASE_URL", f"https://user:{SECRET}@vendor.example"),
+        ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]'),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(tmp_path: Path, name: str, value: str) -> None:
+    ended = run("services.llm_provider_service.tools.serve", tmp_path, **{PREFIX + name: value})
+    assert ended.returncode == 2
+    assert PREFIX + name in ended.stderr
+    assert SECRET not in ended.stderr + ended.stdout
+    assert "Traceback" not in ended.stderr
