@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -271,7 +272,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise SettingsProblem("\n".join(_in_words(item) for item in error.errors(include_input=False))) from None
     except SettingsError as error:
-        raise SettingsProblem(f"{PREFIX}{error}") from None
+        named = re.search(r'field "(\w+)"', str(error))
+        raise SettingsProblem(f"{PREFIX}{named[1]}: is not JSON" if named else str(error)) from None
 
 
 def _in_words(item: Mapping[str, Any]) -> str:

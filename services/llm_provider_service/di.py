@@ -36,6 +36,7 @@ from services.llm_provider_service.implementations.provider_tester_impl import P
 from services.llm_provider_service.implementations.recorder_impl import Recorder
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
 from services.llm_provider_service.implementations.status_impl import GatewayStatus
+from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.implementations.vendors_impl import open_vendors
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.protocols import (
@@ -47,6 +48,7 @@ from services.llm_provider_service.protocols import (
     ProviderTesterProtocol,
 )
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.scoreboard import Scoreboard
 
@@ -107,6 +109,8 @@ class MemoryProvider(Provider):
             breakers=breakers,
             cooldowns=Cooldowns(time.monotonic),
             gates=gates,
+            budgets={provider: RetryBudget() for provider in gates},
+            turnstile=Turnstile(),
             scoreboard=Scoreboard(time.monotonic),
         )
 
@@ -227,7 +231,8 @@ class WorldProvider(Provider):
 
 
 def build_container(settings: Settings) -> AsyncContainer:
-    """The whole object graph of one process; close it after the last request."""
+    """The whole object graph of one process; close it after the last request. Raises `RuleError`."""
+    policies.routing_rules(settings)  # what cannot be used is refused here, before anything is opened
     return make_async_container(
         MemoryProvider(),
         WorldProvider(),

@@ -50,7 +50,7 @@ async def use(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Three lives: the mock's, the vendors' with their keys, and the vendors' without, when a shell's keys are looked for."""
+    """Three lives: the mock's, the vendors' with keys, and the vendors' without (a shell's keys are looked for)."""
     keys = {f"{vendor.name}_API_KEY": KEY for vendor in VENDORS}
     for given in ({}, live(**keys), live()):
         asyncio.run(use(watched(**given)))

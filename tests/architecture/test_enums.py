@@ -47,7 +47,7 @@ def test_every_enum_value_is_used() -> None:
     """Used: named in code, written in a data file beside it, or the one case that is left when all others are named."""
     named = mentioned()
     data = "".join(path.read_text() for path in repository_files() if path.match("services/*/wire/*.json"))
-    unused = []
+    unused: list[str] = []
     for module in product_modules():
         for enum, members in declared(module):
             silent = [name for name, value in members.items() if (enum, name) not in named]

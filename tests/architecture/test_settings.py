@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from services.llm_provider_service.config import BARE, PREFIX, Settings
+from services.llm_provider_service.config import BARE, PREFIX, Settings, SettingsProblem, load_settings
+from services.llm_provider_service.policies import routing_rules
 from tests.architecture.sources import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -73,8 +75,9 @@ def test_the_page_names_every_setting_with_its_default_and_no_other() -> None:
 
 
 def test_every_secret_hides_itself() -> None:
-    keys = [name for name in Settings.model_fields if name.endswith("_API_KEY")]
-    settings = Settings(_env_file=None, **{variable(name): SecretStr(SECRET) for name in keys})
+    keys: dict[str, Any] = {variable(name): SECRET for name in Settings.model_fields if name.endswith("_API_KEY")}
+    settings = Settings(_env_file=None, **keys)
+    assert all(vendor.api_key for vendor in settings.vendors)
     assert SECRET not in f"{settings!r} {settings.model_dump()} {settings.vendors}"
 
 
@@ -83,13 +86,40 @@ def test_every_secret_hides_itself() -> None:
     [
         ("PORT", SECRET),
         ("PROVIDER_WEIGHTS", SECRET),
+        ("PROVIDER_PRIORITY_ORDER", SECRET),
+        ("HOST", "0.0.0.0"),  # noqa: S104  # refused is what it must be
         ("OPENAI_BASE_URL", f"https://user:{SECRET}@vendor.example"),
-        ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]'),
+        ("GOOGLE_BASE_URL", "http://192.168.0.1"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named_without_its_value(tmp_path: Path, name: str, value: str) -> None:
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(SettingsProblem) as raised:
+        load_settings()
+    assert PREFIX + name in str(raised.value)
+    assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", SECRET), ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]')])
+def test_the_service_does_not_start_with_such_a_setting(tmp_path: Path, name: str, value: str) -> None:
     ended = run("services.llm_provider_service.tools.serve", tmp_path, **{PREFIX + name: value})
     assert ended.returncode == 2
     assert PREFIX + name in ended.stderr
     assert SECRET not in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+def test_the_rules_on_the_page_are_rules() -> None:
+    (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    settings = Settings(_env_file=None, GOOGLE_ENABLED=True, GOOGLE_API_KEY=SecretStr(SECRET), ROUTING_RULES=example)
+    assert len(routing_rules(settings)) == 2
+
+
+def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"{PREFIX}PORT=8111\n{PREFIX}LOG_LEVEL=warning\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(f"{PREFIX}PORT", "8222")
+    assert (load_settings().PORT, load_settings().LOG_LEVEL) == (8222, "WARNING")

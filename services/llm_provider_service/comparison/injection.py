@@ -7,6 +7,7 @@ the answer. So a word list is enough here, and a miss or a false alarm costs no 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from services.llm_provider_service.domain.comparison import Comparison
 
@@ -50,12 +51,26 @@ _UNSEEN = "\u200b\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\U0
 _NOT_ASCII = (*_UNSEEN, "忽略", "Игнорируй", "игнорируй")
 
 
+# One essay is compared with many others, and reading it costs 10 µs; what is kept stays below 10 MB.
+_KEPT_ESSAYS = 512
+_LONGEST_KEPT_ESSAY = 10_000
+
+
 def injection_suspected(comparison: Comparison) -> bool:
     """Whether one of the essays has a mark that instructions to a model tend to have and essays do not."""
-    essays = f"{comparison.essay_a}\n{comparison.essay_b}"
-    # Bytes, because lowering a long text that is not ASCII costs ten times as much.
-    lowered = essays.encode(errors="replace").lower()
+    return any(
+        (_is_suspect if len(essay) > _LONGEST_KEPT_ESSAY else _is_known_suspect)(essay)
+        for essay in (comparison.essay_a, comparison.essay_b)
+    )
+
+
+def _is_suspect(essay: str) -> bool:
+    # Bytes, because lowering a long text that is not ASCII costs ten times as much; some marks stand at a line's start.
+    lowered = b"\n" + essay.encode(errors="replace").lower()
     for gate, telltales in _TELLTALES.items():
         if gate in lowered and any(telltale in lowered for telltale in telltales):
             return True
-    return not essays.isascii() and any(telltale in essays for telltale in _NOT_ASCII)
+    return not essay.isascii() and any(telltale in essay for telltale in _NOT_ASCII)
+
+
+_is_known_suspect = lru_cache(_KEPT_ESSAYS)(_is_suspect)

@@ -129,9 +129,5 @@ def _between(text: str, opening: str, closing: str) -> str | None:
 
 def _digest(*fields: str) -> str:
     """Each field with its length before it, so that no two lists of fields give the same bytes."""
-    digest = sha256()
-    for field in fields:
-        raw = field.encode()
-        digest.update(b"%d:" % len(raw))
-        digest.update(raw)
-    return digest.hexdigest()
+    raws = [field.encode() for field in fields]
+    return sha256(b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])).hexdigest()

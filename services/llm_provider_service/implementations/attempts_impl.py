@@ -25,6 +25,7 @@ from services.llm_provider_service.implementations.gate_impl import GateFull
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.refusals_impl import refusal
 from services.llm_provider_service.implementations.run_impl import HungUp, Run
+from services.llm_provider_service.implementations.turnstile_impl import NoTurn, Ramp
 from services.llm_provider_service.protocols import LLMProviderProtocol, LLMRetryManagerProtocol
 from services.llm_provider_service.resilience.deadline import Clock
 from services.llm_provider_service.resilience.retry_policy import RetryAllowance, RetryPolicy
@@ -77,9 +78,10 @@ class AttemptRunner:
         """Ask *target*, again if need be; a request that gives up on it counts once in its breaker."""
         another = partial(self._somebody_else, others)
         run.request = run.order.request
-        await self._sit_out_cooldown(run, target, another)
+        self._refuse_long_cooldown(run, target, another)
         allowance = RetryAllowance(
             attempts_left=self._policy.attempts_per_request - run.calls,
+            budget=self._guards.budgets[target.provider],
             deadline=run.deadline,
             another_candidate=another,
             given_up=run.has_hung_up,
@@ -97,16 +99,12 @@ class AttemptRunner:
     def _somebody_else(self, others: tuple[Target, ...]) -> bool:
         return any(map(self._guards.available, others))
 
-    async def _sit_out_cooldown(self, run: Run, target: Target, another: Callable[[], bool]) -> None:
-        """Wait until *target* may be asked; raises at once if that takes too long or somebody else is better."""
+    def _refuse_long_cooldown(self, run: Run, target: Target, another: Callable[[], bool]) -> None:
+        """Raise if *target* cools longer than our patience and somebody else could answer meanwhile."""
         left = self._guards.cooldowns.remaining(target)
-        if left <= 0:
-            return
-        too_long = left + self._policy.minimum_attempt_seconds > run.deadline.remaining()
-        if too_long or (left > self._policy.patience_seconds and another()):
+        if left > self._policy.patience_seconds and another():
             self._books.not_sent(run, target)
             raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
-        await self._sleep(left)
 
     async def _take_slot(self, run: Run, target: Target, another: Callable[[], bool]) -> float:
         """One of the provider's slots; waiting for one makes sense only when nobody else could answer."""
@@ -121,7 +119,38 @@ class AttemptRunner:
             raise CapacityExhausted("all slots of this provider are taken", retry_after=full.retry_after) from None
 
     async def _call(self, run: Run, target: Target, number: int) -> CompletionAnswer:
-        """One attempt: permit, call, judgement, books."""
+        """One attempt: turn, permit, call, judgement, books."""
+        ticket = await self._turn(run, target)
+        succeeded = False
+        try:
+            answer = await self._permitted_call(run, target)
+            succeeded = True
+            return answer
+        finally:
+            self._guards.turnstile.leave(target, ticket, succeeded=succeeded)
+
+    async def _turn(self, run: Run, target: Target) -> Ramp | None:
+        """Wait until *target* has cooled down, which others may have prolonged, and it is this request's turn."""
+        reserve = self._policy.minimum_attempt_seconds
+        while True:
+            left = self._guards.cooldowns.remaining(target)
+            patience = run.deadline.remaining() - reserve
+            if left > patience:
+                self._books.not_sent(run, target)
+                raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
+            if left > 0:
+                await self._sleep(left)
+                continue
+            try:
+                ticket = await self._guards.turnstile.enter(target, patience)
+            except NoTurn:
+                self._books.not_sent(run, target)
+                raise NotSent("others go first after the vendor's rate limit", retry_after=1.0) from None
+            if self._guards.cooldowns.remaining(target) <= 0:
+                return ticket
+            self._guards.turnstile.leave(target, ticket, succeeded=False)
+
+    async def _permitted_call(self, run: Run, target: Target) -> CompletionAnswer:
         try:
             permit = self._guards.breakers.acquire(target)
         except NotSent:
@@ -152,6 +181,7 @@ class AttemptRunner:
             self._books.call_ended(target)
         seconds = self._clock() - started
         permit.succeed()
+        self._guards.budgets[target.provider].succeeded()
         self._guards.scoreboard.answered(target, seconds)
         self._books.answered(run, target, answer, seconds)
         return answer
@@ -159,6 +189,7 @@ class AttemptRunner:
     def _remember(self, target: Target, failure: ProviderFailure, seconds: float) -> None:
         if failure.cools_down:
             self._guards.cooldowns.cool(target, failure.retry_after or self._policy.throttle_base_seconds)
+            self._guards.turnstile.restart(target)
         if failure.trips_breaker or failure.trips_provider:
             self._guards.scoreboard.failed(target, seconds)
 

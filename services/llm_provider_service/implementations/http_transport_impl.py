@@ -74,8 +74,12 @@ class AiohttpReply:
         taken = 0
         content = self._response.content
         while not content.at_eof():
-            async with asyncio.timeout(self._idle_seconds):
-                chunk = await content.read(CHUNK_BYTES)
+            if content.is_eof():
+                # All of it has arrived; nothing is waited for, so nothing needs a limit.
+                chunk = content.read_nowait(CHUNK_BYTES)
+            else:
+                async with asyncio.timeout(self._idle_seconds):
+                    chunk = await content.read(CHUNK_BYTES)
             taken += len(chunk)
             if taken > self._max_bytes:
                 raise ResponseTooLarge(f"the answer is larger than {self._max_bytes} bytes")

@@ -24,6 +24,19 @@ class RetryManagerImpl:
 
     async def run(self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance) -> Returned:
         """See `LLMRetryManagerProtocol`; the policy is asked once for each failure."""
+        try:
+            return await call(1)
+        except ProviderFailure as failure:
+            first = failure
+        return await self._again(call, allowance, first)
+
+    async def _again(
+        self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance, first: ProviderFailure
+    ) -> Returned:
+        """The loop; its first round is the call that has *first* as its outcome.
+
+        It starts only now because nearly every call succeeds at once, and tenacity's preparations cost 13 µs.
+        """
         pause: float | None = None
 
         def decide(state: RetryCallState) -> bool:
@@ -36,10 +49,14 @@ class RetryManagerImpl:
             retry=decide, wait=lambda state: pause or 0.0, sleep=self._sleep, reraise=True
         ):
             with attempt:
-                return await call(attempt.retry_state.attempt_number)
+                number = attempt.retry_state.attempt_number
+                if number == 1:
+                    raise first
+                return await call(number)
         raise AssertionError("tenacity ended without an outcome")
 
     def _pause_after(self, failures: int, failure: BaseException | None, allowance: RetryAllowance) -> float | None:
         if not isinstance(failure, ProviderFailure):
             return None
-        return self._policy.next_delay(failures, failure, allowance, self._uniform())
+        pause = self._policy.next_delay(failures, failure, allowance, self._uniform())
+        return pause if pause is not None and allowance.budget.take(failure.backoff) else None

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from services.llm_provider_service.domain.failures import Backoff, ProviderFailure
 from services.llm_provider_service.resilience.deadline import Deadline
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAllowance:
     """What one run of the retry loop, on one target, may use.
 
-    `attempts_left` is what the whole request may still spend. `another_candidate` says whether somebody else could
-    answer instead, at the moment of asking. `given_up` turns true when the caller has hung up: no new attempt starts
-    then.
+    `attempts_left` is what the whole request may still spend, `budget` what all requests to the provider may.
+    `another_candidate` says whether somebody else could answer instead, at the moment of asking. `given_up` turns true
+    when the caller has hung up: no new attempt starts then.
     """
 
     attempts_left: int
+    budget: RetryBudget
     deadline: Deadline
     another_candidate: Callable[[], bool]
     given_up: Callable[[], bool]

@@ -98,13 +98,13 @@ async def _start_vendors(stack: AsyncExitStack, folder: Path) -> list[SimulatedV
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """*environment* without keys and settings of the service, and with the repository on the import path."""
+    """*environment* without keys and settings of the service; it finds the repository and speaks UTF-8."""
     kept = {
         name: value
         for name, value in environment.items()
         if not name.upper().endswith("_API_KEY") and not name.upper().startswith(PREFIX)
     }
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
 
 
 def gateway_settings(vendors: Sequence[SimulatedVendor]) -> dict[str, str]:

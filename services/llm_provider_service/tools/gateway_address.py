@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from huleedu_service_libs.llm_client import LLMProviderClient
-from huleedu_service_libs.llm_client_errors import LLMProviderClientError, LLMProviderProblem, LLMProviderUnreachable
+from huleedu_service_libs.llm_client_errors import (
+    LLMProviderBadAnswer,
+    LLMProviderClientError,
+    LLMProviderProblem,
+    LLMProviderUnreachable,
+)
 
 HEALTH_SECONDS = 10.0
 
@@ -28,10 +33,18 @@ async def require_gateway(url: str) -> list[str]:
     except LLMProviderUnreachable:
         raise GatewayUnusable(f"Nothing answers at {url}. Start the service there first: ./dev serve") from None
     except LLMProviderProblem as problem:
+        if problem.problem is None:
+            raise _something_else(url) from None
         raise GatewayUnusable(f"The gateway at {url} cannot serve: {problem}") from None
+    except LLMProviderBadAnswer:
+        raise _something_else(url) from None
     except LLMProviderClientError as error:
-        raise GatewayUnusable(f"What answers at {url} is not the LLM Provider Service: {error}.") from None
+        raise GatewayUnusable(f"The gateway at {url} does not say how it is: {error}.") from None
     warnings = health.get("warnings")
     if "providers" not in health or not isinstance(warnings, list):
-        raise GatewayUnusable(f"What answers at {url} is not the LLM Provider Service.")
+        raise _something_else(url)
     return [str(warning) for warning in warnings]
+
+
+def _something_else(url: str) -> GatewayUnusable:
+    return GatewayUnusable(f"What answers at {url} is not the LLM Provider Service.")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 _START_SECONDS = 60.0
-_STOP_SECONDS = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _T = TypeVar("_T")
 
@@ -31,17 +32,26 @@ class Stopped(Exception):
 class ModuleProcess:
     """`python -m module …` in a session of its own, so that a Ctrl-C in the terminal reaches only who started it.
 
-    It is up when it has printed its first line. What it writes to standard error goes to the file *log*.
+    It is up when it has printed its first line. What it writes to standard error goes to the file *log*. It has
+    *stop_seconds* to end when it is asked to.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        stop_seconds: float = 5.0,
     ) -> None:
         self.name = name
         self._arguments = arguments
         self._environment = environment
         self._folder = folder
         self._log = log
+        self._stop_seconds = stop_seconds
         self._process: Process | None = None
 
     @property
@@ -74,7 +84,7 @@ class ModuleProcess:
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL where that does not help in time; nothing where it never ran or has ended."""
         try:
-            async with asyncio.timeout(_STOP_SECONDS):
+            async with asyncio.timeout(self._stop_seconds):
                 await self._end(signal.SIGTERM)
         except TimeoutError:
             await self.kill()
@@ -84,7 +94,9 @@ class ModuleProcess:
         if process is None:
             return
         if process.returncode is None:
-            process.send_signal(number)
+            # Not process.send_signal: that may reap a child that has just died, and asyncio then complains on stderr.
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
         await process.wait()
 
     def _last_words(self) -> str:

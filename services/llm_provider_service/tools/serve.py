@@ -9,7 +9,7 @@ from quart import Quart
 
 from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.server import ServerOptions, serve
-from services.llm_provider_service.config import Settings, SettingsProblem, VendorSettings, load_settings
+from services.llm_provider_service.config import PREFIX, Settings, SettingsProblem, VendorSettings, load_settings
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 from services.llm_provider_service.routing.rule_source import RuleError
 from services.llm_provider_service.startup_setup import create_app, start_draining
@@ -26,9 +26,10 @@ def main() -> int:
     try:
         settings = load_settings()
         app, options = prepared(settings)
-    except (SettingsProblem, RuleError) as problem:
-        print(f"The settings cannot be used:\n{problem}", file=sys.stderr)
-        return 2
+    except SettingsProblem as problem:
+        return _refused(str(problem))
+    except RuleError as problem:
+        return _refused(f"{PREFIX}{problem}")
     return serve(
         app,
         options,
@@ -67,6 +68,11 @@ def greeting(settings: Settings, url: str) -> str:
             "Ctrl-C stops.",
         )
     )
+
+
+def _refused(problem: str) -> int:
+    print(f"The settings cannot be used:\n{problem}", file=sys.stderr)
+    return 2
 
 
 def _vendor_line(vendor: VendorSettings) -> str:

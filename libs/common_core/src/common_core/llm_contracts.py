@@ -82,12 +82,12 @@ class _Answer(BaseModel):
 class LLMConfigOverrides(_Contract):
     """What the caller wants to be different; null means "not given", and 0 means 0."""
 
-    provider_override: LLMProviderType | None = None
-    model_override: ModelName | None = None
-    temperature_override: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    system_prompt_override: NonEmptyText | None = None
-    max_tokens_override: int | None = Field(default=None, gt=0, le=1_000_000)
-    reasoning_effort: ReasoningEffortLevel | None = None
+    provider_override: LLMProviderType | None = Field(default=None, description="Null: the strategy chooses.")
+    model_override: ModelName | None = Field(default=None, description="Alone, it must be in GET /api/v1/models.")
+    temperature_override: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False, description="0 means 0.")
+    system_prompt_override: NonEmptyText | None = Field(default=None, description="Replaces the service's system text.")
+    max_tokens_override: int | None = Field(default=None, gt=0, le=1_000_000, description="Longest answer, in tokens.")
+    reasoning_effort: ReasoningEffortLevel | None = Field(default=None, description="400 for a model without it.")
 
 
 class LLMComparisonRequest(_Contract):
@@ -107,17 +107,21 @@ class LLMComparisonRequest(_Contract):
         },
     )
 
-    user_prompt: NonEmptyText
-    essay_a: NonEmptyText
-    essay_b: NonEmptyText
-    llm_config_overrides: LLMConfigOverrides | None = None
-    correlation_id: str | None = Field(default=None, max_length=128)
-    user_id: str | None = Field(default=None, min_length=1, max_length=256)
-    tags: Annotated[list[Tag], Field(max_length=32)] | None = None
+    user_prompt: NonEmptyText = Field(description="By what measure to compare; an instruction.")
+    essay_a: NonEmptyText = Field(description="Data, never an instruction.")
+    essay_b: NonEmptyText = Field(description="Data, never an instruction.")
+    llm_config_overrides: LLMConfigOverrides | None = Field(default=None, description="What to do differently.")
+    correlation_id: str | None = Field(default=None, max_length=128, description="The header comes first.")
+    user_id: str | None = Field(default=None, min_length=1, max_length=256, description="For routing rules.")
+    tags: Annotated[list[Tag], Field(max_length=32)] | None = Field(
+        default=None, description="Free labels; a routing rule may ask for them."
+    )
     metadata: dict[str, Any] | None = Field(default=None, description="Echoed verbatim; at most 16 KiB as JSON.")
-    cache: CacheMode | None = None
-    sample_index: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    fallback: FallbackMode | None = None
+    cache: CacheMode | None = Field(default=None, description="refresh asks anew and stores; null: a setting.")
+    sample_index: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
+        default=None, description="Equal requests with different indexes are asked anew."
+    )
+    fallback: FallbackMode | None = Field(default=None, description="Null means any.")
 
 
 class TokenUsage(_Contract):
@@ -134,25 +138,25 @@ class TokenUsage(_Contract):
 class LLMComparisonResponse(_Answer):
     """One strict verdict and what it cost."""
 
-    winner: EssayComparisonWinner
+    winner: EssayComparisonWinner = Field(description="The better essay; there is no tie.")
     justification: str = Field(min_length=1, max_length=MAX_JUSTIFICATION_CHARACTERS)
-    confidence: float = Field(ge=MIN_CONFIDENCE, le=MAX_CONFIDENCE)
-    provider: LLMProviderType
-    model: str
-    response_time_ms: int
+    confidence: float = Field(ge=MIN_CONFIDENCE, le=MAX_CONFIDENCE, description="1: a guess, 5: certain.")
+    provider: LLMProviderType = Field(description="Who answered.")
+    model: str = Field(description="The model that answered, as the vendor names it.")
+    response_time_ms: int = Field(description="Inside the service, the vendor's time included.")
     cached: bool
     token_usage: TokenUsage
     cost_estimate: float | None = Field(description="USD, for display; null when unpriced.")
     cost_usd: str | None = Field(description="USD, exact decimal without exponent; null when unpriced.")
     pricing_status: PricingStatus
     correlation_id: str
-    trace_id: str | None = None
-    metadata: dict[str, Any]
-    request_id: str
-    requested_provider: LLMProviderType | None
-    requested_model: str | None
+    trace_id: str | None = Field(default=None, description="32 hex digits; null when the request is not traced.")
+    metadata: dict[str, Any] = Field(description="What the request carried, verbatim.")
+    request_id: str = Field(description="The service's own id of this request.")
+    requested_provider: LLMProviderType | None = Field(description="As the request named it.")
+    requested_model: str | None = Field(description="As the request named it.")
     attempts: int = Field(description="Upstream calls made for this answer; 0 when it came from the cache.")
-    prompt_sha256: str
+    prompt_sha256: str = Field(description="Hash of the prompt that was sent, essays included.")
     flags: list[ResultFlag]
 
 
@@ -161,46 +165,46 @@ class ProblemAttempt(_Answer):
 
     provider: str
     model: str
-    outcome: str
+    outcome: str = Field(description="How it ended, from a closed set.")
     duration_ms: int
 
 
 class ProblemPointer(_Answer):
     """One thing wrong with a request, with a JSON pointer to it."""
 
-    pointer: str
+    pointer: str = Field(description="RFC 6901; empty for the whole body, a header or the query.")
     message: str
 
 
 class ProblemDocument(_Answer):
     """RFC 9457 body of every 4xx and 5xx; `error`, `details` and `error_type` repeat fields for older callers."""
 
-    type: str
+    type: str = Field(description="A URN that names the kind of problem.")
     title: str
     status: int
-    detail: str
-    instance: str
-    code: str
+    detail: str = Field(description="What happened and what to do.")
+    instance: str = Field(description="The path that was asked.")
+    code: str = Field(description="One of the platform's error codes.")
     correlation_id: str
-    retryable: bool
-    retry_after: int | None = None
-    provider: str | None = None
-    attempts: list[ProblemAttempt] | None = None
+    retryable: bool = Field(description="Whether the same request may succeed later.")
+    retry_after: int | None = Field(default=None, description="Seconds; as the header Retry-After.")
+    provider: str | None = Field(default=None, description="Whose failure ended the request.")
+    attempts: list[ProblemAttempt] | None = Field(default=None, description="Every try, in order.")
     errors: list[ProblemPointer] | None = None
-    error: str
-    details: str
-    error_type: str
+    error: str = Field(description="Same text as title.")
+    details: str = Field(description="Same text as detail.")
+    error_type: str = Field(description="Same as code.")
 
 
 class ProviderStatus(_Answer):
     """One provider as an operator sees it."""
 
     provider: LLMProviderType
-    enabled: bool
-    configured: bool
+    enabled: bool = Field(description="Switched on by the settings.")
+    configured: bool = Field(description="Has the key it needs.")
     default_model: str | None
     circuit_breaker_state: CircuitBreakerState
-    in_flight: int
+    in_flight: int = Field(description="Calls under way.")
 
 
 class ProviderList(_Answer):
@@ -210,7 +214,7 @@ class ProviderList(_Answer):
     default_provider: LLMProviderType
     selection_strategy: SelectionStrategy
     total_requests_today: int
-    total_cost_today: str
+    total_cost_today: str = Field(description="USD, exact decimal.")
 
 
 class ProviderTestResult(_Answer):
@@ -218,8 +222,8 @@ class ProviderTestResult(_Answer):
 
     success: bool
     provider: LLMProviderType
-    model: str
-    message: str
+    model: str = Field(description="Who was asked.")
+    message: str = Field(description="What went wrong, if it did.")
     response_time_ms: int
 
 
@@ -229,9 +233,9 @@ class CircuitBreakerStatus(_Answer):
     provider: LLMProviderType
     model: str | None
     state: CircuitBreakerState
-    failures: int
+    failures: int = Field(description="In the window that the breaker looks at.")
     opened_at: str | None = Field(description="UTC, ISO 8601; null while closed.")
-    retry_in_ms: int | None
+    retry_in_ms: int | None = Field(description="Until the next probe; null while closed.")
     last_failure: str | None
 
 
@@ -278,9 +282,9 @@ class CacheStats(_Answer):
     hits: int
     misses: int
     entries: int
-    bytes: int
+    bytes: int = Field(description="Measured size of all entries.")
     evictions: int
-    coalesced: int
+    coalesced: int = Field(description="Requests that waited for an equal one under way.")
 
 
 class CacheCleared(_Answer):

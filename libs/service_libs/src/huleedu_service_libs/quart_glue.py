@@ -34,10 +34,12 @@ from huleedu_service_libs.correlation import (
 from huleedu_service_libs.json_body import InvalidBody
 from huleedu_service_libs.logging import failure_fields, get_logger
 from huleedu_service_libs.problem import FieldError, Problem, ProblemError, problem_body, problem_headers
+from huleedu_service_libs.quart_connection import LeanHttpConnection
 
 DEFAULT_BODY_CAP: Final = 2 * 1024 * 1024
 DEFAULT_BODY_SECONDS: Final = 15.0
 RESPONSE_SECONDS: Final = 30.0
+JSON_TYPE: Final = "application/json"
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 Translate = Callable[[Exception], Problem | None]
@@ -114,7 +116,8 @@ class RequestScopeMiddleware:
 
 
 def install_edge(app: Quart, *, type_prefix: str) -> None:
-    """Put `EdgeMiddleware` around *app*; install it last, so that it is outermost."""
+    """Put `EdgeMiddleware` around *app* and the lean connection under it; install it last, so that it is outermost."""
+    app.asgi_http_class = LeanHttpConnection
     app.asgi_app = EdgeMiddleware(app.asgi_app, type_prefix=type_prefix)  # type: ignore[method-assign]  # Quart documents this assignment
 
 
@@ -182,9 +185,11 @@ async def read_body(incoming: Request, cap: int = DEFAULT_BODY_CAP, *, seconds: 
 
 
 def _require_json(incoming: Request) -> None:
+    if incoming.headers.get("Content-Type") == JSON_TYPE and "Content-Encoding" not in incoming.headers:
+        return
     charset = incoming.mimetype_params.get("charset", "utf-8").lower()
     coding = incoming.headers.get("Content-Encoding", "identity").lower()
-    if incoming.mimetype != "application/json" or charset not in {"utf-8", "utf8"} or coding != "identity":
+    if incoming.mimetype != JSON_TYPE or charset not in {"utf-8", "utf8"} or coding != "identity":
         raise UnsupportedMediaType
 
 

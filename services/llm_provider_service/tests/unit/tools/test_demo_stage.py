@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from services.llm_provider_service.config import PREFIX, Settings
@@ -34,13 +35,14 @@ def test_keys_and_settings_of_the_caller_are_left_behind() -> None:
             "PYTHONPATH": "/elsewhere",
         }
     )
-    assert kept.keys() == {"PATH", "PYTHONPATH"}
+    assert kept.keys() == {"PATH", "PYTHONPATH", "PYTHONIOENCODING"}
     assert kept["PYTHONPATH"] != "/elsewhere"
 
 
 def test_the_service_knows_the_three_simulated_vendors_and_nobody_else() -> None:
-    given = gateway_settings([vendor(provider) for provider, _ in CAST])
-    settings = Settings(_env_file=None, **{name.removeprefix(PREFIX): value for name, value in given.items()})
+    environment = gateway_settings([vendor(provider) for provider, _ in CAST])
+    given: dict[str, Any] = {name.removeprefix(PREFIX): value for name, value in environment.items()}
+    settings = Settings(_env_file=None, **given)
     assert {one.provider for one in settings.live_vendors} == {provider for provider, _ in CAST}
     assert len(CAST) == 3
     assert all(one.base_url.startswith("http://127.0.0.1:") for one in settings.live_vendors)

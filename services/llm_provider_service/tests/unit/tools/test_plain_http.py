@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import RawTestServer
 
 from services.llm_provider_service.tools.plain_http import PageProblem, fetch
 
@@ -16,19 +16,19 @@ async def echo(request: web.BaseRequest) -> web.Response:
 
 
 async def test_a_page_is_asked_for_and_a_body_is_posted() -> None:
-    async with TestServer(web.Server(echo)) as server:
+    async with RawTestServer(echo) as server:
         assert await fetch(str(server.make_url("/page"))) == b"GET /page "
         assert await fetch(str(server.make_url("/page")), json_body=b"{}") == b"POST /page {}"
 
 
 async def test_any_other_status_is_a_problem_that_names_the_page() -> None:
-    async with TestServer(web.Server(echo)) as server:
+    async with RawTestServer(echo) as server:
         with pytest.raises(PageProblem, match="/broken answered 503"):
             await fetch(str(server.make_url("/broken")))
 
 
 async def test_nobody_there_is_a_problem_that_names_the_page() -> None:
-    async with TestServer(web.Server(echo)) as server:
+    async with RawTestServer(echo) as server:
         gone = str(server.make_url("/page"))
     with pytest.raises(PageProblem, match="/page did not answer"):
         await fetch(gone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,27 @@ import pytest
 from services.llm_provider_service.tools.processes import ModuleProcess, StartProblem, Stopped, run_until_signal
 
 
-def process(folder: Path, source: str) -> ModuleProcess:
+def process(folder: Path, source: str, *, stop_seconds: float = 5.0) -> ModuleProcess:
     """A module of this source."""
     (folder / "sample_program.py").write_text(source)
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return ModuleProcess("It", ["sample_program"], environment=environment, folder=folder, log=folder / "it.log")
+    return ModuleProcess(
+        "It",
+        ["sample_program"],
+        environment=environment,
+        folder=folder,
+        log=folder / "it.log",
+        stop_seconds=stop_seconds,
+    )
 
 
 def is_alive(pid: int) -> bool:
     """Whether there is such a process."""
-    return Path(f"/proc/{pid}").exists()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 async def test_it_is_up_with_its_first_line_and_gone_after_stop(tmp_path: Path) -> None:
@@ -33,18 +45,27 @@ async def test_it_is_up_with_its_first_line_and_gone_after_stop(tmp_path: Path) 
     await started.stop()
 
 
-async def test_what_does_not_start_is_reported_with_its_last_words(tmp_path: Path) -> None:
+async def test_what_does_not_start_is_reported_with_its_last_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = process(tmp_path, "raise ValueError('no good')")
     with pytest.raises(StartProblem, match=r"It did not start: ValueError: no good"):
-        await process(tmp_path, "raise ValueError('no good')").start()
+        await broken.start()
+    await broken.stop()
+    assert not is_alive(broken.pid)
+    assert caplog.records == []
 
 
-async def test_a_kill_waits_for_nobody(tmp_path: Path) -> None:
-    deaf = process(
-        tmp_path,
-        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)",
+@pytest.mark.parametrize("end", [ModuleProcess.kill, ModuleProcess.stop])
+async def test_one_that_does_not_hear_is_killed(
+    tmp_path: Path, end: Callable[[ModuleProcess], Awaitable[None]]
+) -> None:
+    source = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)"
     )
+    deaf = process(tmp_path, source, stop_seconds=0.1)
     await deaf.start()
-    await deaf.kill()
+    await end(deaf)
     assert not is_alive(deaf.pid)
 
 

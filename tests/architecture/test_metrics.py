@@ -1,0 +1,99 @@
+"""A metric that nothing moves does not exist, and a label that a caller can write is a leak of memory."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.parser import text_string_to_metric_families
+
+from common_core.config_enums import LLMProviderType
+from common_core.llm_contracts import PricingStatus
+from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.money import Cost
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.usage import Usage
+from services.llm_provider_service.implementations.day_totals_impl import DayTotals
+from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.metrics import GatewayMetrics
+from tests.architecture.small_vendor import SmallVendor, small_vendor
+from tests.architecture.sources import ROOT
+from tests.support.gateway import Gateway, running_gateway
+
+PAGE = ROOT / "docs" / "metrics.md"
+ROW = re.compile(r"^\| `(llm_provider_\w+)` \| (\w+) \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
+MANY = 10_000
+
+
+def test_every_metric_is_on_its_page_with_its_labels_and_no_other_is() -> None:
+    written = {name: (kind, labels) for name, kind, labels in ROW.findall(PAGE.read_text(encoding="utf-8"))}
+    made = GatewayMetrics()
+    instruments = [one for one in vars(made).values() if isinstance(one, Counter | Gauge | Histogram)]
+    assert len(instruments) == len(list(made.registry.collect()))
+    expected = {}
+    for one in instruments:
+        (family,) = one.describe()
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        expected[name] = (family.type, ", ".join(f"`{label}`" for label in one._labelnames))
+    assert written == expected
+
+
+async def live_through_everything(vendor: SmallVendor, gateway: Gateway) -> None:
+    """Success, hit, an unpriced model, a path that does not exist, a failure that opens a breaker."""
+    assert (await gateway.compare()).status == 200
+    assert (await gateway.compare()).body["cached"] is True
+    overrides = {"provider_override": "openai", "model_override": "house-model-1"}
+    assert (await gateway.compare(llm_config_overrides=overrides)).body["pricing_status"] == "unpriced"
+    assert (await gateway.get("/no/such/page")).status == 404
+    vendor.status = 401
+    assert (await gateway.compare(sample_index=1)).status == 502
+
+
+async def test_every_metric_is_moved() -> None:
+    async with small_vendor() as vendor, running_gateway(**vendor.settings) as gateway:
+        await live_through_everything(vendor, gateway)
+        found = list(text_string_to_metric_families((await gateway.get("/metrics")).body))
+    moved = {family.name for family in found if any(sample.value > 0 for sample in family.samples)}
+    # A gauge of what is under way is back at 0 when nothing is; that it has a series says that it was moved.
+    moved |= {family.name for family in found if family.name == "llm_provider_concurrent_requests" and family.samples}
+    assert {family.name for family in GatewayMetrics().registry.collect()} - moved == set()
+
+
+def series_of(registry: CollectorRegistry) -> int:
+    """How many lines the metrics have."""
+    return sum(len(family.samples) for family in registry.collect())
+
+
+def test_ten_thousand_invented_models_add_one_series() -> None:
+    metrics = GatewayMetrics()
+    recorder = Recorder(metrics, DayTotals(lambda: 0.0))
+    grown: list[int] = []
+    for number in range(MANY):
+        target = Target(LLMProviderType.OPENAI, f"invented-{uuid.UUID(int=number)}")
+        attempt = Attempt(
+            number=1,
+            target=target,
+            outcome=AttemptOutcome.SUCCESS,
+            duration_seconds=0.1,
+            usage=Usage(input_tokens=10, output_tokens=5),
+            cost=Cost(usd=None, status=PricingStatus.UNPRICED),
+        )
+        recorder.attempt_ended(attempt, billed=True)
+        recorder.answered(target, 0.1, cached=False)
+        if number in (0, MANY - 1):
+            grown.append(series_of(metrics.registry))
+    assert grown[0] == grown[1]
+
+
+async def test_what_callers_write_adds_no_series_after_the_first() -> None:
+    async with small_vendor() as vendor, running_gateway(**vendor.settings) as gateway:
+        counts = []
+        for number in range(60):
+            overrides = {"provider_override": "openai", "model_override": f"invented-{number}"}
+            await gateway.compare(llm_config_overrides=overrides, user_id=f"user-{number}", tags=[f"tag-{number}"])
+            await gateway.ask("GET", f"/invented/{number}")
+            await gateway.ask(f"INVENT{number}", "/api/v1/models")
+            await gateway.ask("POST", f"/api/v1/providers/invented-{number}/test")
+            counts.append(len((await gateway.get("/metrics")).body.splitlines()))
+        assert counts[-1] == counts[1], "everything invented shares the series of the first"

@@ -1,0 +1,56 @@
+"""What an outage costs: the retry budget bounds what retries add, and a cooldown ends without a stampede."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.vendor_sim import Status, Success, VendorSim
+
+
+async def ask_in_waves(gateway: Gateway, requests: int, at_once: int, timeout_ms: int) -> set[int]:
+    """Send *requests* comparisons, *at_once* at a time; returns the statuses."""
+    statuses = set()
+    for start in range(0, requests, at_once):
+        headers = {"X-Request-Timeout-Ms": str(timeout_ms)}
+        wave = (gateway.compare(sample_index=index, headers=headers) for index in range(start, start + at_once))
+        statuses |= {answer.status for answer in await asyncio.gather(*wave)}
+    return statuses
+
+
+async def test_a_thousand_requests_to_a_dead_vendor_make_at_most_1036_calls(sim: VendorSim) -> None:
+    sim.always("openai", Status(503))
+    async with running_gateway(**vendors(sim, "openai"), CIRCUIT_BREAKER_ENABLED=False) as gateway:
+        assert await ask_in_waves(gateway, 1000, 100, 30_000) == {503}
+        assert 1000 < sim.count("openai") <= 1036
+
+
+async def test_a_thousand_requests_to_a_vendor_that_limits_make_at_most_1100_calls(sim: VendorSim) -> None:
+    sim.always("openai", Status(429, headers={"Retry-After": "0.001"}))
+    async with running_gateway(**vendors(sim, "openai"), CIRCUIT_BREAKER_ENABLED=False) as gateway:
+        assert await ask_in_waves(gateway, 1000, 100, 30_000) == {503}
+        assert 1000 < sim.count("openai") <= 1100
+    sim.reset()
+    sim.always("openai", Status(429))
+    async with running_gateway(**vendors(sim, "openai"), CIRCUIT_BREAKER_ENABLED=False) as gateway:
+        assert await ask_in_waves(gateway, 1000, 100, 800) <= {503, 504}
+        assert sim.count("openai") <= 1100, "without a header each one is a cooldown of a second"
+
+
+@pytest.mark.serial
+async def test_after_a_cooldown_one_goes_first_then_two_then_four(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "1"})])
+    sim.always("openai", Success(delay=0.3))
+    async with running_gateway(**vendors(sim, "openai"), LLM_CACHE_ENABLED=False) as gateway:
+        first = asyncio.create_task(gateway.compare(sample_index=0))
+        await asyncio.sleep(0.3)
+        others = [gateway.compare(sample_index=index) for index in range(1, 15)]
+        answers = await asyncio.gather(first, *others)
+        assert {answer.status for answer in answers} == {200}
+        _, *after = sim.calls("openai")
+        starts = [call.at - after[0].at for call in after]
+        waves = [sum(begin <= start < begin + 0.3 for start in starts) for begin in (0, 0.3, 0.6)]
+        assert waves == [1, 2, 4]
+        assert len(after) == 15

@@ -1,0 +1,96 @@
+"""Whose fault a timeout is, and how long a vendor is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.vendor_sim import Drip, Hang, Status, Success, VendorSim
+
+
+async def failures(gateway: Gateway) -> int:
+    """What the breakers have counted."""
+    found = (await gateway.get("/api/v1/circuit-breakers")).body["circuit_breakers"]
+    return max(breaker["failures"] for breaker in found)
+
+
+async def test_a_deadline_of_the_callers_own_is_neutral_however_long_it_is(sim: VendorSim) -> None:
+    sim.always("openai", Drip(bytes_per_interval=1, interval=0.1))
+    async with running_gateway(**vendors(sim, "openai"), LLM_FIRST_BYTE_TIMEOUT=0.4) as gateway:
+        answer = await gateway.compare(headers={"X-Request-Timeout-Ms": "1200"})
+        assert (answer.status, answer.body["attempts"][0]["outcome"]) == (504, "timed_out")
+        assert await failures(gateway) == 0
+
+
+async def test_the_services_own_limit_counts_even_inside_a_callers_deadline(sim: VendorSim) -> None:
+    sim.always("openai", Hang(where="body"))
+    async with running_gateway(**vendors(sim, "openai"), LLM_IDLE_TIMEOUT=0.2) as gateway:
+        answer = await gateway.compare(headers={"X-Request-Timeout-Ms": "20000"})
+        assert answer.status == 504
+        assert await failures(gateway) == sim.count() == 3
+
+
+async def test_one_callers_short_deadline_makes_nobody_look_slow(sim: VendorSim) -> None:
+    sim.script("openai", [Success(delay=3)])
+    settings = vendors(sim, "openai", "anthropic") | {"PROVIDER_SELECTION_STRATEGY": "least-latency"}
+    async with running_gateway(**settings) as gateway:
+        late = await gateway.compare(headers={"X-Request-Timeout-Ms": "700"}, fallback="none", sample_index=1)
+        assert (late.status, sim.count("openai")) == (504, 1)
+        assert (await gateway.compare()).body["provider"] == "openai", "it was not seen failing"
+
+
+async def test_a_cooldown_that_somebody_else_met_holds_for_retries_too(sim: VendorSim) -> None:
+    sim.script("openai", [Status(503, delay=0.3), Status(429, headers={"Retry-After": "1"})])
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        hiccup = asyncio.create_task(gateway.compare(sample_index=1))
+        await asyncio.sleep(0.1)
+        limited = asyncio.create_task(gateway.compare(sample_index=2))
+        assert [(await hiccup).status, (await limited).status] == [200, 200]
+        asked = sorted(call.at for call in sim.calls("openai"))
+        assert len(asked) == 4
+        assert asked[2] - asked[1] >= 0.99, "nobody asks while the target cools down"
+
+
+async def test_who_has_waited_for_a_cooldown_looks_again_before_asking(sim: VendorSim) -> None:
+    """Two wait for one cooldown; the first to ask meets the next one."""
+    sim.script("openai", [Status(429, headers={"Retry-After": "1", "x-should-retry": "false"})])
+    async with running_gateway(**vendors(sim, "openai"), LLM_MAX_CONCURRENT_PER_PROVIDER=1) as gateway:
+        assert (await gateway.compare(sample_index=1)).status == 503
+        sim.script("openai", [Status(429, headers={"Retry-After": "1"})])
+        answers = await asyncio.gather(*(gateway.compare(sample_index=index) for index in (2, 3)))
+        assert [answer.status for answer in answers] == [200, 200]
+        assert sim.count("openai") == 4
+        asked = sorted(call.at for call in sim.calls("openai"))
+        assert asked[1] - asked[0] >= 0.99
+        assert asked[2] - asked[1] >= 0.99
+
+
+@pytest.mark.parametrize("past", ["0", "Sun, 16 Mar 2025 09:37:00 GMT"])
+async def test_a_wait_that_is_over_is_no_wait(sim: VendorSim, past: str) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": past, "x-should-retry": "false"})])
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        assert (await gateway.compare(sample_index=1)).status == 503
+        answer = await gateway.compare(sample_index=2)
+        assert (answer.status, answer.body["response_time_ms"] < 400) == (200, True), answer.body
+
+
+async def test_a_caller_who_has_gone_is_counted_and_leaves_no_noise(sim: VendorSim) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    sim.always("openai", Status(503, delay=0.4))
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        with pytest.raises(TimeoutError):
+            async with aiohttp.ClientSession() as http, asyncio.timeout(0.2):
+                body = {"user_prompt": "Which?", "essay_a": "One.", "essay_b": "Two."}
+                await http.post(gateway.url + "/api/v1/comparison", json=body)
+        await asyncio.sleep(0.6)
+        assert sim.count("openai") == 1
+        assert await gateway.metric("llm_provider_requests_total", provider="openai", status="hung_up") == 1
+        assert (await gateway.get("/api/v1/providers")).body["total_requests_today"] == 1
+    gc.collect()
+    assert complaints == [], "an exception that nobody retrieved"
