@@ -7,6 +7,7 @@ from quart import Quart
 from huleedu_service_libs.problem import Problem
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
 from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
+from services.llm_provider_service.api.docs_routes import docs_routes
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.api.http_metrics import install_http_metrics
 from services.llm_provider_service.api.llm_routes import llm_routes
@@ -24,10 +25,11 @@ DRAIN = "drain"
 def create_app(settings: Settings | None = None) -> Quart:
     """The application; it opens its resources when the server starts it and closes them when it stops."""
     settings = settings or load_settings()
-    app = Quart(APP_NAME)
+    app = Quart(APP_NAME, static_folder=None)
     container = build_container(settings)
     app.register_blueprint(llm_routes)
     app.register_blueprint(health_routes)
+    app.register_blueprint(docs_routes)
     install_problem_handlers(app, type_prefix=TYPE_PREFIX, translate=_translate)
     app.config["MAX_CONTENT_LENGTH"] = settings.MAX_BODY_BYTES
     app.config["RESPONSE_TIMEOUT"] = None

@@ -49,7 +49,7 @@ async def test_a_vendor_dies_halfway_and_nobody_notices(essays: str) -> None:
     assert program.left_behind() == []
     rows = [line.split() for line in done.out.splitlines() if line.endswith("  yes  ")]
     assert [row[0] for row in rows] == ["anthropic", "google", "openai"]
-    assert sum(int(row[-8]) for row in rows) == 12
+    assert sum(int(row[-7]) for row in rows) == 12
     assert all(row[-3] == row[-2] for row in rows if row[0] != "openai")
 
 
@@ -61,6 +61,15 @@ async def test_whenever_it_is_stopped_nothing_is_left_running(moment: str, numbe
     done = await program.finish()
     assert done.exit_code == 128 + number
     assert done.err == "Stopped; nothing is left running.\n"
+    assert program.left_behind() == []
+
+
+async def test_a_reader_who_leaves_early_ends_it_quietly() -> None:
+    one_line = ("bash", "-o", "pipefail", "-c", '"$@" | head -n 1', "_")
+    program = await start_tool("demo", through=one_line)
+    done = await program.finish()
+    assert (done.exit_code, done.err) == (1, "")
+    assert done.out.startswith("Comparing 12 essays")
     assert program.left_behind() == []
 
 

@@ -37,7 +37,7 @@ TWO = ("openai", "anthropic")
         "two timeouts",
     ],
 )
-async def test_the_status_says_what_is_wrong_if_anything_does(  # noqa: PLR0913
+async def test_the_status_says_what_is_wrong_if_anything_does(
     sim: VendorSim, first: Scenario, second: Scenario, status: int, code: str
 ) -> None:
     sim.always("openai", first)

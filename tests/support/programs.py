@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -51,13 +51,17 @@ class Program:
 
 
 async def start_tool(
-    name: str, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT
+    name: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    through: Sequence[str] = (),
 ) -> Program:
-    """`./dev name …` without the shell around it; *folder* holds the sources."""
+    """`./dev name …` without the shell around it; *folder* holds the sources, *through* is a command to run it by."""
     mark = uuid4().hex
     inherited = {key: value for key, value in os.environ.items() if key != "FORCE_COLOR"}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", f"services.llm_provider_service.tools.{name}", *arguments,
+        *through, sys.executable, "-m", f"services.llm_provider_service.tools.{name}", *arguments,
         cwd=folder, env={**inherited, **(environment or {}), MARK: mark}, stdout=PIPE, stderr=PIPE,
     )  # fmt: skip
     return Program(process=process, mark=mark)

@@ -158,8 +158,8 @@ def _without_null_members(value: Any) -> Any:
 def _timeout_seconds(header: str | None) -> float | None:
     if header is None:
         return None
-    if header.isascii() and header.isdigit() and 1 <= int(header[:10]) <= LONGEST_TIMEOUT_MS:
-        return int(header[:10]) / 1000
+    if header.isascii() and header.isdigit() and len(header) < 10 and 1 <= int(header) <= LONGEST_TIMEOUT_MS:
+        return int(header) / 1000
     raise invalid_fields(
         (("", f"the header X-Request-Timeout-Ms must be a whole number of milliseconds, 1 to {LONGEST_TIMEOUT_MS}"),)
     )

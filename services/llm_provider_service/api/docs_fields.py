@@ -12,7 +12,7 @@ BOUNDS: Final = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
     "maximum": "at most {}",
-    "minLength": "at least {} characters",
+    "minLength": "{} or more characters",
     "maxLength": "at most {} characters",
     "maxItems": "at most {} items",
     "minProperties": "at least {} member",
@@ -72,4 +72,4 @@ def _plain(schema: Mapping[str, Any]) -> str:
 
 def _bounds(schema: Mapping[str, Any]) -> str:
     said = [words.format(schema[name]) for name, words in BOUNDS.items() if name in schema]
-    return f' <span class="soft">{escape(", ".join(said), quote=False)}</span>' if said else ""
+    return f' <span class="soft">({escape(", ".join(said), quote=False)})</span>' if said else ""

@@ -143,7 +143,9 @@ def _errors(status: str, response: Mapping[str, Any]) -> str:
 
 def _example(example: Mapping[str, Any], label: str = "") -> str:
     tag = f"<code>{escape(label)}</code>" if label else ""
-    return f"<details><summary>{tag}{escape(example['summary'])}</summary><pre>{_json(example['value'])}</pre></details>"
+    return (
+        f"<details><summary>{tag}{escape(example['summary'])}</summary><pre>{_json(example['value'])}</pre></details>"
+    )
 
 
 def _everywhere(document: Mapping[str, Any]) -> str:

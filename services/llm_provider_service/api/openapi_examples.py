@@ -54,7 +54,8 @@ def default_model(provider: LLMProviderType) -> str:
 
 def request_examples() -> dict[str, Any]:
     """The smallest comparison, and one that uses what there is."""
-    smallest: dict[str, Any] = LLMComparisonRequest.model_json_schema()["examples"][0]
+    example = LLMComparisonRequest.model_json_schema()["examples"][0]
+    smallest = LLMComparisonRequest.model_validate(example).model_dump(exclude_unset=True)
     full = {
         **smallest,
         "llm_config_overrides": {"provider_override": FIRST, "temperature_override": 0, "max_tokens_override": 500},

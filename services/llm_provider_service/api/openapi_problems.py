@@ -104,6 +104,13 @@ TEST_PROBLEMS = (
 REQUEST_PROBLEMS = (
     _invalid(
         "validation-error",
+        "The request body is not valid",
+        "body: not valid JSON: unexpected end of data (line 1, column 2)",
+        "",
+        "not valid JSON: unexpected end of data (line 1, column 2)",
+    ),
+    _invalid(
+        "validation-error",
         "The request is not valid",
         "/essay_a: String should have at least 1 character",
         "/essay_a",

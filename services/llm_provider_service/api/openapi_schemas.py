@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
@@ -23,11 +23,9 @@ class _WithoutTitles(GenerateJsonSchema):
 
 def component_schemas() -> dict[str, Any]:
     """Every model by name, as `#/components/schemas` holds them."""
-    answers: list[tuple[type[BaseModel], Literal["serialization"]]] = [
-        (model, "serialization") for model in (*answer_examples(), ProblemDocument)
-    ]
+    answered: tuple[type[BaseModel], ...] = (*answer_examples(), ProblemDocument)
     _, made = models_json_schema(
-        [(LLMComparisonRequest, "validation"), *answers],
+        [(LLMComparisonRequest, "validation"), *((model, "serialization") for model in answered)],
         ref_template="#/components/schemas/{model}",
         schema_generator=_WithoutTitles,
     )

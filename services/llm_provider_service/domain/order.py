@@ -17,7 +17,10 @@ from services.llm_provider_service.domain.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionOrder:
-    """A completion that somebody wants, and how. `timeout_seconds` is the caller's own deadline, if any."""
+    """A completion that somebody wants, and how. `timeout_seconds` is the caller's own deadline, if any.
+
+    Without `may_retry` each target is asked once.
+    """
 
     request: CompletionRequest
     request_type: str
@@ -33,6 +36,7 @@ class CompletionOrder:
     cache: CacheMode = CacheMode.USE
     sample_index: int = 0
     timeout_seconds: float | None = None
+    may_retry: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,13 @@ class AttemptRunner:
                     break
         if run.hung_up:
             raise HungUp
-        raise refusal(run)
+        raise refusal(run, retry_after=self._shortest_wait(run, candidates))
+
+    def _shortest_wait(self, run: Run, candidates: Sequence[Candidate]) -> float:
+        """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say."""
+        asked_for = {target: failure.retry_after or 0.0 for target, failure in run.failures}
+        targets = [candidate.target for candidate in candidates]
+        return min(max(asked_for.get(target, 0.0), self._guards.available_in(target)) for target in targets)
 
     def _may_start(self, run: Run) -> bool:
         enough_time = run.deadline.remaining() >= self._policy.minimum_attempt_seconds
@@ -78,9 +84,9 @@ class AttemptRunner:
         """Ask *target*, again if need be; a request that gives up on it counts once in its breaker."""
         another = partial(self._somebody_else, others)
         run.request = run.order.request
-        self._refuse_long_cooldown(run, target, another)
+        self._refuse_long_cooldown(run, target, self._patience(run, another))
         allowance = RetryAllowance(
-            attempts_left=self._policy.attempts_per_request - run.calls,
+            attempts_left=self._policy.attempts_per_request - run.calls if run.order.may_retry else 1,
             budget=self._guards.budgets[target.provider],
             deadline=run.deadline,
             another_candidate=another,
@@ -88,7 +94,7 @@ class AttemptRunner:
         )
         entered = await self._take_slot(run, target, another)
         try:
-            return await self._retries.run(partial(self._call, run, target), allowance)
+            return await self._retries.run(partial(self._call, run, target, another), allowance)
         except ProviderFailure as failure:
             if _speaks_against_the_target(failure):
                 self._guards.breakers.count_failed_request(target, run.breaker_generation)
@@ -99,10 +105,14 @@ class AttemptRunner:
     def _somebody_else(self, others: tuple[Target, ...]) -> bool:
         return any(map(self._guards.available, others))
 
-    def _refuse_long_cooldown(self, run: Run, target: Target, another: Callable[[], bool]) -> None:
-        """Raise if *target* cools longer than our patience and somebody else could answer meanwhile."""
+    def _patience(self, run: Run, another: Callable[[], bool]) -> float:
+        """Seconds that this request may wait for a target: briefly while somebody else could answer."""
+        left = run.deadline.remaining() - self._policy.minimum_attempt_seconds
+        return min(left, self._policy.patience_seconds) if another() else left
+
+    def _refuse_long_cooldown(self, run: Run, target: Target, patience: float) -> None:
         left = self._guards.cooldowns.remaining(target)
-        if left > self._policy.patience_seconds and another():
+        if left > max(patience, 0.0):
             self._books.not_sent(run, target)
             raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
 
@@ -118,9 +128,9 @@ class AttemptRunner:
             self._books.not_sent(run, target)
             raise CapacityExhausted("all slots of this provider are taken", retry_after=full.retry_after) from None
 
-    async def _call(self, run: Run, target: Target, number: int) -> CompletionAnswer:
+    async def _call(self, run: Run, target: Target, another: Callable[[], bool], number: int) -> CompletionAnswer:
         """One attempt: turn, permit, call, judgement, books."""
-        ticket = await self._turn(run, target)
+        ticket = await self._turn(run, target, another)
         succeeded = False
         try:
             answer = await self._permitted_call(run, target)
@@ -129,15 +139,12 @@ class AttemptRunner:
         finally:
             self._guards.turnstile.leave(target, ticket, succeeded=succeeded)
 
-    async def _turn(self, run: Run, target: Target) -> Ramp | None:
+    async def _turn(self, run: Run, target: Target, another: Callable[[], bool]) -> Ramp | None:
         """Wait until *target* has cooled down, which others may have prolonged, and it is this request's turn."""
-        reserve = self._policy.minimum_attempt_seconds
         while True:
+            patience = self._patience(run, another)
+            self._refuse_long_cooldown(run, target, patience)
             left = self._guards.cooldowns.remaining(target)
-            patience = run.deadline.remaining() - reserve
-            if left > patience:
-                self._books.not_sent(run, target)
-                raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
             if left > 0:
                 await self._sleep(left)
                 continue
@@ -188,9 +195,10 @@ class AttemptRunner:
 
     def _remember(self, target: Target, failure: ProviderFailure, seconds: float) -> None:
         if failure.cools_down:
-            self._guards.cooldowns.cool(target, failure.retry_after or self._policy.throttle_base_seconds)
+            asked_for = failure.retry_after
+            self._guards.cooldowns.cool(target, self._policy.throttle_base_seconds if asked_for is None else asked_for)
             self._guards.turnstile.restart(target)
-        if failure.trips_breaker or failure.trips_provider:
+        if failure.trips_provider or _speaks_against_the_target(failure):
             self._guards.scoreboard.failed(target, seconds)
 
     def _judge(self, run: Run, answer: CompletionAnswer) -> None:

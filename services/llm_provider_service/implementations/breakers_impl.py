@@ -11,7 +11,7 @@ from huleedu_service_libs.resilience.circuit_breaker import (
     Permit,
 )
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
-from services.llm_provider_service.domain.failures import CircuitOpen, ProviderFailure, ProviderTimeout
+from services.llm_provider_service.domain.failures import Billed, CircuitOpen, ProviderFailure, ProviderTimeout
 from services.llm_provider_service.domain.target import Target
 
 BreakerKey = tuple[LLMProviderType, str | None]
@@ -52,10 +52,10 @@ class TargetPermit:
             self._of_target.abandon()
 
     def _settle_provider(self, failure: ProviderFailure) -> None:
-        if failure.status is None:
-            self._of_provider.abandon()
-        else:
+        if failure.status is not None or failure.billed is Billed.YES:
             self._of_provider.succeed()
+        else:
+            self._of_provider.abandon()
 
 
 class ProviderBreakers:

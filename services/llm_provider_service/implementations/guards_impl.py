@@ -29,3 +29,7 @@ class Guards:
     def available(self, target: Target) -> bool:
         """Whether a call to *target* could go out now."""
         return self.cooldowns.remaining(target) == 0 and self.breakers.would_admit(target)
+
+    def available_in(self, target: Target) -> float:
+        """Seconds until a call to *target* may go out; 0 when one may now."""
+        return max(self.cooldowns.remaining(target), self.breakers.opens_in(target))

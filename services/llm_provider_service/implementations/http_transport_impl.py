@@ -142,9 +142,11 @@ def _as_failure(error: Exception) -> Exception:
             return ConnectFailed("no connection in time")
         case TimeoutError():
             return ProviderTimeout("no answer in time")
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+        case aiohttp.ClientConnectorCertificateError():
             return CertificateInvalid("the certificate does not prove who answers")
-        case PrivateAddress():
+        case aiohttp.ClientConnectorSSLError():
+            return ConnectFailed("no TLS connection: what answers does not speak it")
+        case aiohttp.ClientConnectorDNSError(os_error=PrivateAddress()):
             return ConnectFailed("the host resolves to a private address, which is not allowed for this provider")
         case aiohttp.ClientConnectorError():
             return ConnectFailed("no connection: refused, unresolved or unreachable")

@@ -17,7 +17,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import structlog
+
 from common_core.llm_contracts import CacheMode, ResultFlag
+from huleedu_service_libs.logging import failure_fields
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey, FlightKey, cache_key, flight_key
 from services.llm_provider_service.domain.attempt import AttemptOutcome
@@ -39,8 +42,11 @@ from services.llm_provider_service.resilience.deadline import Clock, Deadline
 from services.llm_provider_service.routing.plan import Plan
 from services.llm_provider_service.wire.capabilities import profile_for
 
+log = structlog.get_logger()
+
 Flights = SingleFlightImpl[FlightKey, CompletionResult]
 PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
+HUNG_UP = "hung_up"
 FLIGHT_PROMOTES = (DeadlineReached, HungUp)
 
 
@@ -98,6 +104,9 @@ class LLMOrchestratorImpl:
         except GatewayError as error:
             self._recorder.order_ended(order, error.target or target, error.code)
             raise
+        except asyncio.CancelledError:
+            self._recorder.order_ended(order, target, HUNG_UP)
+            raise
         self._recorder.order_ended(order, result.target, "cached" if result.cached else "success")
         self._recorder.answered(result.target, self._clock() - started, cached=result.cached)
         return result
@@ -152,6 +161,7 @@ class LLMOrchestratorImpl:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             run.hung_up = True
+            task.add_done_callback(_nobody_listens)
             if not run.calling:
                 task.cancel()
             raise
@@ -208,6 +218,13 @@ class LLMOrchestratorImpl:
             own_key = key if target == made.first else cache_key(run.order, target)
             await self._cache.put(own_key, CachedAnswer.of(result, stored_at=self._wall_clock()))
         return result
+
+
+def _nobody_listens(task: asyncio.Task[CompletionResult]) -> None:
+    """Look at how the work ended whose caller has gone; only a bug of ours is worth a line."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, (GatewayError, HungUp)):
+        log.error("order_without_caller_failed", **failure_fields(error))
 
 
 def _flags(run: Run, made: Plan, answer: CompletionAnswer, target: Target) -> frozenset[ResultFlag]:

@@ -90,4 +90,5 @@ def _order(provider: LLMProviderType) -> CompletionOrder:
         fallback=FallbackMode.NONE,
         cache=CacheMode.BYPASS,
         timeout_seconds=TEST_SECONDS,
+        may_retry=False,
     )

@@ -71,7 +71,7 @@ class Recorder:
             self._metrics.unpriced.labels(provider).inc()
 
     def order_ended(self, order: CompletionOrder, target: Target | None, status: str) -> None:
-        """An order was answered or refused; *status* is `success`, `cached` or the error's code."""
+        """An order was answered or refused; *status* is `success`, `cached`, `hung_up` or the error's code."""
         provider = target.provider if target else "none"
         model = model_label(target) if target else "none"
         self._requests(provider, model, order.request_type, status).inc()

@@ -10,10 +10,12 @@ from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
     BadResponse,
+    CapacityExhausted,
     CertificateInvalid,
     ContentRefused,
     ContextTooLong,
     ModelNotFound,
+    NotSent,
     OutputTruncated,
     ProviderFailure,
     ProviderTimeout,
@@ -29,6 +31,7 @@ from services.llm_provider_service.exceptions import (
     VendorUnusable,
 )
 from services.llm_provider_service.implementations.run_impl import Run
+from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ _WORDINGS: tuple[tuple[type[ProviderFailure], _Wording], ...] = (
             ErrorCode.PARSING_ERROR,
             "answer-rejected",
             "The model's answer cannot be used",
-            "It was asked again without success; another model may do better.",
+            "Another model may do better.",
         ),
     ),
     (
@@ -135,14 +138,19 @@ _WORDINGS: tuple[tuple[type[ProviderFailure], _Wording], ...] = (
 )
 
 
-def refusal(run: Run) -> GatewayError:
-    """What the caller of *run* is told; a failure that says what is wrong wins over "try later"."""
+def refusal(run: Run, *, retry_after: float) -> GatewayError:
+    """What the caller of *run* is told; a failure that says what is wrong wins over "try later".
+
+    *retry_after* is in seconds, for the case that trying later is all there is to say.
+    """
     telling = _telling_failure(run)
     if telling is not None:
         return _specific(run, *telling)
     if _ran_out_of_time(run):
         return deadline_reached(tuple(run.attempts))
-    return nobody_answered(tuple(run.attempts), _shortest_wait(run))
+    if not run.calls and any(isinstance(failure, CapacityExhausted) for _, failure in run.failures):
+        return overloaded(retry_after, tuple(run.attempts))
+    return nobody_answered(tuple(run.attempts), retry_after)
 
 
 def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
@@ -175,27 +183,34 @@ def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) ->
     )
 
 
-def overloaded(retry_after: float) -> Overloaded:
-    """The gateway itself has no slot in time."""
+def overloaded(retry_after: float, attempts: tuple[Attempt, ...] = ()) -> Overloaded:
+    """No slot in time: of the gateway itself, or of those that it keeps for a provider."""
     return Overloaded(
         "The gateway is busy",
         "All slots are taken and the line is full. Try again after the time in Retry-After.",
         code=ErrorCode.SERVICE_UNAVAILABLE,
         slug="overloaded",
+        target=_last_target(attempts),
+        attempts=attempts,
         retry_after=retry_after,
     )
 
 
 def _telling_failure(run: Run) -> tuple[Target, ProviderFailure, _Wording] | None:
-    """The failure that says what is wrong: one that forbids asking others, or the only target's."""
-    if not run.failures:
+    """The failure that says what is wrong: one that forbids asking others, or that of the only target asked."""
+    asked = _asked(run)
+    if not asked:
         return None
-    target, failure = run.failures[-1]
-    only_one = len({failed for failed, _ in run.failures}) == 1
-    if failure.fails_over and not only_one:
+    target, failure = asked[-1]
+    if failure.fails_over and len(asked) > 1:
         return None
     wording = next((wording for kind, wording in _WORDINGS if isinstance(failure, kind)), None)
     return None if wording is None else (target, failure, wording)
+
+
+def _asked(run: Run) -> list[tuple[Target, ProviderFailure]]:
+    """How the targets fared that were called; of those that our own limits kept us from, nothing is known."""
+    return [(target, failure) for target, failure in run.failures if not isinstance(failure, NotSent)]
 
 
 def _specific(run: Run, target: Target, failure: ProviderFailure, wording: _Wording) -> GatewayError:
@@ -210,13 +225,11 @@ def _specific(run: Run, target: Target, failure: ProviderFailure, wording: _Word
 
 
 def _ran_out_of_time(run: Run) -> bool:
-    if run.deadline.remaining() <= 0:
+    """Whether time is up, was too short to ask anybody, or was all that the targets lacked."""
+    if run.deadline.remaining() <= CLOCK_TOLERANCE_SECONDS or not run.failures:
         return True
-    return bool(run.failures) and all(isinstance(failure, ProviderTimeout) for _, failure in run.failures)
-
-
-def _shortest_wait(run: Run) -> float | None:
-    return min((failure.retry_after for _, failure in run.failures if failure.retry_after is not None), default=None)
+    asked = _asked(run)
+    return bool(asked) and all(isinstance(failure, ProviderTimeout) for _, failure in asked)
 
 
 def _last_target(attempts: tuple[Attempt, ...]) -> Target | None:

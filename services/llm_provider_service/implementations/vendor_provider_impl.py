@@ -8,7 +8,7 @@ from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest
 from services.llm_provider_service.domain.failures import ProviderTimeout, RequestRejected, Unsayable
 from services.llm_provider_service.protocols import TimeLimits, TransportProtocol
-from services.llm_provider_service.resilience.deadline import Deadline
+from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SECONDS, Deadline
 from services.llm_provider_service.wire.capabilities import profile_for
 from services.llm_provider_service.wire.codec import VendorCodec
 
@@ -48,6 +48,6 @@ class VendorProvider:
                     reader.feed(chunk)
                 return reader.finish()
         except ProviderTimeout as failure:
-            if deadline.callers_own and limits.total < self._limits.first_byte:
+            if deadline.callers_own and deadline.remaining() <= CLOCK_TOLERANCE_SECONDS:
                 raise ProviderTimeout(failure.message, own_limit=False) from failure
             raise

@@ -56,6 +56,7 @@ async def open_vendors(
 
 async def _transport(endpoint: VendorEndpoint, limits: LineLimits, stack: AsyncExitStack) -> TransportProtocol:
     inner = AsyncResolver()
+    stack.push_async_callback(inner.close)
     resolver: AbstractResolver = inner if endpoint.allow_private else GuardedResolver(inner)
     session = await stack.enter_async_context(open_session(resolver=resolver, connections=limits.connections))
     return HttpTransportImpl(

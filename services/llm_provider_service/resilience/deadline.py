@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 Clock = Callable[[], float]
 
+# A timer of an event loop may fire this much before its time.
+CLOCK_TOLERANCE_SECONDS = 0.01
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.llm_provider_service.tools.demo_books import attempts_in, since, vendor_books
 from services.llm_provider_service.tools.demo_essays import EssaySet, EssaysProblem, all_duels, load_essays
-from services.llm_provider_service.tools.demo_report import DemoResult, report, report_console
+from services.llm_provider_service.tools.demo_report import DemoResult, report
 from services.llm_provider_service.tools.demo_run import OnFinished, Outcome, compare_all
 from services.llm_provider_service.tools.demo_stage import CAST, ROOT, SimulatedVendor, counted_calls, running_stage
 from services.llm_provider_service.tools.gateway_address import GatewayUnusable, client_for, require_gateway
 from services.llm_provider_service.tools.plain_http import PageProblem, fetch
 from services.llm_provider_service.tools.processes import StartProblem, Stopped, run_until_signal
+from services.llm_provider_service.tools.terminal import ReaderGone, progress_bar, say, tool_console, waiting
 
 ESSAYS = ROOT / "examples" / "essays"
 VICTIM = CAST[1][0]
@@ -65,7 +65,7 @@ class HalfwayKill:
         if self.finished == self.total // 2:
             at, pid = self.finished, self.victim.process.pid
             self.counted[self.victim.provider] = await self.victim.die()
-            self.console.print(f"killed {self.victim.provider} (pid {pid}) after {at} of {self.total}")
+            say(self.console, f"killed {self.victim.provider} (pid {pid}) after {at} of {self.total}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +84,29 @@ def main(
 ) -> None:
     """Compare every pair of essays in both orders, and print the ranking."""
     try:
-        job = Job(essays=load_essays(essays), concurrency=concurrency, console=report_console())
+        job = Job(essays=load_essays(essays), concurrency=concurrency, console=tool_console())
         result = run_until_signal(_with_own_vendors(job) if url is None else _against(url.rstrip("/"), job))
+        say(job.console, *report(result))
     except (EssaysProblem, GatewayUnusable, PageProblem, StartProblem) as problem:
         print(problem, file=sys.stderr)
         raise typer.Exit(2) from None
     except Stopped as stopped:
         print("Stopped; nothing is left running.", file=sys.stderr)
         raise typer.Exit(stopped.exit_code) from None
-    job.console.print(*report(result), sep="\n")
+    except ReaderGone:
+        raise typer.Exit(1) from None
     raise typer.Exit(1 if result.failed or not result.books_agree else 0)
 
 
 async def _with_own_vendors(job: Job) -> DemoResult:
     names = ", ".join(provider for provider, _ in CAST)
-    job.console.print(
+    say(
+        job.console,
         f"Comparing {job.in_words}, through the service. It asks three simulated vendors in turn ({names}): "
-        f"nothing is paid. Halfway, {VICTIM} is killed."
+        f"nothing is paid. Halfway, {VICTIM} is killed.",
     )
     async with AsyncExitStack() as stack:
-        with _waiting(job.console, "starting the service and the vendors"):
+        with waiting(job.console, "starting the service and the vendors"):
             stage = await stack.enter_async_context(running_stage())
         victim = next(vendor for vendor in stage.vendors if vendor.provider is VICTIM)
         kill = HalfwayKill(victim=victim, total=job.total, console=job.console)
@@ -115,22 +118,12 @@ async def _with_own_vendors(job: Job) -> DemoResult:
 async def _against(url: str, job: Job) -> DemoResult:
     client_for(url)
     warnings = await require_gateway(url)
-    job.console.print(
-        f"Comparing {job.in_words}, through the gateway at {url}. Real vendors behind it charge for what they answer."
+    say(
+        job.console,
+        f"Comparing {job.in_words}, through the gateway at {url}. Real vendors behind it charge for what they answer.",
+        *warnings,
     )
-    for warning in warnings:
-        job.console.print(warning)
     return await _result(url, job, await _compare(url, job, _nothing), counted={}, killed=None)
-
-
-@contextmanager
-def _waiting(console: Console, text: str) -> Iterator[None]:
-    """A spinner, where someone is watching."""
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(text):
-        yield
 
 
 async def _nothing(outcome: Outcome) -> None:
@@ -138,14 +131,12 @@ async def _nothing(outcome: Outcome) -> None:
 
 
 async def _compare(url: str, job: Job, on_finished: OnFinished) -> Compared:
-    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     before = attempts_in((await fetch(f"{url}/metrics")).decode())
     began = time.monotonic()
-    with Progress(*columns, console=job.console, disable=not job.console.is_terminal) as progress:
-        task = progress.add_task("comparing", total=job.total)
+    with progress_bar(job.console, "comparing", job.total) as tick:
 
         async def one_more(outcome: Outcome) -> None:
-            progress.advance(task)
+            tick()
             await on_finished(outcome)
 
         async with client_for(url) as client:

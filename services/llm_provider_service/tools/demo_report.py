@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 
 from services.llm_provider_service.domain.money import decimal_text
@@ -22,7 +22,6 @@ from services.llm_provider_service.tools.demo_essays import EssaySet
 from services.llm_provider_service.tools.demo_ranking import rank_correlation, strengths
 from services.llm_provider_service.tools.demo_run import Outcome
 
-WIDTH = 100
 _PROBLEMS_SHOWN = 5
 
 
@@ -44,13 +43,6 @@ class DemoResult:
     def books_agree(self) -> bool:
         """Whether no vendor counted something else than the gateway."""
         return all(vendor.agrees is not False for vendor in self.vendors)
-
-
-def report_console() -> Console:
-    """Standard output, never wider than 100 columns; rich itself leaves out control codes in a pipe."""
-    console = Console(highlight=False, markup=False)
-    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
-    return console
 
 
 def report(result: DemoResult) -> Iterable[RenderableType]:
@@ -92,14 +84,19 @@ def _order_sentence(result: DemoResult) -> str:
 
 
 def _attempts_table(vendors: Sequence[VendorBooks]) -> Table:
+    """Columns that would be empty everywhere are left out: so the table fits a terminal of 80."""
+    cached = any(vendor.cached for vendor in vendors)
     counted = any(vendor.counted is not None for vendor in vendors)
-    columns = ["vendor", "answered", "by fallback", "cached", "failed", "breaker", "sent"]
+    columns = ["vendor", "answered", "fallback", *(["cached"] if cached else []), "failed", "breaker", "sent"]
     table = _table("Vendors", *columns, *(["counted", "match"] if counted else []))
     for vendor in vendors:
         name = f"{vendor.provider} (killed)" if vendor.killed else vendor.provider
-        figures = (vendor.answered, vendor.stood_in, vendor.cached, sum(vendor.failed.values()))
+        hits = [str(vendor.cached)] if cached else []
+        failed = str(sum(vendor.failed.values()))
         counts = ["" if vendor.counted is None else str(vendor.counted), _match(vendor)] if counted else []
-        table.add_row(name, *map(str, figures), vendor.breaker, str(vendor.sent), *counts)
+        table.add_row(
+            name, str(vendor.answered), str(vendor.stood_in), *hits, failed, vendor.breaker, str(vendor.sent), *counts
+        )
     return table
 
 

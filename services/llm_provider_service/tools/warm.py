@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from common_core.llm_contracts import CacheStats
 from huleedu_service_libs.llm_client import LLMProviderClient
@@ -21,6 +20,7 @@ from huleedu_service_libs.llm_client_errors import LLMProviderClientError
 from services.llm_provider_service.tools.gateway_address import GatewayUnusable, client_for, require_gateway
 from services.llm_provider_service.tools.plain_http import PageProblem, fetch
 from services.llm_provider_service.tools.processes import Stopped, run_until_signal
+from services.llm_provider_service.tools.terminal import ReaderGone, progress_bar, say
 from services.llm_provider_service.tools.together import together
 from services.llm_provider_service.tools.warm_file import WarmFileProblem, WarmLine, read_warm_file
 
@@ -47,13 +47,15 @@ def main(
     try:
         lines = read_warm_file(file)
         warmed = run_until_signal(_warm(url.rstrip("/"), lines, concurrency=concurrency, console=console))
+        say(console, *summary(warmed))
     except (WarmFileProblem, GatewayUnusable, PageProblem) as problem:
         print(problem, file=sys.stderr)
         raise typer.Exit(2) from None
     except Stopped as stopped:
         print("Stopped; what was answered until now is in the cache.", file=sys.stderr)
         raise typer.Exit(stopped.exit_code) from None
-    console.print(*summary(warmed), sep="\n")
+    except ReaderGone:
+        raise typer.Exit(1) from None
     raise typer.Exit(1 if any(one.problem for one in warmed) else 0)
 
 
@@ -74,13 +76,11 @@ async def _warm(url: str, lines: Sequence[WarmLine], *, concurrency: int, consol
         before = await _stats(url)
         if before.backend == CACHE_IS_OFF:
             raise GatewayUnusable(f"The gateway at {url} keeps no answers: its cache is off.")
-        columns = (TextColumn("warming"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-            task = progress.add_task("warming", total=len(lines))
-            warmed = await _ask_all(client, lines, concurrency=concurrency, tick=lambda: progress.advance(task))
+        with progress_bar(console, "warming", len(lines)) as tick:
+            warmed = await _ask_all(client, lines, concurrency=concurrency, tick=tick)
         dropped = (await _stats(url)).evictions - before.evictions
     if dropped > 0:
-        console.print(f"The cache is too small: it dropped {dropped} older answers meanwhile.")
+        say(console, f"The cache is too small: it dropped {dropped} older answers meanwhile.")
     return warmed
 
 

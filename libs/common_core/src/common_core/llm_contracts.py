@@ -22,6 +22,10 @@ MAX_CONFIDENCE = 5.0
 NonEmptyText = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+# Strict: a number in quotes or a boolean is a wrong type, not a number.
+Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
+TokenLimit = Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
+SampleIndex = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
 
 
 class CacheMode(StrEnum):
@@ -84,9 +88,9 @@ class LLMConfigOverrides(_Contract):
 
     provider_override: LLMProviderType | None = Field(default=None, description="Null: the strategy chooses.")
     model_override: ModelName | None = Field(default=None, description="Alone, it must be in GET /api/v1/models.")
-    temperature_override: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False, description="0 means 0.")
+    temperature_override: Temperature | None = Field(default=None, description="0 means 0.")
     system_prompt_override: NonEmptyText | None = Field(default=None, description="Replaces the service's system text.")
-    max_tokens_override: int | None = Field(default=None, gt=0, le=1_000_000, description="Longest answer, in tokens.")
+    max_tokens_override: TokenLimit | None = Field(default=None, description="Longest answer, in tokens.")
     reasoning_effort: ReasoningEffortLevel | None = Field(default=None, description="400 for a model without it.")
 
 
@@ -118,9 +122,7 @@ class LLMComparisonRequest(_Contract):
     )
     metadata: dict[str, Any] | None = Field(default=None, description="Echoed verbatim; at most 16 KiB as JSON.")
     cache: CacheMode | None = Field(default=None, description="refresh asks anew and stores; null: a setting.")
-    sample_index: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
-        default=None, description="Equal requests with different indexes are asked anew."
-    )
+    sample_index: SampleIndex | None = Field(default=None, description="Another index is another answer.")
     fallback: FallbackMode | None = Field(default=None, description="Null means any.")
 
 

@@ -8,6 +8,7 @@ of a request that offers an `Upgrade`, as Java's client does on every plain conn
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -19,6 +20,7 @@ from uvicorn.server import ServerState
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.correlation import CORRELATION_HEADER, new_correlation_id
+from huleedu_service_libs.http_exchange import EXTENSION, Exchange
 from huleedu_service_libs.problem import Problem, problem_body, problem_headers
 
 _UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
@@ -66,6 +68,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._upgrade_ignored = False
         self._deaf = False
         self._refusal = HTTPStatus.BAD_REQUEST
+        self._exchanges: deque[Exchange] = deque()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
@@ -75,6 +78,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self._stop_body_timer()
         super().connection_lost(exc)
+        for exchange in self._exchanges:
+            if exchange.on_hang_up is not None:
+                exchange.on_hang_up()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -146,6 +152,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 raise _HeadRefused
             return  # `_ignore_upgrade` follows
         super().on_headers_complete()
+        exchange = Exchange()
+        self._exchanges.append(exchange)
+        self.cycle.scope["extensions"] = {EXTENSION: exchange}  # type: ignore[dict-item]  # an object beside ASGI's dicts
         if self._upgrade_ignored:
             self.cycle.keep_alive = False
 
@@ -154,8 +163,11 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             return
         self._stop_body_timer()
         super().on_message_complete()
+        if not self.cycle.response_complete:
+            self._exchanges[-1].body_is_whole = True
 
     def on_response_complete(self) -> None:
+        self._exchanges.popleft()
         super().on_response_complete()
         if self.cycle.more_body and not self.pipeline and self._body_timer is None:
             self._body_timer = self.loop.call_later(self._limits.unread_body_seconds, self.transport.close)

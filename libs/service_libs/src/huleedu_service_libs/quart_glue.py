@@ -31,6 +31,7 @@ from huleedu_service_libs.correlation import (
     correlation_from_header,
     current_correlation,
 )
+from huleedu_service_libs.http_exchange import exchange_of
 from huleedu_service_libs.json_body import InvalidBody
 from huleedu_service_libs.logging import failure_fields, get_logger
 from huleedu_service_libs.problem import FieldError, Problem, ProblemError, problem_body, problem_headers
@@ -168,6 +169,12 @@ async def read_body(incoming: Request, cap: int = DEFAULT_BODY_CAP, *, seconds: 
     type, another charset than UTF-8, a content coding), 413 (declared or real size) and 408.
     """
     _require_json(incoming)
+    exchange = exchange_of(incoming.scope)
+    if exchange is not None and exchange.body_is_whole:
+        raw: bytes = await incoming.body
+        if len(raw) > cap:
+            raise RequestEntityTooLarge
+        return raw
     if (incoming.content_length or 0) > cap:
         raise RequestEntityTooLarge
     chunks = []

@@ -97,15 +97,12 @@ class HttpServer:
         self._state = ServerState()
         self._server: asyncio.AbstractServer | None = None
         self._clock: asyncio.Task[None] | None = None
+        self._more_headers: list[tuple[bytes, bytes]] = []
 
     async def start(self, listener: socket.socket) -> None:
         """Answer connections of *listener*, which must be bound."""
-        # Malformed requests are answered; a caller must not be able to fill the log with them.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        self._config.load()
-        loop = asyncio.get_running_loop()
-        self._clock = loop.create_task(self._keep_date())
-        self._server = await loop.create_server(lambda: self._protocol(loop), sock=listener, backlog=_BACKLOG)
+        self._open()
+        self._server = await self._accept_from(listener)
 
     async def stop(self, grace_seconds: float, hurry: asyncio.Event | None = None) -> int:
         """Close the listener, let requests finish, cut off what is left; return how many were cut off."""
@@ -120,6 +117,16 @@ class HttpServer:
             self._clock.cancel()
         return cut_off
 
+    def _open(self) -> None:
+        # Malformed requests are answered; a caller must not be able to fill the log with them.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        self._config.load()
+        self._clock = asyncio.get_running_loop().create_task(self._keep_date())
+
+    async def _accept_from(self, listener: socket.socket) -> asyncio.AbstractServer:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: self._protocol(loop), sock=listener, backlog=_BACKLOG)
+
     def _protocol(self, loop: asyncio.AbstractEventLoop) -> GuardedHttpProtocol:
         return GuardedHttpProtocol(
             config=self._config,
@@ -131,8 +138,11 @@ class HttpServer:
 
     async def _keep_date(self) -> None:
         while True:
-            self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+            self._set_headers()
             await asyncio.sleep(1)
+
+    def _set_headers(self) -> None:
+        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode()), *self._more_headers]
 
     async def _drain(self, grace_seconds: float, hurry: asyncio.Event) -> None:
         end = time.monotonic() + grace_seconds

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
+import pytest
 from rich.console import Console
 
 from common_core.llm_contracts import CircuitBreakerList
 from services.llm_provider_service.tests.unit.tools.samples import THREE, failure, outcome
 from services.llm_provider_service.tools.demo_books import vendor_books
 from services.llm_provider_service.tools.demo_essays import EssaySet
-from services.llm_provider_service.tools.demo_report import WIDTH, DemoResult, report
+from services.llm_provider_service.tools.demo_report import DemoResult, report
 from services.llm_provider_service.tools.demo_run import Outcome
+from services.llm_provider_service.tools.terminal import WIDTH, say
 
 ATTEMPTS = {("openai", "success"): 2, ("openai", "connection_lost"): 1, ("anthropic", "success"): 4}
 COUNTED = {"anthropic": 4, "openai": 3}
@@ -35,10 +37,10 @@ def result(
     return DemoResult(essays=essays, outcomes=outcomes, vendors=books, seconds=1.5)
 
 
-def printed(shown: DemoResult) -> str:
+def printed(shown: DemoResult, *, width: int = WIDTH) -> str:
     """What a pipe gets."""
     out = io.StringIO()
-    Console(file=out, width=WIDTH, highlight=False, markup=False).print(*report(shown), sep="\n")
+    say(Console(file=out, width=width, highlight=False, markup=False), *report(shown))
     return out.getvalue()
 
 
@@ -110,8 +112,9 @@ def test_an_order_that_nobody_intended_is_not_shown() -> None:
     assert "intended" not in printed(result(VERDICTS, counted=COUNTED, essays=essays))
 
 
-def test_the_report_is_plain_and_fits_a_hundred_columns() -> None:
-    text = printed(result([*VERDICTS, failure()], counted=COUNTED, killed="openai"))
+@pytest.mark.parametrize("width", [80, WIDTH])
+def test_the_report_is_plain_and_fits_the_terminal(width: int) -> None:
+    text = printed(result([*VERDICTS, failure()], counted=COUNTED, killed="openai"), width=width)
     assert "\x1b" not in text
     assert "…" not in text
-    assert max(map(len, text.splitlines())) <= WIDTH
+    assert max(map(len, text.splitlines())) <= width

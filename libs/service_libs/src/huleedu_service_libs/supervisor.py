@@ -1,0 +1,282 @@
+"""Several workers on one port: started, watched, restarted, replaced without losing a request, and asked together.
+
+The supervisor owns the listening sockets, one for each worker, and never closes them while it lives. So no queue of
+new connections is ever reset: while a slot's worker is dead, frozen or not there yet, the others accept for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from huleedu_service_libs.logging import get_logger
+from huleedu_service_libs.peers import Fold
+from huleedu_service_libs.server import Address
+from huleedu_service_libs.supervised_worker import SupervisedWorker
+from huleedu_service_libs.worker_seat import bind_shared
+
+SETTINGS_EXIT: Final = 2
+_POLL_SECONDS: Final = 0.45
+_BEAT_SECONDS: Final = 1.0
+# Beats without an answer, until others accept for a worker, and until it is killed as frozen for good.
+_SUSPECT_BEATS: Final = 2
+_FROZEN_BEATS: Final = 30
+_KILL_AFTER_GRACE_SECONDS: Final = 4.5
+_START_SECONDS: Final = 60.0
+_FIRST_DELAY: Final = 0.1
+_LONGEST_DELAY: Final = 10.0
+_HEALTHY_SECONDS: Final = 30.0
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """How many workers where; *folds* keep the answers to lasting questions beyond the life of a worker.
+
+    A retiring worker has `retire_seconds` for what is under way: as long as a request may take.
+    """
+
+    workers: int
+    host: str
+    port: int
+    grace_seconds: float
+    retire_seconds: float
+    folds: Mapping[str, Fold] = field(default_factory=dict)
+
+
+def supervise(options: SupervisorOptions, *, on_ready: Callable[[Address], None] | None = None) -> int:
+    """Run the workers until SIGTERM or SIGINT; SIGHUP replaces them one by one. Returns the exit code.
+
+    0 after a graceful stop, 2 when the workers refuse the settings and none is left that serves, else 1. *on_ready*
+    gets the address when all workers answer for the first time. Ends at the latest 5 s after the grace. Main thread only.
+    """
+    try:
+        listeners = bind_shared(options.host, options.port, options.workers)
+    except OSError as exc:
+        _log.error("server_cannot_bind", host=options.host, port=options.port, reason=exc.strerror or str(exc))
+        return 1
+    try:
+        return asyncio.run(Supervisor(options, listeners, on_ready).run())
+    finally:
+        for one in listeners:
+            one.close()
+
+
+class Supervisor:
+    """Keeps one worker in each slot; runs once."""
+
+    def __init__(
+        self, options: SupervisorOptions, listeners: list[socket.socket], on_ready: Callable[[Address], None] | None
+    ) -> None:
+        self._options = options
+        self._listeners = listeners
+        self._say_ready = on_ready
+        self._workers: set[SupervisedWorker] = set()
+        self._slots: dict[int, SupervisedWorker] = {}
+        self._left: dict[str, Any] = {}
+        self._restarts = 0
+        self._delays = dict.fromkeys(range(options.workers), _FIRST_DELAY)
+        self._stopping = asyncio.Event()
+        self._clean = True
+        self._exit_code: int | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._rolling: asyncio.Task[None] | None = None
+        self._roll_again = False
+
+    async def run(self) -> int:
+        """See `supervise`."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        for slot in range(self._options.workers):
+            self._do(self._fill(slot))
+        self._do(self._keep_beating())
+        await self._stopping.wait()
+        await self._end()
+        if self._exit_code is not None:
+            return self._exit_code
+        return 0 if self._clean else 1
+
+    def _do(self, work: Any) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # Workers come and go.
+
+    async def _start(self, slot: int) -> SupervisedWorker:
+        worker = await SupervisedWorker.start(
+            slot, self._listeners, on_ready=self._became_ready, on_ask=lambda who, what: self._do(self._poll(who, what))
+        )
+        self._workers.add(worker)
+        worker.ended.add_done_callback(lambda _ended: self._ended(worker))
+        if self._stopping.is_set():
+            worker.signal(signal.SIGTERM)
+        return worker
+
+    async def _fill(self, slot: int) -> None:
+        self._slots[slot] = await self._start(slot)
+
+    def _became_ready(self, worker: SupervisedWorker) -> None:
+        _log.info("worker_ready", slot=worker.slot, pid=worker.pid)
+        self._hand_out_sockets()
+        if self._say_ready is not None and len(self._serving()) == self._options.workers:
+            self._say_ready(self._listeners[0].getsockname()[:2])
+            self._say_ready = None
+
+    def _ended(self, worker: SupervisedWorker) -> None:
+        code = worker.ended.result()
+        self._workers.discard(worker)
+        for question, fold in self._options.folds.items():
+            if question in worker.last:
+                self._left[question] = fold(self._left.get(question), worker.last[question])
+        self._clean = self._clean and (code == 0 or not self._stopping.is_set())
+        _log.info("worker_ended", slot=worker.slot, pid=worker.pid, exit_code=code)
+        if self._slots.get(worker.slot) is worker:
+            del self._slots[worker.slot]
+            if not self._stopping.is_set():
+                self._died(worker, code)
+        self._hand_out_sockets()
+
+    def _died(self, worker: SupervisedWorker, code: int) -> None:
+        if code == SETTINGS_EXIT and not self._serving():
+            _log.error("supervisor_gives_up", reason="the workers refuse the settings; they say why above")
+            self._exit_code = SETTINGS_EXIT
+            self._stopping.set()
+            return
+        lived = time.monotonic() - worker.started
+        delay = _FIRST_DELAY if worker.ready.is_set() and lived > _HEALTHY_SECONDS else self._delays[worker.slot]
+        self._delays[worker.slot] = min(_LONGEST_DELAY, delay * 2)
+        self._restarts += 1
+        _log.error("worker_died", slot=worker.slot, pid=worker.pid, exit_code=code, restart_in_seconds=delay)
+        self._do(self._restart(worker.slot, delay))
+
+    async def _restart(self, slot: int, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if not self._stopping.is_set() and slot not in self._slots:
+            await self._fill(slot)
+
+    # Who accepts what.
+
+    def _serving(self) -> dict[int, SupervisedWorker]:
+        """The workers that answer, by slot."""
+        return {
+            slot: worker
+            for slot, worker in self._slots.items()
+            if worker.serving and worker.unanswered < _SUSPECT_BEATS
+        }
+
+    def _hand_out_sockets(self) -> None:
+        """Everyone accepts its own connections; those of a slot without a serving worker are accepted by all."""
+        serving = self._serving()
+        orphans = frozenset(range(self._options.workers)) - serving.keys()
+        for slot, worker in serving.items():
+            worker.listen(orphans | {slot})
+
+    # What the workers are asked.
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            for worker in list(self._workers):
+                if worker.ready.is_set():
+                    self._do(self._beat(worker))
+
+    async def _beat(self, worker: SupervisedWorker) -> None:
+        worker.unanswered += 1
+        if worker.unanswered == _SUSPECT_BEATS:
+            _log.warning("worker_silent", slot=worker.slot, pid=worker.pid)
+        if worker.unanswered == _FROZEN_BEATS:
+            _log.error("worker_frozen", slot=worker.slot, pid=worker.pid, seconds=_FROZEN_BEATS * _BEAT_SECONDS)
+            worker.signal(signal.SIGKILL)
+        await worker.ask(None, None, _BEAT_SECONDS)
+        self._hand_out_sockets()
+
+    async def _poll(self, asker: SupervisedWorker, asked: dict[str, Any]) -> None:
+        question = asked["question"]
+        others = [one for one in self._workers if one is not asker and one.ready.is_set()]
+        replies = await asyncio.gather(*(one.ask(question, asked["argument"], _POLL_SECONDS) for one in others))
+        answers = [None if reply is None else reply[question] for reply in replies]
+        silent = sum(answer is None for answer in answers)
+        lasting = question in self._options.folds
+        if lasting:
+            pairs = zip(others, answers, strict=True)
+            answers = [one.last.get(question) if answer is None else answer for one, answer in pairs]
+        asker.tell_poll(
+            asked["number"],
+            {
+                "answers": [answer for answer in answers if answer is not None],
+                "left": self._left.get(question) if lasting else None,
+                "silent": silent,
+                "restarts": self._restarts,
+            },
+        )
+
+    # Replacing all, and the end.
+
+    def _hang_up(self) -> None:
+        if self._rolling is not None and not self._rolling.done():
+            self._roll_again = True
+        elif not self._stopping.is_set():
+            self._rolling = self._do(self._roll())
+
+    async def _roll(self) -> None:
+        _log.info("rolling_restart_started", workers=self._options.workers)
+        for slot in range(self._options.workers):
+            if not await self._replace(slot):
+                _log.error("rolling_restart_given_up", slot=slot, reason="the replacement did not become ready")
+                return
+        _log.info("rolling_restart_finished", workers=self._options.workers)
+        if self._roll_again:
+            self._roll_again = False
+            self._rolling = self._do(self._roll())
+
+    async def _replace(self, slot: int) -> bool:
+        """Start a second worker for *slot*; when it answers, the first one retires. False if it does not answer."""
+        replacement = await self._start(slot)
+        became_ready = asyncio.ensure_future(replacement.ready.wait())
+        await asyncio.wait(
+            {became_ready, replacement.ended}, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        became_ready.cancel()
+        if not replacement.serving:
+            replacement.signal(signal.SIGKILL)
+            return False
+        before = self._slots.get(slot)
+        self._slots[slot] = replacement
+        self._hand_out_sockets()
+        if before is not None:
+            before.retire()
+            await asyncio.wait({before.ended}, timeout=self._options.retire_seconds + _KILL_AFTER_GRACE_SECONDS)
+            before.signal(signal.SIGKILL)
+        return True
+
+    def _stop(self, number: signal.Signals) -> None:
+        if not self._stopping.is_set():
+            _log.info("supervisor_stopping", grace_seconds=self._options.grace_seconds, workers=len(self._workers))
+        self._stopping.set()
+        for worker in self._workers:
+            worker.signal(number)
+
+    async def _end(self) -> None:
+        """Give the workers their grace; those that are still there afterwards are killed."""
+        if self._rolling is not None:
+            self._rolling.cancel()
+        end = time.monotonic() + self._options.grace_seconds + _KILL_AFTER_GRACE_SECONDS
+        while self._workers and (left := end - time.monotonic()) > 0:
+            endings = {worker.ended for worker in self._workers}
+            await asyncio.wait(endings, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        for worker in set(self._workers):
+            _log.error("worker_killed", slot=worker.slot, pid=worker.pid)
+            worker.signal(signal.SIGKILL)
+            await asyncio.wait({worker.ended}, timeout=1.0)
+        for task in list(self._tasks):
+            task.cancel()
+        _log.info("supervisor_stopped")

@@ -1,0 +1,122 @@
+"""A worker's line to its supervisor: questions to the other workers, and the supervisor's orders.
+
+Nothing of it is on the path of a request: only read endpoints, `/metrics` and `clear` ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from huleedu_service_libs.json_line import JsonLine
+from huleedu_service_libs.logging import failure_fields, get_logger
+from huleedu_service_libs.peers import Handler, Poll
+from huleedu_service_libs.worker_seat import Seat
+
+# The supervisor gives the others 450 ms; the rest is for the way.
+_ASK_SECONDS: Final = 0.5
+_log = get_logger(__name__)
+
+
+class WorkerLink:
+    """See `Peers`; made before the event loop runs, opened in it."""
+
+    alone = False
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._handlers: dict[str, Handler] = {}
+        self._lasting: list[str] = []
+        self._asked: dict[int, asyncio.Future[Poll]] = {}
+        self._numbers = itertools.count()
+        self._line: JsonLine | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self.retired = asyncio.Event()
+        self.on_listen: Callable[[frozenset[int]], None] = lambda _slots: None
+
+    async def open(self) -> None:
+        """Start to hear the supervisor. When it dies, the worker asks itself to stop."""
+        self._line = await JsonLine.over(socket.socket(fileno=self._seat.link))
+        self._reading = asyncio.create_task(self._read(self._line))
+
+    def ready(self) -> None:
+        """Tell the supervisor that requests are answered."""
+        self._send(kind="ready")
+
+    async def leave(self) -> None:
+        """Say the last answers to the lasting questions, and close."""
+        if self._line is None:
+            return
+        self._send(kind="answer", number=None, answers=await self._answers(self._lasting, None))
+        if self._reading is not None:
+            self._reading.cancel()
+        await self._line.close()
+
+    def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
+        """See `Peers`."""
+        self._handlers[question] = handler
+        if lasting:
+            self._lasting.append(question)
+
+    async def ask(self, question: str, argument: Any = None) -> Poll:
+        """See `Peers`; a supervisor that does not answer counts as one silent worker for each of the others."""
+        number = next(self._numbers)
+        poll = self._asked[number] = asyncio.get_running_loop().create_future()
+        self._send(kind="ask", number=number, question=question, argument=argument)
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                return await poll
+        except TimeoutError:
+            return Poll(silent=self._seat.workers - 1)
+        finally:
+            del self._asked[number]
+
+    def _send(self, **message: Any) -> None:
+        if self._line is not None:
+            self._line.send(**message)
+
+    async def _read(self, line: JsonLine) -> None:
+        async for message in line.messages():
+            self._heard(message)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        match message["kind"]:
+            case "question":
+                task = asyncio.create_task(self._reply(message))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+            case "poll":
+                poll = self._asked.get(message["number"])
+                if poll is not None and not poll.done():
+                    poll.set_result(Poll(**message["poll"]))
+            case "listen":
+                self.on_listen(frozenset(message["slots"]))
+            case "retire":
+                self.retired.set()
+
+    async def _reply(self, message: dict[str, Any]) -> None:
+        questions = self._lasting if message["question"] is None else [message["question"]]
+        self._send(
+            kind="answer", number=message["number"], answers=await self._answers(questions, message["argument"])
+        )
+
+    async def _answers(self, questions: list[str], argument: Any) -> dict[str, Any]:
+        return {question: await self._answer(question, argument) for question in questions}
+
+    async def _answer(self, question: str, argument: Any) -> Any:
+        handler = self._handlers.get(question)
+        if handler is None:
+            return None
+        try:
+            return await handler(argument)
+        except Exception as exc:
+            # The top of a conversation: whoever asked is told nothing and counts this worker as silent.
+            _log.error("worker_question_failed", question=question, **failure_fields(exc))
+            return None

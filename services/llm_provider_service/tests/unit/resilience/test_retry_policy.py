@@ -1,0 +1,163 @@
+"""How hard: the arithmetic of retries, without a clock and without a network."""
+
+from __future__ import annotations
+
+from random import Random
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.llm_provider_service.domain.completion import Rejection
+from services.llm_provider_service.domain.failures import (
+    AnswerRejected,
+    AuthenticationFailed,
+    Backoff,
+    BadResponse,
+    CertificateInvalid,
+    CircuitOpen,
+    ConnectFailed,
+    ConnectionLost,
+    ContentRefused,
+    ContextTooLong,
+    ModelNotFound,
+    OutputTruncated,
+    Overloaded,
+    ProviderFailure,
+    ProviderTimeout,
+    QuotaExhausted,
+    RateLimited,
+    RedirectRefused,
+    RequestRejected,
+    ResponseTooLarge,
+    ServerError,
+)
+from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
+from services.llm_provider_service.resilience.deadline import Deadline
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
+from services.llm_provider_service.resilience.retry_policy import RetryAllowance, RetryPolicy
+
+POLICY = RetryPolicy()
+SAMPLES = 10_000
+
+
+def allowance(
+    *, attempts_left: int = 4, seconds: float = 60.0, another: bool = False, given_up: bool = False
+) -> RetryAllowance:
+    """What a request may use, at a moment that stands still."""
+    return RetryAllowance(
+        attempts_left=attempts_left,
+        budget=RetryBudget(),
+        deadline=Deadline(at=seconds, clock=lambda: 0.0),
+        another_candidate=lambda: another,
+        given_up=lambda: given_up,
+    )
+
+
+def rejected(*, asked_before: bool) -> AnswerRejected:
+    """An answer that the request could not use."""
+    return AnswerRejected(Rejection("no verdict"), usage=USAGE_UNKNOWN, served_model=None, asked_before=asked_before)
+
+
+def allowed_attempts(failure: ProviderFailure, *, another: bool = False, attempts_left: int = 4) -> int:
+    """How many attempts a target gets that always fails like this."""
+    attempts = 1
+    while (
+        POLICY.next_delay(attempts, failure, allowance(another=another, attempts_left=attempts_left), 0.0) is not None
+    ):
+        attempts += 1
+    return attempts
+
+
+@pytest.mark.parametrize(
+    ("failure", "base", "cap"),
+    [(ServerError("x"), 0.25, 4.0), (RateLimited("x"), 1.0, 8.0)],
+    ids=["hiccup", "throttle"],
+)
+@pytest.mark.parametrize("failures", range(1, 9))
+def test_full_jitter_fills_its_range_evenly(failure: ProviderFailure, base: float, cap: float, failures: int) -> None:
+    draw = Random(failures).random
+    ceiling = min(cap, base * 2 ** (failures - 1))
+    delays = [POLICY.delay(failures, failure, draw()) for _ in range(SAMPLES)]
+    assert 0 <= min(delays) < 0.01 * ceiling
+    assert 0.99 * ceiling < max(delays) <= ceiling
+    assert fmean(delays) == pytest.approx(ceiling / 2, rel=0.05)
+
+
+@given(
+    failures=st.integers(1, 20),
+    asked=st.floats(0, 90),
+    uniform=st.floats(0, 1, exclude_max=True),
+    seconds=st.floats(0, 60),
+    kind=st.sampled_from([ServerError, RateLimited, Overloaded, ConnectFailed, ConnectionLost]),
+)
+def test_no_wait_is_shorter_than_asked_or_runs_into_the_deadline(
+    failures: int, asked: float, uniform: float, seconds: float, kind: type[ProviderFailure]
+) -> None:
+    delay = POLICY.next_delay(failures, kind("x", retry_after=asked), allowance(seconds=seconds), uniform)
+    if delay is None:
+        assert failures >= 3 or asked + POLICY.minimum_attempt_seconds > seconds - 8.0
+    else:
+        assert failures < 3
+        assert delay >= asked
+        assert delay + POLICY.minimum_attempt_seconds <= seconds
+
+
+def test_a_re_ask_does_not_wait() -> None:
+    assert POLICY.ceiling(1, Backoff.NONE) == 0
+    assert POLICY.next_delay(1, rejected(asked_before=False), allowance(), 0.99) == 0
+
+
+@pytest.mark.parametrize(
+    ("failure", "alone", "beside_another"),
+    [
+        (ServerError("x"), 3, 2),
+        (Overloaded("x"), 3, 2),
+        (ConnectFailed("x"), 3, 2),
+        (ConnectionLost("x"), 3, 2),
+        (ProviderTimeout("x"), 3, 2),
+        (RateLimited("x"), 3, 2),
+        (BadResponse("x"), 2, 2),
+        (ResponseTooLarge("x"), 1, 1),
+        (RedirectRefused("x"), 1, 1),
+        (QuotaExhausted("x"), 1, 1),
+        (CertificateInvalid("x"), 1, 1),
+        (AuthenticationFailed("x"), 1, 1),
+        (ModelNotFound("x"), 1, 1),
+        (RequestRejected("x"), 1, 1),
+        (ContextTooLong("x"), 1, 1),
+        (ContentRefused("x"), 1, 1),
+        (OutputTruncated("x"), 1, 1),
+        (CircuitOpen("x"), 1, 1),
+        (rejected(asked_before=True), 1, 1),
+        (ServerError("x", retry_forbidden=True), 1, 1),
+        (RequestRejected("x", retry_encouraged=True), 3, 3),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, ProviderFailure) else str(value),
+)
+def test_each_failure_gets_its_number_of_attempts(failure: ProviderFailure, alone: int, beside_another: int) -> None:
+    assert allowed_attempts(failure) == alone
+    assert allowed_attempts(failure, another=True) == beside_another
+
+
+def test_a_request_that_has_spent_its_attempts_gets_no_more() -> None:
+    assert allowed_attempts(ServerError("x"), attempts_left=2) == 2
+    assert allowed_attempts(ServerError("x"), attempts_left=1) == 1
+    assert allowed_attempts(rejected(asked_before=False), attempts_left=1) == 1
+
+
+def test_nobody_is_asked_again_for_a_caller_who_has_gone() -> None:
+    assert POLICY.next_delay(1, ServerError("x"), allowance(given_up=True), 0.0) is None
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(3.0, True), (3.1, False)])
+def test_a_wait_beyond_our_patience_is_for_those_without_an_alternative(asked: float, waits: bool) -> None:
+    limited = RateLimited("x", retry_after=asked)
+    assert (POLICY.next_delay(1, limited, allowance(another=True), 0.0) is not None) is waits
+    assert POLICY.next_delay(1, limited, allowance(), 0.0) == asked
+
+
+@pytest.mark.parametrize(("seconds", "delay"), [(2.5, 2.0), (2.49, None)])
+def test_no_attempt_starts_that_cannot_finish(seconds: float, delay: float | None) -> None:
+    assert POLICY.next_delay(1, ServerError("x", retry_after=2.0), allowance(seconds=seconds), 0.0) == delay

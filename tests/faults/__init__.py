@@ -1,0 +1,1 @@
+"""What vendors, the network and infrastructure can do to the service, and what it must make of it."""
