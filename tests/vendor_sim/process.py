@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ class SimProcess:
         if process is None:
             return
         if process.returncode is None:
-            process.send_signal(number)
+            # Not `send_signal`: it may reap a child that has just died, and asyncio then misses its end.
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
         await process.wait()
 
     async def _ask(self, method: str, action: str, body: Mapping[str, Any] | None = None) -> Any:

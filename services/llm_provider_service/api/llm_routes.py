@@ -86,10 +86,11 @@ async def cache_stats(cache: FromDishka[LLMCacheManagerProtocol]) -> Response:
 @inject
 async def clear_cache(cache: FromDishka[LLMCacheManagerProtocol]) -> Response:
     """Clear by `key`, by `tenant` or `all=true`; exactly one of them must be given."""
-    given = {name: value for name in CLEAR_SCOPES if (value := request.args.get(name))}
-    if len(given) != 1 or given.get("all", "true") != "true":
+    given = list(request.args.items(multi=True))
+    name, value = given[0] if len(given) == 1 else ("", "")
+    if name not in CLEAR_SCOPES or not value or (name == "all" and value != "true"):
         raise invalid_fields((("", "name exactly one of the query parameters key, tenant, all=true"),))
-    removed = await cache.clear(tenant=given.get("tenant"), key=given.get("key"))
+    removed = await cache.clear(**({} if name == "all" else {name: value}))
     return _json(CacheCleared(removed=removed).model_dump_json().encode())
 
 

@@ -30,7 +30,7 @@ class RetryAllowance:
 class RetryPolicy:
     """Limits and pauses, in attempts and seconds; the first attempt counts.
 
-    Pauses are drawn evenly between zero and `min(cap, base * 2**n)` after the n-th failure (full jitter), and are
+    Pauses are drawn evenly between zero and `min(cap, base * 2**(n - 1))` after the n-th failure (full jitter), and are
     never shorter than what the vendor asked for.
     """
 

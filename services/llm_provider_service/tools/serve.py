@@ -77,7 +77,7 @@ def _refused(problem: str) -> int:
 
 def _vendor_line(vendor: VendorSettings) -> str:
     key = vendor.api_key.get_secret_value() if vendor.api_key else ""
-    shown = f"key …{key[-4:]}" if len(key) >= 12 else "key set" if key else "no key"
+    shown = f"key ...{key[-4:]}" if len(key) >= 12 else "key set" if key else "no key"
     return f"{vendor.provider}: {vendor.default_model} at {vendor.base_url}, {shown}"
 
 

@@ -70,6 +70,13 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._refusal = HTTPStatus.BAD_REQUEST
         self._exchanges: deque[Exchange] = deque()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being read, worked on or answered."""
+        return not self._head_open and (
+            self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body)
+        )
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
         self._start_head_timer()

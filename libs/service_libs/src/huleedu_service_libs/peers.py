@@ -59,4 +59,3 @@ class NoPeers:
     async def ask(self, question: str, argument: Any = None) -> Poll:
         """Nobody answers."""
         return Poll()
-

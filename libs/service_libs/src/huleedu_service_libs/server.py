@@ -193,7 +193,7 @@ async def _serve(
     stop.deliver_in(asyncio.get_running_loop())
     lifespan = Lifespan(app)
     try:
-        if not await _started(lifespan, stop):
+        if not await started(lifespan, stop):
             _log.info("server_stopped", cut_off=0)
             return 0
     except LifespanFailed as exc:
@@ -210,10 +210,10 @@ async def _serve(
     _log.info("server_stopping", grace_seconds=options.grace_seconds)
     grace_end = time.monotonic() + options.grace_seconds
     cut_off = await server.stop(options.grace_seconds, stop.hurry)
-    return await _shut_down(lifespan, stop, grace_end, cut_off)
+    return await shut_down(lifespan, stop, grace_end, cut_off)
 
 
-async def _started(lifespan: Lifespan, stop: StopSignals) -> bool:
+async def started(lifespan: Lifespan, stop: StopSignals) -> bool:
     """Start the application; False if a signal came first (then nothing of it is left running)."""
     startup = asyncio.ensure_future(lifespan.startup())
     signalled = asyncio.ensure_future(stop.stopping.wait())
@@ -226,7 +226,7 @@ async def _started(lifespan: Lifespan, stop: StopSignals) -> bool:
     return False
 
 
-async def _shut_down(lifespan: Lifespan, stop: StopSignals, grace_end: float, cut_off: int) -> int:
+async def shut_down(lifespan: Lifespan, stop: StopSignals, grace_end: float, cut_off: int) -> int:
     """Shut the application down; it has what is left of the grace (calls whose callers hung up end in it) and 3 s."""
     shutdown = asyncio.ensure_future(lifespan.shutdown())
     hurried = asyncio.ensure_future(stop.hurry.wait())

@@ -22,7 +22,9 @@ OnAsk = Callable[["SupervisedWorker", dict[str, Any]], None]
 class SupervisedWorker:
     """Made by `start`; `ended` is done, with the exit code, when the process is gone and all it said was read."""
 
-    def __init__(self, slot: int, process: Process, line: JsonLine, on_ready: Callable[[SupervisedWorker], None]) -> None:
+    def __init__(
+        self, slot: int, process: Process, line: JsonLine, on_ready: Callable[[SupervisedWorker], None]
+    ) -> None:
         self.slot = slot
         self.ready = asyncio.Event()
         self.unanswered = 0

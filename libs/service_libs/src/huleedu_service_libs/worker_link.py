@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -41,7 +39,7 @@ class WorkerLink:
         self.on_listen: Callable[[frozenset[int]], None] = lambda _slots: None
 
     async def open(self) -> None:
-        """Start to hear the supervisor. When it dies, the worker asks itself to stop."""
+        """Start to hear the supervisor."""
         self._line = await JsonLine.over(socket.socket(fileno=self._seat.link))
         self._reading = asyncio.create_task(self._read(self._line))
 
@@ -84,7 +82,6 @@ class WorkerLink:
     async def _read(self, line: JsonLine) -> None:
         async for message in line.messages():
             self._heard(message)
-        os.kill(os.getpid(), signal.SIGTERM)
 
     def _heard(self, message: dict[str, Any]) -> None:
         match message["kind"]:
@@ -103,9 +100,7 @@ class WorkerLink:
 
     async def _reply(self, message: dict[str, Any]) -> None:
         questions = self._lasting if message["question"] is None else [message["question"]]
-        self._send(
-            kind="answer", number=message["number"], answers=await self._answers(questions, message["argument"])
-        )
+        self._send(kind="answer", number=message["number"], answers=await self._answers(questions, message["argument"]))
 
     async def _answers(self, questions: list[str], argument: Any) -> dict[str, Any]:
         return {question: await self._answer(question, argument) for question in questions}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.llm_provider_service.domain.completion import Rejection
+from services.llm_provider_service.domain.completion import Rejection, RejectionReason
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
@@ -57,15 +57,19 @@ def allowance(
 
 def rejected(*, asked_before: bool) -> AnswerRejected:
     """An answer that the request could not use."""
-    return AnswerRejected(Rejection("no verdict"), usage=USAGE_UNKNOWN, served_model=None, asked_before=asked_before)
+    return AnswerRejected(
+        Rejection(reason=RejectionReason.NOT_JSON, message="no verdict"),
+        usage=USAGE_UNKNOWN,
+        served_model=None,
+        asked_before=asked_before,
+    )
 
 
 def allowed_attempts(failure: ProviderFailure, *, another: bool = False, attempts_left: int = 4) -> int:
     """How many attempts a target gets that always fails like this."""
     attempts = 1
-    while (
-        POLICY.next_delay(attempts, failure, allowance(another=another, attempts_left=attempts_left), 0.0) is not None
-    ):
+    rest = allowance(another=another, attempts_left=attempts_left)
+    while POLICY.next_delay(attempts, failure, rest, 0.0) is not None:
         attempts += 1
     return attempts
 

@@ -1,0 +1,50 @@
+"""What a Redis link is told (its policy) and what it tells (its state, absences, refusals)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class RedisAway(Exception):
+    """Redis was not asked, or did not answer in time; whether a command was executed is not known."""
+
+
+class RedisRefused(Exception):
+    """Redis answered that it will not do this; the message is the first word of its answer, for it may quote keys."""
+
+    @property
+    def wrong_type(self) -> bool:
+        """The key holds another kind of value."""
+        return self.args[0] == "WRONGTYPE"
+
+    @property
+    def forbids_writes(self) -> bool:
+        """Reading goes on, writing does not: memory is full, or the server is a replica."""
+        return self.args[0] in {"OOM", "READONLY", "MISCONF", "NOREPLICAS"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPolicy:
+    """Seconds and bounds of one link.
+
+    `budget_seconds` is the longest that one operation takes, waiting for a connection, connecting, and the retry of a
+    stale connection included. `failures_in_row` take the link down; then nobody is kept waiting. While it is up it is
+    pinged every `ping_seconds`; while it is down first after `retry_seconds` and then in growing steps up to
+    `longest_retry_seconds`, which with one budget bounds how long a return goes unnoticed.
+    """
+
+    budget_seconds: float = 0.2
+    connections: int = 16
+    failures_in_row: int = 3
+    ping_seconds: float = 1.0
+    retry_seconds: float = 0.25
+    longest_retry_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """`failures` counts what failed since the last answer; `writable` is false while Redis refuses to write."""
+
+    available: bool
+    writable: bool
+    failures: int

@@ -1,0 +1,123 @@
+"""One worker under a supervisor: the single process's life, with inherited sockets and a second way to end.
+
+SIGTERM, SIGINT or the supervisor's death stop it: new requests are refused by the application, those under way
+finish. `retire` replaces it: nothing is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import uvloop
+
+from huleedu_service_libs.leaving_server import LeavingServer
+from huleedu_service_libs.lifespan import Lifespan, LifespanFailed
+from huleedu_service_libs.logging import get_logger
+from huleedu_service_libs.server import AsgiApp, ServerOptions, settle_garbage_collector, shut_down, started
+from huleedu_service_libs.stop_signals import StopSignals
+from huleedu_service_libs.worker_link import WorkerLink
+from huleedu_service_libs.worker_seat import Seat
+
+_LINGER_SECONDS: Final = 5.0
+_ORPHAN_CHECK_SECONDS: Final = 0.5
+_ORPHAN_GUARD_SECONDS: Final = 5.0
+_log = get_logger(__name__)
+
+
+def serve_as_worker(
+    app: AsgiApp,
+    options: ServerOptions,
+    seat: Seat,
+    link: WorkerLink,
+    *,
+    retire_seconds: float,
+    on_stopping: Callable[[], None] | None = None,
+) -> int:
+    """Serve *app* from the sockets of *seat* until stopped or retired; the exit code is that of `serve`.
+
+    *on_stopping* is called for a stop, not for a retirement. Main thread only.
+    """
+    _watch_supervisor(seat.supervisor, options.grace_seconds)
+    listeners = [socket.socket(fileno=descriptor) for descriptor in seat.listeners]
+    try:
+        with (
+            StopSignals(options.grace_seconds, on_stopping) as stop,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            return runner.run(_Worker(app, options, listeners, link, stop).run(seat.slot, retire_seconds))
+    finally:
+        for one in listeners:
+            one.close()
+
+
+class _Worker:
+    def __init__(
+        self, app: AsgiApp, options: ServerOptions, listeners: list[socket.socket], link: WorkerLink, stop: StopSignals
+    ) -> None:
+        self._lifespan = Lifespan(app)
+        self._server = LeavingServer(app, listeners, type_prefix=options.type_prefix, limits=options.limits)
+        self._grace_seconds = options.grace_seconds
+        self._link = link
+        self._stop = stop
+        self._listening: set[asyncio.Task[None]] = set()
+
+    async def run(self, slot: int, retire_seconds: float) -> int:
+        self._stop.deliver_in(asyncio.get_running_loop())
+        await self._link.open()
+        try:
+            if not await started(self._lifespan, self._stop):
+                return 0
+        except LifespanFailed as exc:
+            _log.error("server_start_failed", reason=str(exc))
+            return 1
+        settle_garbage_collector()
+        await self._server.listen({slot})
+        self._link.on_listen = self._listen
+        self._link.ready()
+        await self._until_asked_to_end()
+        if not self._stop.stopping.is_set():
+            _log.info("worker_retiring")
+            await self._server.fade(_LINGER_SECONDS, retire_seconds, self._stop.stopping)
+        return await self._leave()
+
+    def _listen(self, slots: frozenset[int]) -> None:
+        task = asyncio.get_running_loop().create_task(self._server.listen(slots))
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+
+    async def _until_asked_to_end(self) -> None:
+        waits = {asyncio.ensure_future(event.wait()) for event in (self._stop.stopping, self._link.retired)}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+
+    async def _leave(self) -> int:
+        """Grace is for a stop only: a retired worker has had all its time before."""
+        grace_seconds = self._grace_seconds if self._stop.stopping.is_set() else 0.0
+        grace_end = time.monotonic() + grace_seconds
+        self._server.say_last()
+        cut_off = await self._server.finish(grace_seconds, self._stop.hurry)
+        code = await shut_down(self._lifespan, self._stop, grace_end, cut_off)
+        await self._link.leave()
+        return code
+
+
+def _watch_supervisor(supervisor: int, grace_seconds: float) -> None:
+    """Stop this process when its supervisor is gone, frozen event loop or not: a thread looks."""
+
+    def watch() -> None:
+        while os.getppid() == supervisor:
+            time.sleep(_ORPHAN_CHECK_SECONDS)
+        guard = threading.Timer(grace_seconds + _ORPHAN_GUARD_SECONDS, os._exit, (1,))
+        guard.daemon = True
+        guard.start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
