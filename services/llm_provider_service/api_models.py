@@ -28,10 +28,17 @@ class CacheHealth(_Answer):
     local_cache_available: bool
 
 
+class SharedCacheHealth(CacheHealth):
+    """The cache with a tier in Redis; `redis_failure_count` counts what failed since Redis last answered."""
+
+    redis_available: bool
+    redis_failure_count: int
+
+
 class Dependencies(_Answer):
     """What the service depends on."""
 
-    cache: CacheHealth
+    cache: SharedCacheHealth | CacheHealth
 
 
 class ProviderHealth(_Answer):

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
+from services.llm_provider_service.implementations.address_guard_impl import is_public
 
 PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_file=".env",
         env_file_encoding="utf-8",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -67,8 +69,12 @@ class Settings(BaseSettings):
     LOG_LEVEL: str = "INFO"
     HOST: str = "127.0.0.1"
     PORT: int = Field(default=8090, ge=0, le=65535)
+    WORKERS: int = Field(default=1, ge=1, le=64)
     SHUTDOWN_GRACE_SECONDS: float = Field(default=30.0, ge=0)
+    EVENT_LOOP_LAG_LIMIT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
+
+    REDIS_URL: SecretStr | None = None
 
     USE_MOCK_LLM: bool | None = None
     MOCK_PROVIDER_SEED: int = 42
@@ -105,34 +111,37 @@ class Settings(BaseSettings):
 
     LLM_CACHE_ENABLED: bool = True
     LLM_CACHE_DEFAULT: CacheMode = CacheMode.USE
+    LLM_CACHE_TTL: float = Field(default=3600.0, gt=0)
     LOCAL_CACHE_SIZE_MB: float = Field(default=100.0, gt=0)
     LOCAL_CACHE_TTL_SECONDS: float = Field(default=300.0, gt=0)
     LOCAL_CACHE_MAX_ENTRIES: int = Field(default=1000, gt=0)
 
+    # Unprefixed keys are found whatever their case. Their aliases are in lower case, because what an alias finds is
+    # handed on under the alias: in upper case it would also be taken for the field of that name, the prefixed key.
     ANTHROPIC_ENABLED: bool | None = None
     ANTHROPIC_API_KEY: SecretStr | None = None
-    BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
+    BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("anthropic_api_key"))
     ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
     ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-6"
     ANTHROPIC_ALLOW_PRIVATE: bool = False
 
     OPENAI_ENABLED: bool | None = None
     OPENAI_API_KEY: SecretStr | None = None
-    BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+    BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("openai_api_key"))
     OPENAI_BASE_URL: str = "https://api.openai.com"
     OPENAI_DEFAULT_MODEL: str = "gpt-4.1-mini"
     OPENAI_ALLOW_PRIVATE: bool = False
 
     GOOGLE_ENABLED: bool | None = None
     GOOGLE_API_KEY: SecretStr | None = None
-    BARE_GOOGLE_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("GOOGLE_API_KEY"))
+    BARE_GOOGLE_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("google_api_key"))
     GOOGLE_BASE_URL: str = "https://generativelanguage.googleapis.com"
     GOOGLE_DEFAULT_MODEL: str = "gemini-3.8-flash"
     GOOGLE_ALLOW_PRIVATE: bool = False
 
     OPENROUTER_ENABLED: bool | None = None
     OPENROUTER_API_KEY: SecretStr | None = None
-    BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENROUTER_API_KEY"))
+    BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("openrouter_api_key"))
     OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
     OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
     OPENROUTER_ALLOW_PRIVATE: bool = False
@@ -141,7 +150,7 @@ class Settings(BaseSettings):
 
     OLLAMA_ENABLED: bool | None = None
     OLLAMA_API_KEY: SecretStr | None = None
-    BARE_OLLAMA_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OLLAMA_API_KEY"))
+    BARE_OLLAMA_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ollama_api_key"))
     OLLAMA_BASE_URL: str = "http://127.0.0.1:11434"
     OLLAMA_DEFAULT_MODEL: str = "llama3.1"
     OLLAMA_ALLOW_PRIVATE: bool = True
@@ -246,9 +255,18 @@ def base_url_problem(url: str, *, allow_private: bool) -> str | None:
         return None
     if parts.scheme != "https":
         return "must use https; set the matching _ALLOW_PRIVATE=true for a local server"
-    if parts.hostname == "localhost" or _is_private_literal(parts.hostname):
+    host = _as_dialled(parts.hostname)
+    if host == "localhost" or _is_private_literal(host):
         return "points to a private address; set the matching _ALLOW_PRIVATE=true if that is meant"
     return None
+
+
+def _as_dialled(host: str) -> str:
+    """*host* as the HTTP client will read it: other alphabets' digits and dots are digits and dots to it."""
+    try:
+        return host.encode("idna").decode().rstrip(".")
+    except UnicodeError:
+        return host.rstrip(".")
 
 
 def _is_loopback(host: str) -> bool:
@@ -260,7 +278,7 @@ def _is_loopback(host: str) -> bool:
 
 def _is_private_literal(host: str) -> bool:
     try:
-        return not ipaddress.ip_address(host).is_global
+        return not is_public(host)
     except ValueError:
         return False
 

@@ -12,6 +12,8 @@ from dishka import AsyncContainer, Provider, Scope, make_async_container, provid
 from dishka.entities.validation_settings import STRICT_VALIDATION
 
 from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.loop_watch import LoopWatch, watching_the_loop
+from huleedu_service_libs.peers import Peers
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
 from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.prices import PriceBook
@@ -34,10 +36,12 @@ from services.llm_provider_service.implementations.mock_provider_impl import Moc
 from services.llm_provider_service.implementations.planner_impl import LiveProvider, Planner
 from services.llm_provider_service.implementations.provider_tester_impl import ProviderTester
 from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.implementations.replicas_impl import Replicas, open_replicas
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
 from services.llm_provider_service.implementations.status_impl import GatewayStatus
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.implementations.vendors_impl import open_vendors
+from services.llm_provider_service.implementations.whole_service_impl import WholeService
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.protocols import (
     GatewayStatusProtocol,
@@ -46,8 +50,10 @@ from services.llm_provider_service.protocols import (
     LLMProviderProtocol,
     LLMRetryManagerProtocol,
     ProviderTesterProtocol,
+    WholeServiceProtocol,
 )
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.hints import Hints
 from services.llm_provider_service.resilience.retry_budget import RetryBudget
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.scoreboard import Scoreboard
@@ -87,11 +93,16 @@ class MemoryProvider(Provider):
         return policies.retry_policy(settings)
 
     @provide
-    def breakers(self, settings: Settings, recorder: Recorder) -> ProviderBreakers:
+    async def replicas(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[Replicas]:
+        async with open_replicas(policies.redis_url(settings), metrics.registry) as replicas:
+            yield replicas
+
+    @provide
+    def breakers(self, settings: Settings, recorder: Recorder, replicas: Replicas) -> ProviderBreakers:
         registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(
             clock=time.monotonic,
             jitter=random.random,
-            on_transition=recorder.breaker_moved,
+            on_transition=replicas.also_hear(recorder.breaker_moved),
             enabled=settings.CIRCUIT_BREAKER_ENABLED,
         )
         return ProviderBreakers(
@@ -104,14 +115,15 @@ class MemoryProvider(Provider):
         return {one.provider: Gate(slots, clock=time.monotonic) for one in live}
 
     @provide
-    def guards(self, breakers: ProviderBreakers, gates: GateMap) -> Guards:
+    def guards(self, breakers: ProviderBreakers, gates: GateMap, replicas: Replicas) -> Guards:
         return Guards(
             breakers=breakers,
-            cooldowns=Cooldowns(time.monotonic),
+            cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
             gates=gates,
             budgets={provider: RetryBudget() for provider in gates},
             turnstile=Turnstile(),
             scoreboard=Scoreboard(time.monotonic),
+            hints=Hints(time.monotonic),
         )
 
     @provide
@@ -147,6 +159,13 @@ class WorldProvider(Provider):
             yield providers
 
     @provide
+    async def loop_watch(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[LoopWatch]:
+        limit = settings.EVENT_LOOP_LAG_LIMIT_SECONDS
+        watch = LoopWatch(limit, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe)
+        async with watching_the_loop(watch):
+            yield watch
+
+    @provide
     def retries(self, policy: RetryPolicy) -> LLMRetryManagerProtocol:
         return RetryManagerImpl(policy, sleep=asyncio.sleep, uniform=random.random)
 
@@ -155,10 +174,14 @@ class WorldProvider(Provider):
         return Flights(promotes=FLIGHT_PROMOTES)
 
     @provide
-    def cache(self, settings: Settings, flights: Flights, recorder: Recorder) -> LLMCacheManagerProtocol:
+    async def cache(
+        self, settings: Settings, flights: Flights, recorder: Recorder, replicas: Replicas, guards: Guards
+    ) -> AsyncIterator[LLMCacheManagerProtocol]:
         if not settings.LLM_CACHE_ENABLED:
-            return NoCacheImpl()
-        return LocalCacheManagerImpl(
+            async with replicas.in_step(NoCacheImpl(), guards) as cache:
+                yield cache
+            return
+        local = LocalCacheManagerImpl(
             max_bytes=int(settings.LOCAL_CACHE_SIZE_MB * BYTES_PER_MB),
             max_entries=settings.LOCAL_CACHE_MAX_ENTRIES,
             ttl_seconds=settings.LOCAL_CACHE_TTL_SECONDS,
@@ -166,6 +189,8 @@ class WorldProvider(Provider):
             coalesced=lambda: flights.coalesced,
             on_operation=recorder.cache_operation,
         )
+        async with replicas.in_step(replicas.behind(local, settings.LLM_CACHE_TTL), guards) as cache:
+            yield cache
 
     @provide
     def attempts(
@@ -217,7 +242,14 @@ class WorldProvider(Provider):
 
     @provide
     def status(
-        self, settings: Settings, breakers: ProviderBreakers, gates: GateMap, totals: DayTotals, prices: PriceBook
+        self,
+        settings: Settings,
+        breakers: ProviderBreakers,
+        gates: GateMap,
+        totals: DayTotals,
+        prices: PriceBook,
+        loop_watch: LoopWatch,
+        replicas: Replicas,
     ) -> GatewayStatusProtocol:
         return GatewayStatus(
             policies.service_facts(settings),
@@ -227,16 +259,29 @@ class WorldProvider(Provider):
             prices=prices,
             clock=time.monotonic,
             wall_clock=time.time,
+            loop_watch=loop_watch,
+            redis=replicas.link_state,
         )
 
+    @provide
+    def whole(
+        self,
+        peers: Peers,
+        status: GatewayStatusProtocol,
+        cache: LLMCacheManagerProtocol,
+        totals: DayTotals,
+        metrics: GatewayMetrics,
+    ) -> WholeServiceProtocol:
+        return WholeService(peers, status=status, cache=cache, totals=totals, metrics=metrics)
 
-def build_container(settings: Settings) -> AsyncContainer:
+
+def build_container(settings: Settings, peers: Peers) -> AsyncContainer:
     """The whole object graph of one process; close it after the last request. Raises `RuleError`."""
     policies.routing_rules(settings)  # what cannot be used is refused here, before anything is opened
     return make_async_container(
         MemoryProvider(),
         WorldProvider(),
-        context={Settings: settings},
+        context={Settings: settings, Peers: peers},
         validation_settings=STRICT_VALIDATION,
     )
 

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from huleedu_service_libs.metric_merge import Combine
+from huleedu_service_libs.metrics import BoundChildren
 
 PREFIX = "llm_provider"
 OTHER = "other"
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+COOLDOWN_SECONDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
+
+
+def _worst_state(states: Sequence[float]) -> float:
+    """Open before half-open before closed: one open breaker is what somebody must know of."""
+    return max(states, key=lambda state: STATES_BY_WEIGHT.index(int(state)))
+
+
+STATES_BY_WEIGHT = (0, 2, 1)
+# How a gauge of several workers becomes one; only workers that live count.
+GAUGE_MERGES: Mapping[str, Combine] = {
+    f"{PREFIX}_circuit_breaker_state": _worst_state,
+    f"{PREFIX}_concurrent_requests": sum,
+    f"{PREFIX}_queue_depth": sum,
+    f"{PREFIX}_retry_budget_tokens": min,
+    f"{PREFIX}_redis_up": min,
+}
 
 
 class GatewayMetrics:
@@ -30,7 +53,22 @@ class GatewayMetrics:
         self.cache_operations = counter("cache_operations", "What was asked of the cache", "operation", "result")
         self.attempts = counter("attempts", "Upstream attempts by how they ended", "provider", "outcome")
         self.breaker_state = gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", "provider", "model")
+        self.event_loop_lag = histogram("event_loop_lag_seconds", "How late the event loop was, ten times a second")
         self.concurrent = gauge("concurrent_requests", "Calls under way at a provider", "provider")
+        self.breaker_transitions = counter(
+            "circuit_breaker_transitions", "Changes of a breaker to a state", "provider", "model", "state"
+        )
+        self.retries = counter("retries", "Attempts beyond a request's first at one provider", "provider")
+        self.retry_budget = gauge("retry_budget_tokens", "What is left for retries, 0 to 500", "provider")
+        self.cooldowns = histogram(
+            "cooldown_seconds", "How long a vendor asked to be left alone", "provider", buckets=COOLDOWN_SECONDS
+        )
+        self.queue_depth = gauge("queue_depth", "Who waits for a slot", "gate")
+        self.queue_wait = histogram("queue_wait_seconds", "How long who had to wait for a slot did so", "gate")
+        self.shed = counter("shed_requests", "Requests refused without an attempt", "reason")
+        self.overhead = histogram(
+            "gateway_overhead_seconds", "Time to answer, without all waiting", buckets=OVERHEAD_SECONDS
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
@@ -38,5 +76,27 @@ class GatewayMetrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(f"{PREFIX}_{name}", text, labels, registry=self.registry, buckets=SECONDS)
+    def _histogram(self, name: str, text: str, *labels: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(f"{PREFIX}_{name}", text, labels, registry=self.registry, buckets=buckets)
+
+
+class SharedTierMetrics:
+    """What the link to Redis does; made only where there is one, in the *registry* of the rest."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.up = Gauge(f"{PREFIX}_redis_up", "1 while Redis answers in time", registry=registry)
+        self.operations = Counter(
+            f"{PREFIX}_redis_operations", "What was asked of Redis", ("operation", "result"), registry=registry
+        )
+        self.look_up = Histogram(
+            f"{PREFIX}_redis_look_up_seconds", "Time to look an answer up", registry=registry, buckets=SECONDS
+        )
+        self._children = BoundChildren(self.operations)
+
+    def moved(self, available: bool) -> None:
+        """Redis has come or gone."""
+        self.up.set(int(available))
+
+    def operation(self, operation: str, result: str) -> None:
+        """One thing was asked of Redis; both words come from closed sets."""
+        self._children.get(operation, result).inc()

@@ -42,6 +42,11 @@ def live_providers(settings: Settings) -> tuple[LiveProvider, ...]:
     )
 
 
+def redis_url(settings: Settings) -> str | None:
+    """Where replicas meet, its password in the open; `None` for a service of one machine."""
+    return None if settings.REDIS_URL is None else settings.REDIS_URL.get_secret_value()
+
+
 def routing_rules(settings: Settings) -> tuple[Rule, ...]:
     """The routing rules; raises `RuleError` for one that could never match here."""
     providers = frozenset(one.provider for one in live_providers(settings))
@@ -116,7 +121,7 @@ def line_limits(settings: Settings) -> LineLimits:
     )
     return LineLimits(
         times=times,
-        connections=settings.LLM_MAX_CONCURRENT_PER_PROVIDER,
+        connections=_share(settings, settings.LLM_MAX_CONCURRENT_PER_PROVIDER),
         max_bytes=settings.LLM_MAX_RESPONSE_BYTES,
     )
 
@@ -148,7 +153,16 @@ def service_facts(settings: Settings) -> ServiceFacts:
 
 
 def _admission(settings: Settings, slots: int) -> AdmissionPolicy:
-    return AdmissionPolicy(slots=slots, queue_limit=settings.LLM_QUEUE_LIMIT, queue_seconds=settings.LLM_QUEUE_SECONDS)
+    return AdmissionPolicy(
+        slots=_share(settings, slots),
+        queue_limit=settings.LLM_QUEUE_LIMIT // settings.WORKERS,
+        queue_seconds=settings.LLM_QUEUE_SECONDS,
+    )
+
+
+def _share(settings: Settings, slots: int) -> int:
+    """What one worker has of *slots*: rounded down, so that all together never exceed it, but one at least."""
+    return max(1, slots // settings.WORKERS)
 
 
 def _mock_facts() -> tuple[ProviderFacts, ...]:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from common_core.config_enums import LLMProviderType
-from common_core.llm_contracts import CacheStats, CircuitBreakerList, ModelList, ProviderList, ProviderTestResult
+from common_core.llm_contracts import (
+    CacheCleared,
+    CacheStats,
+    CircuitBreakerList,
+    ModelList,
+    ProviderList,
+    ProviderTestResult,
+)
 from services.llm_provider_service.api_models import Health, Readiness
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey
@@ -16,6 +23,7 @@ from services.llm_provider_service.domain.completion import CompletionAnswer, Co
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_policy import RetryAllowance
+from services.llm_provider_service.resilience.time_budget import TimeBudget
 from services.llm_provider_service.wire.http import WireRequest
 
 Returned = TypeVar("Returned")
@@ -45,16 +53,23 @@ class LLMOrchestratorProtocol(Protocol):
 class LLMCacheManagerProtocol(Protocol):
     """Accepted answers, kept for a while."""
 
-    async def get(self, key: CacheKey) -> CachedAnswer | None:
-        """The stored answer; a damaged or expired one counts as absent."""
+    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+        """The stored answer; a damaged or expired one counts as absent, and so does one that *budget* cannot buy."""
         ...
 
-    async def put(self, key: CacheKey, entry: CachedAnswer) -> None:
-        """Store *entry* under *key*; may drop it if it does not fit."""
+    async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
+        """Store *entry* under *key*; may drop it if it does not fit.
+
+        If it *replaces* what was there (a refresh), that will not be read any more, stored or not.
+        """
         ...
 
     async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
         """Remove one key, one tenant's entries, or all; returns how many were there."""
+        ...
+
+    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+        """Whether a clear of the same extent is not done everywhere yet."""
         ...
 
     def stats(self) -> CacheStats:
@@ -135,6 +150,30 @@ class GatewayStatusProtocol(Protocol):
 
     def drain(self) -> None:
         """From now on, readiness says no."""
+        ...
+
+
+class WholeServiceProtocol(Protocol):
+    """The service as all its workers together; what a silent worker did not say in time makes an answer partial."""
+
+    async def providers(self) -> ProviderList:
+        """Every provider, with the calls that all workers have under way."""
+        ...
+
+    async def circuit_breakers(self) -> CircuitBreakerList:
+        """Every circuit breaker, at its worst."""
+        ...
+
+    async def cache_stats(self) -> CacheStats:
+        """Counters of all caches, added up."""
+        ...
+
+    async def clear_cache(self, *, tenant: str | None = None, key: str | None = None) -> CacheCleared:
+        """Clear everywhere."""
+        ...
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """Prometheus text and its content type."""
         ...
 
 

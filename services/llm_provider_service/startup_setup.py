@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from quart import Quart
 
+from huleedu_service_libs.peers import NoPeers, Peers
 from huleedu_service_libs.problem import Problem
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
+from huleedu_service_libs.stopping_gate import install_stopping_gate
 from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
 from services.llm_provider_service.api.docs_routes import docs_routes
 from services.llm_provider_service.api.health_routes import health_routes
@@ -16,17 +18,25 @@ from services.llm_provider_service.config import Settings, load_settings
 from services.llm_provider_service.di import build_container
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
 from services.llm_provider_service.implementations.recorder_impl import Recorder
-from services.llm_provider_service.protocols import GatewayStatusProtocol, LLMOrchestratorProtocol
+from services.llm_provider_service.protocols import (
+    GatewayStatusProtocol,
+    LLMOrchestratorProtocol,
+    WholeServiceProtocol,
+)
 
 APP_NAME = "llm_provider_service"
 DRAIN = "drain"
+ANSWERED_WHILE_STOPPING = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-def create_app(settings: Settings | None = None) -> Quart:
-    """The application; it opens its resources when the server starts it and closes them when it stops."""
+def create_app(settings: Settings | None = None, peers: Peers | None = None) -> Quart:
+    """The application; it opens its resources when the server starts it and closes them when it stops.
+
+    *peers* are the other workers of the service; None for a single process.
+    """
     settings = settings or load_settings()
     app = Quart(APP_NAME, static_folder=None)
-    container = build_container(settings)
+    container = build_container(settings, peers or NoPeers())
     app.register_blueprint(llm_routes)
     app.register_blueprint(health_routes)
     app.register_blueprint(docs_routes)
@@ -40,20 +50,23 @@ def create_app(settings: Settings | None = None) -> Quart:
         recorder = await container.get(Recorder)
         install_http_metrics(app, recorder.http_answered)
         status = await container.get(GatewayStatusProtocol)
-        app.extensions[DRAIN] = status.drain
+        await container.get(WholeServiceProtocol)
+        app.extensions[DRAIN] = (status.drain, gate.close)
 
     @app.after_serving
     async def close_resources() -> None:
         await container.close()
 
+    gate = install_stopping_gate(app, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
     install_request_scope(app, container)
     install_edge(app, type_prefix=TYPE_PREFIX)
     return app
 
 
 def start_draining(app: Quart) -> None:
-    """Let readiness say no from now on, while requests in flight finish."""
-    app.extensions[DRAIN]()
+    """Let readiness say no from now on and refuse new requests, while those in flight finish."""
+    for step in app.extensions.get(DRAIN, ()):
+        step()
 
 
 def _translate(error: Exception) -> Problem | None:

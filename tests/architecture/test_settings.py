@@ -123,3 +123,15 @@ def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(f"{PREFIX}PORT", "8222")
     assert (load_settings().PORT, load_settings().LOG_LEVEL) == (8222, "WARNING")
+
+
+def test_a_key_that_happens_to_be_in_a_shell_never_makes_a_paid_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.endswith("_API_KEY") or name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    assert (load_settings().live_vendors, load_settings().mock_mode) == ((), True)
+    monkeypatch.setenv(f"{PREFIX}OPENAI_ENABLED", "true")
+    assert [vendor.provider for vendor in load_settings().live_vendors] == ["openai"]

@@ -10,7 +10,6 @@ import jsonschema_rs
 
 from services.llm_provider_service.api.openapi import openapi_document
 
-BASE = "urn:contract"
 PROBLEM = "application/problem+json"
 
 

@@ -84,11 +84,16 @@ async def test_what_is_done_is_as_documented() -> None:
         ("POST", COMPARISON, {"data": b"{", "headers": {"Content-Type": "application/json"}}, 400),
         ("POST", COMPARISON, {"json": {**BODY, "essay_a": ""}}, 400),
         ("POST", COMPARISON, {"json": {**BODY, "winner": "Essay A"}}, 400),
+        ("POST", COMPARISON, {"json": {**BODY, "sample_index": "0"}}, 400),
+        ("POST", COMPARISON, {"json": {**BODY, "sample_index": False}}, 400),
+        ("POST", COMPARISON, {"json": BODY, "headers": {"X-Request-Timeout-Ms": "0000060000999999"}}, 400),
         ("POST", COMPARISON, {"json": BODY, "headers": {"X-Request-Timeout-Ms": "soon"}}, 400),
         ("POST", COMPARISON, {"data": b"essay", "headers": {"Content-Type": "text/plain"}}, 415),
         ("POST", COMPARISON, {"json": {**BODY, "essay_a": "e" * 5000}}, 413),
         ("DELETE", "/api/v1/cache", {}, 400),
         ("DELETE", "/api/v1/cache?all=true&key=k", {}, 400),
+        ("DELETE", "/api/v1/cache?all=true&dry_run=1", {}, 400),
+        ("DELETE", "/api/v1/cache?all=yes", {}, 400),
     ],
 )
 async def test_what_is_refused_is_refused_as_documented(

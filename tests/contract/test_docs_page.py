@@ -68,9 +68,10 @@ async def run(command: str, http: aiohttp.ClientSession) -> int:
 
 async def test_the_commands_name_the_readers_own_address_and_never_a_hostile_one() -> None:
     async with running_gateway() as gateway:
-        assert "curl -s http://gateway.internal:8080/api/v1/comparison " in (
-            await docs_of(gateway, "gateway.internal:8080")
-        ).body
+        assert (
+            "curl -s http://gateway.internal:8080/api/v1/comparison "
+            in (await docs_of(gateway, "gateway.internal:8080")).body
+        )
         for hostile in ("a;rm -rf x", "<b>x</b>", "$(id)", "a'b"):
             page = (await docs_of(gateway, hostile)).body
             assert hostile not in page

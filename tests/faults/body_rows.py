@@ -9,7 +9,7 @@ from email.utils import formatdate
 
 from tests.faults.nonsense_rows import NONSENSE_ROWS
 from tests.faults.rows import Expected, Row, Stage
-from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Scenario, Status, Success, ToolCallUnasked
+from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Scenario, Status, Success, Tokens, ToolCallUnasked
 
 TEN_MINUTES = 600
 IN_TEN_MINUTES = formatdate(time.time() + TEN_MINUTES, usegmt=True)
@@ -162,7 +162,8 @@ GOOD = '{"justification": "Clearer.", "winner": "Essay B", "confidence": 2.5}'
 ANSWERS = (
     _case("B25-prompt", "promptFeedback, no candidates", "google", REFUSED, SafetyBlock(prompt=True)),
     _case("B26-safety", "finishReason SAFETY", "google", REFUSED, SafetyBlock()),
-    _case("B26-recitation", "finishReason RECITATION", "google", REFUSED, Success(text="", finish="RECITATION")),
+    _case("B26-recitation", "finishReason RECITATION", "google", REFUSED,
+          Success(text="", finish="RECITATION", tokens=Tokens(input=900, output=50))),
     _case("B26-filter", "finish_reason content_filter", "openai", REFUSED, SafetyBlock()),
     _case("B27-openai", "refusal field", "openai", REFUSED, Refusal()),
     _case("B27-anthropic", "stop_reason refusal", "anthropic", REFUSED, Refusal()),

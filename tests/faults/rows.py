@@ -54,6 +54,11 @@ class Expected:
         return len(self.attempts) if self.calls is None else self.calls
 
 
+def in_the_words_of(vendor: str, model: str) -> str:
+    """The name of a model that nobody knows, as *vendor* writes names: an aggregator's say whose model it is."""
+    return f"somebody/{model}" if vendor == "openrouter" else model
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One fault; `id` begins with the row of the catalogue.
@@ -79,7 +84,7 @@ class Row:
     @property
     def asked_model(self) -> str:
         """The model that is asked for: a name of the row's own where none is given."""
-        return self.model or f"case-{self.id.lower()}"
+        return self.model or in_the_words_of(self.vendor, f"case-{self.id.lower()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.faults.rows import Expected, Row, Stage
 
 
-
 def _unreachable(*, attempts: int = 3, most: float = 3.0, least: float = 0.0) -> Expected:
     """No connection: nothing was called, and the provider as a whole is suspected."""
     return Expected(
@@ -49,11 +48,11 @@ TRANSPORT_ROWS = (
     _place("U04-expired", "expired certificate", Stage.TLS, "google", UNTRUSTED),
     Row(id="U04-valid", fault="none: a valid certificate of the same authority", stage=Stage.TLS,
         vendor="openrouter", expected=Expected()),
-    _place("U05-plain", "plain HTTP on a TLS port", Stage.PLACES, "openrouter",
-           Expected(status=502, code="INVALID_RESPONSE", attempts=("bad_response",) * 2, calls=0, breaker="model +2",
-                    elsewhere=True)),
+    _place("U05-plain", "plain HTTP on a TLS port", Stage.PLACES, "openrouter", _unreachable()),
     _raw("U05-garbage", "a status line that is none", "fault-garbage", BAD),
     Row(id="U06", fault="hangs before the headers", stage=Stage.SLOW, model="fault-hang", expected=SILENT),
+    _place("U06-tls", "a TLS handshake that nobody answers", Stage.NARROW, "google",
+           _unreachable(least=5.9, most=8.0)),
     Row(id="U07", fault="hangs after the headers", stage=Stage.SLOW, model="fault-hang-body", expected=SILENT),
     Row(id="U08", fault="drips one byte per 100 ms, deadline 1.5 s", model="fault-drip", deadline_ms=1500,
         expected=CUT_OFF),

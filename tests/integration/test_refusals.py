@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.llm_provider_service.tests.unit.implementations.certificates import self_signed
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import ERRORS, Hang, Refusal, Scenario, Status, Success, VendorSim
 
@@ -116,3 +118,21 @@ async def test_provider_tests_run_one_at_a_time(sim: VendorSim) -> None:
         assert sorted(answer.status for answer in answers) == [200, 503, 503, 503]
         assert sim.count() == 1
         assert (await gateway.ask("POST", "/api/v1/providers/openai/test")).status == 200
+
+
+async def test_a_certificate_that_proves_nothing_is_told_and_never_tried_again(sim: VendorSim, tmp_path: Path) -> None:
+    greeted: list[object] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeted.append(await reader.read(1))
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=self_signed(tmp_path, "localhost")) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = vendors(sim, *TWO) | {"OPENAI_BASE_URL": f"https://localhost:{port}"}
+        async with running_gateway(**settings) as gateway:
+            answer = await gateway.compare(fallback="none")
+            assert (answer.status, answer.body["code"]) == (502, "INVALID_RESPONSE"), answer.body
+            assert [attempt["outcome"] for attempt in answer.body["attempts"]] == ["certificate_invalid"]
+            assert (await gateway.compare(sample_index=1)).body["provider"] == "anthropic"
+    assert greeted == [], "nothing was said to whoever it was"

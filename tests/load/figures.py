@@ -48,9 +48,13 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run: CPU microseconds per request and added milliseconds for each round, the rest for each start."""
+    """One run: CPU microseconds per request and added milliseconds for each round, the rest for each start.
+
+    `disturbance` is the share of time, for each round and subject, in which other work had the server's core.
+    """
 
     cpu: Mapping[Subject, Sequence[float]]
+    disturbance: Sequence[float]
     added_by_service: Sequence[Tail]
     added_by_bare: Sequence[Tail]
     direct: Sequence[Tail]

@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 class Extent:
     """How much is measured."""
 
-    rounds: int = 9
+    rounds: int = 7
     requests: int = 3000
     warm_up: int = 600
     connections: int = 24
@@ -37,7 +37,7 @@ class Extent:
     latency_requests: int = 800
     rate: float = 200.0
     hold_ms: int = 50
-    latency_connections: int = 64
+    latency_connections: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ class _Contest:
     bodies: Iterator[bytes]
     reaches_vendor: bool
     micros: list[float] = field(default_factory=list)
+    disturbance: list[float] = field(default_factory=list)
 
 
 def measure(extent: Extent, say: Say) -> Measured:
@@ -94,10 +95,11 @@ def measure(extent: Extent, say: Say) -> Measured:
         for number in range(extent.rounds):
             say(f"CPU per request, round {number + 1} of {extent.rounds}")
             for contest in contests.values():
-                contest.micros.append(_cpu_round(runner, contest, upstream, extent))
+                _cpu_round(runner, contest, upstream, extent)
         tails = _latencies(runner, contests, upstream, extent, say)
         return Measured(
             cpu={subject: contest.micros for subject, contest in contests.items()},
+            disturbance=[share for contest in contests.values() for share in contest.disturbance],
             added_by_service=[added(one.service, one.direct) for one in tails],
             added_by_bare=[added(one.bare, one.direct) for one in tails],
             direct=[one.direct for one in tails],
@@ -137,17 +139,17 @@ def _contest(server: Server, expects: bytes, bodies: Iterator[bytes], *, reaches
     return _Contest(server=server, aim=aim, bodies=bodies, reaches_vendor=reaches_vendor)
 
 
-def _cpu_round(runner: asyncio.Runner, contest: _Contest, upstream: Server, extent: Extent) -> float:
+def _cpu_round(runner: asyncio.Runner, contest: _Contest, upstream: Server, extent: Extent) -> None:
     # The first of each round puts the one entry back that the misses of the round before have pushed out.
     _run(runner, contest, 1, 1)
-    before_cpu = contest.server.cpu_micros()
-    before_vendor = _given(upstream)
+    server = contest.server
+    began, cpu, waited, given = time.monotonic(), server.cpu_micros(), server.waited_seconds(), _given(upstream)
     _run(runner, contest, extent.connections, extent.requests)
-    spent = contest.server.cpu_micros() - before_cpu
+    contest.micros.append((server.cpu_micros() - cpu) / extent.requests)
+    contest.disturbance.append((server.waited_seconds() - waited) / (time.monotonic() - began))
     expected = extent.requests if contest.reaches_vendor else 0
-    if _given(upstream) - before_vendor != expected:
+    if _given(upstream) - given != expected:
         raise LoadFailed(f"the upstream was to be called {expected} times by {contest.aim}")
-    return spent / extent.requests
 
 
 def _run(runner: asyncio.Runner, contest: _Contest, connections: int, total: int) -> None:

@@ -46,6 +46,10 @@ class Server:
         user, system = after_name.split()[11:13]
         return (int(user) + int(system)) * MICROS_PER_TICK
 
+    def waited_seconds(self) -> float:
+        """How long its main thread was ready to run and had no core, so far."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+
     def resident_mib(self) -> float:
         """Resident memory in MiB."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii", errors="replace")

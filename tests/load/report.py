@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -51,6 +52,7 @@ def show(measured: Measured, extent: Extent, console: Console) -> None:
     console.print(cpu)
     if Subject.NGINX not in measured.cpu:
         console.print(NO_NGINX)
+    console.print(_disturbance_sentence(measured))
     console.print(_latency_sentence(measured, extent))
     goals = Table(title="Reach")
     for name in ("", "measured", "reach", ""):
@@ -83,6 +85,8 @@ def _section(measured: Measured, extent: Extent, now: datetime) -> Iterator[str]
     if Subject.NGINX not in measured.cpu:
         yield NO_NGINX
         yield ""
+    yield _disturbance_sentence(measured)
+    yield ""
     yield _latency_sentence(measured, extent)
     yield ""
     yield "| | measured | reach | reached |"
@@ -100,6 +104,11 @@ def _goal_rows(measured: Measured) -> Iterator[tuple[str, str, str, str]]:
     for goal in measured.goals():
         unit = goal.unit if goal.unit == "×" else f" {goal.unit}"
         yield goal.name, f"{goal.value:.2f}{unit}", f"≤ {goal.limit:g}{unit}", "yes" if goal.reached else "no"
+
+
+def _disturbance_sentence(measured: Measured) -> str:
+    share = median(measured.disturbance)
+    return f"Other work had the servers' core for {share:.0%} of the time; the more, the less the milliseconds say."
 
 
 def _latency_sentence(measured: Measured, extent: Extent) -> str:

@@ -27,6 +27,7 @@ def test_a_tiny_run_gives_every_figure_and_stops_what_it_started() -> None:
         assert measured.micros(subject) > 0
     assert measured.ratio(Subject.BARE) == 1.0
     assert measured.ratio(Subject.HIT) < measured.ratio(Subject.MISS) < MISS_CEILING
+    assert all(0 <= share < 1 for share in measured.disturbance)
     assert middle(measured.direct).p50 >= TINY.hold_ms
     assert middle(measured.added_by_service).p50 > 0
     assert [goal.value > 0 for goal in measured.goals()] == [True] * 6
@@ -37,6 +38,7 @@ def figures(miss: float) -> Measured:
     """Two rounds in which the second was disturbed."""
     return Measured(
         cpu={Subject.BARE: (100.0, 200.0), Subject.MISS: (miss, 2 * miss), Subject.HIT: (50.0, 100.0)},
+        disturbance=(0.01, 0.3),
         added_by_service=(Tail(1.0, 2.0),),
         added_by_bare=(Tail(0.5, 1.0),),
         direct=(Tail(50.0, 51.0),),

@@ -45,7 +45,11 @@ class ServiceProcess:
         self.url = ""
 
     async def __aenter__(self) -> ServiceProcess:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            self._folder.cleanup()
+            raise
         return self
 
     async def __aexit__(self, *_raised: object) -> None:

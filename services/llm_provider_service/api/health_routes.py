@@ -5,12 +5,10 @@ from __future__ import annotations
 from dishka import FromDishka
 from quart import Blueprint, Response
 
-from huleedu_service_libs.metrics import render
 from huleedu_service_libs.quart_glue import inject
 from services.llm_provider_service.api.problems import unavailable
 from services.llm_provider_service.api_models import HealthStatus
-from services.llm_provider_service.metrics import GatewayMetrics
-from services.llm_provider_service.protocols import GatewayStatusProtocol
+from services.llm_provider_service.protocols import GatewayStatusProtocol, WholeServiceProtocol
 
 JSON = "application/json"
 health_routes = Blueprint("health", __name__)
@@ -38,7 +36,7 @@ async def readyz(status: FromDishka[GatewayStatusProtocol]) -> Response:
 
 @health_routes.get("/metrics")
 @inject
-async def metrics(gateway_metrics: FromDishka[GatewayMetrics]) -> Response:
+async def metrics(whole: FromDishka[WholeServiceProtocol]) -> Response:
     """Prometheus text."""
-    body, content_type = render(gateway_metrics.registry)
+    body, content_type = await whole.metrics()
     return Response(body, content_type=content_type)

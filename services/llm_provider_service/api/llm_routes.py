@@ -8,7 +8,6 @@ from dishka import FromDishka
 from quart import Blueprint, Response, request
 
 from common_core.config_enums import LLMProviderType
-from common_core.llm_contracts import CacheCleared
 from huleedu_service_libs.correlation import adopt_body_correlation
 from huleedu_service_libs.quart_glue import inject, read_body
 from services.llm_provider_service.api.comparison_desk import ComparisonDesk
@@ -16,9 +15,9 @@ from services.llm_provider_service.api.problems import invalid_fields, not_found
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.protocols import (
     GatewayStatusProtocol,
-    LLMCacheManagerProtocol,
     LLMOrchestratorProtocol,
     ProviderTesterProtocol,
+    WholeServiceProtocol,
 )
 
 llm_routes = Blueprint("llm", __name__, url_prefix="/api/v1")
@@ -46,9 +45,9 @@ async def compare(
 
 @llm_routes.get("/providers")
 @inject
-async def providers(status: FromDishka[GatewayStatusProtocol]) -> Response:
+async def providers(whole: FromDishka[WholeServiceProtocol]) -> Response:
     """Every provider: switched on, configured, its breaker, calls under way."""
-    return _json(status.providers().model_dump_json().encode())
+    return _json((await whole.providers()).model_dump_json().encode())
 
 
 @llm_routes.post("/providers/<provider>/test")
@@ -70,28 +69,28 @@ async def models(status: FromDishka[GatewayStatusProtocol]) -> Response:
 
 @llm_routes.get("/circuit-breakers")
 @inject
-async def circuit_breakers(status: FromDishka[GatewayStatusProtocol]) -> Response:
-    """Every circuit breaker of this process."""
-    return _json(status.circuit_breakers().model_dump_json().encode())
+async def circuit_breakers(whole: FromDishka[WholeServiceProtocol]) -> Response:
+    """Every circuit breaker; of several workers' for one target, the worst."""
+    return _json((await whole.circuit_breakers()).model_dump_json().encode())
 
 
 @llm_routes.get("/cache/stats")
 @inject
-async def cache_stats(cache: FromDishka[LLMCacheManagerProtocol]) -> Response:
+async def cache_stats(whole: FromDishka[WholeServiceProtocol]) -> Response:
     """Hits, misses, entries, bytes."""
-    return _json(cache.stats().model_dump_json().encode())
+    return _json((await whole.cache_stats()).model_dump_json().encode())
 
 
 @llm_routes.delete("/cache")
 @inject
-async def clear_cache(cache: FromDishka[LLMCacheManagerProtocol]) -> Response:
+async def clear_cache(whole: FromDishka[WholeServiceProtocol]) -> Response:
     """Clear by `key`, by `tenant` or `all=true`; exactly one of them must be given."""
     given = list(request.args.items(multi=True))
     name, value = given[0] if len(given) == 1 else ("", "")
     if name not in CLEAR_SCOPES or not value or (name == "all" and value != "true"):
         raise invalid_fields((("", "name exactly one of the query parameters key, tenant, all=true"),))
-    removed = await cache.clear(**({} if name == "all" else {name: value}))
-    return _json(CacheCleared(removed=removed).model_dump_json().encode())
+    cleared = await whole.clear_cache(tenant=value if name == "tenant" else None, key=value if name == "key" else None)
+    return _json(cleared.model_dump_json().encode())
 
 
 def _json(body: bytes) -> Response:

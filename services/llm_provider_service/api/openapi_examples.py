@@ -1,6 +1,6 @@
 """Examples for the API document, built from the models and problems that the service itself answers with.
 
-Providers and models are taken from the settings' defaults, so an example never names one that is gone.
+Providers and models are taken from the registry, so an example never names one that is gone.
 """
 
 from __future__ import annotations
@@ -37,19 +37,15 @@ from services.llm_provider_service.api_models import (
     ProviderHealth,
     Readiness,
 )
-from services.llm_provider_service.config import VENDORS, Settings
+from services.llm_provider_service.wire.capabilities import profiles
 
-FIRST, SECOND = VENDORS[:2]
+FIRST, SECOND, *_ = LLMProviderType
 CORRELATION_ID: Final = "6f1c2b1e-5d0a-4c58-9d2e-0b8a4f7f3c21"
-METRICS_TEXT: Final = """\
-# HELP llm_provider_cache_hits_total Answers from the cache, by the provider that had given them
-# TYPE llm_provider_cache_hits_total counter
-"""
 
 
-def default_model(provider: LLMProviderType) -> str:
-    """The model that *provider* answers with where nobody says otherwise."""
-    return str(Settings.model_fields[f"{provider.name}_DEFAULT_MODEL"].default)
+def some_model(provider: LLMProviderType) -> str:
+    """The first model of *provider* in the registry."""
+    return next(profile.id for profile in profiles() if profile.provider is provider)
 
 
 def request_examples() -> dict[str, Any]:
@@ -82,7 +78,7 @@ def _comparison() -> LLMComparisonResponse:
         justification="Essay A gives a reason for its claim; Essay B only states an opinion.",
         confidence=4.0,
         provider=SECOND,
-        model=default_model(SECOND),
+        model=some_model(SECOND),
         response_time_ms=1532,
         cached=False,
         token_usage=TokenUsage(
@@ -115,7 +111,7 @@ def _status_answers() -> tuple[BaseModel, ...]:
                     provider=FIRST,
                     enabled=True,
                     configured=True,
-                    default_model=default_model(FIRST),
+                    default_model=some_model(FIRST),
                     circuit_breaker_state=CircuitBreakerState.CLOSED,
                     in_flight=3,
                 )
@@ -128,7 +124,7 @@ def _status_answers() -> tuple[BaseModel, ...]:
         ProviderTestResult(
             success=True,
             provider=FIRST,
-            model=default_model(FIRST),
+            model=some_model(FIRST),
             message="The provider answered.",
             response_time_ms=640,
         ),
@@ -142,7 +138,7 @@ def _status_answers() -> tuple[BaseModel, ...]:
 def _model() -> ModelInfo:
     return ModelInfo(
         provider=FIRST,
-        id=default_model(FIRST),
+        id=some_model(FIRST),
         capabilities=["temperature", "stop", "tools", "response_schema"],
         context_window=1_000_000,
         max_output_tokens=128_000,
@@ -155,7 +151,7 @@ def _model() -> ModelInfo:
 def _breaker() -> CircuitBreakerStatus:
     return CircuitBreakerStatus(
         provider=SECOND,
-        model=default_model(SECOND),
+        model=some_model(SECOND),
         state=CircuitBreakerState.OPEN,
         failures=12,
         opened_at="2026-11-23T10:32:28.120000+00:00",

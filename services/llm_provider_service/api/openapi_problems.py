@@ -8,10 +8,10 @@ import orjson
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.problem import FieldError, Problem, problem_body
-from services.llm_provider_service.api.openapi_examples import CORRELATION_ID, FIRST, SECOND, default_model
+from services.llm_provider_service.api.openapi_examples import CORRELATION_ID, FIRST, SECOND, some_model
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 
-MODEL = default_model(FIRST)
+MODEL = some_model(FIRST)
 
 
 def problem_examples(problems: tuple[Problem, ...], instance: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ REQUEST_PROBLEMS = (
     _invalid(
         "unsupported-override",
         "The chosen model does not support what was asked",
-        f"{MODEL} takes no temperature. Could honour it: {SECOND}/{default_model(SECOND)}.",
+        f"{MODEL} takes no temperature. Could honour it: {SECOND}/{some_model(SECOND)}.",
         "/llm_config_overrides/temperature_override",
         f"{MODEL} takes no temperature",
     ),

@@ -81,7 +81,7 @@ CLEAR_SCOPE: Final[dict[str, Any]] = {
         "properties": {
             "key": {"type": "string", "minLength": 1},
             "tenant": {"type": "string", "minLength": 1},
-            "all": {"const": "true"},
+            "all": {"type": "string", "const": "true"},
         },
         "additionalProperties": False,
         "minProperties": 1,

@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import models_json_schema
 
 from common_core.llm_contracts import LLMComparisonRequest, ProblemDocument
 from services.llm_provider_service.api.openapi_examples import answer_examples
 
 READ_WITHOUT_NULLS = ("LLMComparisonRequest", "LLMConfigOverrides")
-
-
-class _WithoutTitles(GenerateJsonSchema):
-    """A field's title would only repeat its name."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """Never."""
-        return False
 
 
 def component_schemas() -> dict[str, Any]:
@@ -27,9 +19,8 @@ def component_schemas() -> dict[str, Any]:
     _, made = models_json_schema(
         [(LLMComparisonRequest, "validation"), *((model, "serialization") for model in answered)],
         ref_template="#/components/schemas/{model}",
-        schema_generator=_WithoutTitles,
     )
-    schemas: dict[str, Any] = made["$defs"]
+    schemas: dict[str, Any] = _without_titles(made["$defs"])
     for name in READ_WITHOUT_NULLS:
         # The desk drops null members before it looks at names: an unknown one may stand there if it says "not given".
         schemas[name]["additionalProperties"] = {"type": "null"}
@@ -39,3 +30,14 @@ def component_schemas() -> dict[str, Any]:
 def reference(model: type[BaseModel]) -> dict[str, str]:
     """A reference to *model*'s schema."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _without_titles(node: Any) -> Any:
+    """*node* without the titles that only repeat names; a field called `title` is an object and stays."""
+    match node:
+        case dict():
+            kept = {name: value for name, value in node.items() if name != "title" or not isinstance(value, str)}
+            return {name: _without_titles(value) for name, value in kept.items()}
+        case list():
+            return [_without_titles(item) for item in node]
+    return node

@@ -36,12 +36,16 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One upstream call (or one that was not sent), numbered from 1 within its request; durations in seconds."""
+    """One upstream call (or one that was not sent), numbered from 1 within its request; durations in seconds.
+
+    `status` is the HTTP status with which the vendor said that it failed.
+    """
 
     number: int
     target: Target
     outcome: AttemptOutcome
     duration_seconds: float
+    status: int | None = None
     served_model: str | None = None
     usage: Usage = USAGE_UNKNOWN
     cost: Cost = UNPRICED

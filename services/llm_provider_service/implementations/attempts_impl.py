@@ -20,7 +20,10 @@ from services.llm_provider_service.domain.failures import (
     ProviderTimeout,
 )
 from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.waiting import waited
+from services.llm_provider_service.implementations.attempt_spans_impl import attempt_span, describe
 from services.llm_provider_service.implementations.bookkeeper_impl import Bookkeeper
+from services.llm_provider_service.implementations.breakers_impl import TargetPermit
 from services.llm_provider_service.implementations.gate_impl import GateFull
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.refusals_impl import refusal
@@ -130,6 +133,8 @@ class AttemptRunner:
 
     async def _call(self, run: Run, target: Target, another: Callable[[], bool], number: int) -> CompletionAnswer:
         """One attempt: turn, permit, call, judgement, books."""
+        if number > 1:
+            self._books.retried(target)
         ticket = await self._turn(run, target, another)
         succeeded = False
         try:
@@ -148,11 +153,14 @@ class AttemptRunner:
             if left > 0:
                 await self._sleep(left)
                 continue
+            since = self._clock()
             try:
                 ticket = await self._guards.turnstile.enter(target, patience)
             except NoTurn:
                 self._books.not_sent(run, target)
                 raise NotSent("others go first after the vendor's rate limit", retry_after=1.0) from None
+            finally:
+                waited(self._clock() - since)
             if self._guards.cooldowns.remaining(target) <= 0:
                 return ticket
             self._guards.turnstile.leave(target, ticket, succeeded=False)
@@ -164,6 +172,14 @@ class AttemptRunner:
             self._books.not_sent(run, target)
             raise
         run.breaker_generation = permit.generation
+        with attempt_span(target) as span:
+            try:
+                return await self._counted_call(run, target, permit)
+            finally:
+                if span.recording:
+                    describe(span, run.attempts[-1])
+
+    async def _counted_call(self, run: Run, target: Target, permit: TargetPermit) -> CompletionAnswer:
         self._guards.scoreboard.started(target)
         self._books.call_started(target)
         started = self._clock()
@@ -196,7 +212,9 @@ class AttemptRunner:
     def _remember(self, target: Target, failure: ProviderFailure, seconds: float) -> None:
         if failure.cools_down:
             asked_for = failure.retry_after
-            self._guards.cooldowns.cool(target, self._policy.throttle_base_seconds if asked_for is None else asked_for)
+            wait = self._policy.throttle_base_seconds if asked_for is None else asked_for
+            self._guards.cooldowns.cool(target, wait)
+            self._books.cooled(target, wait)
             self._guards.turnstile.restart(target)
         if failure.trips_provider or _speaks_against_the_target(failure):
             self._guards.scoreboard.failed(target, seconds)

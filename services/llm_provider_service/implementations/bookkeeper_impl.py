@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from common_core.llm_contracts import PricingStatus
+from huleedu_service_libs.tracing import SpanKind
 from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
 from services.llm_provider_service.domain.completion import CompletionAnswer
@@ -15,6 +16,8 @@ from services.llm_provider_service.domain.failures import Billed, ProviderFailur
 from services.llm_provider_service.domain.money import UNPRICED, Cost
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
+from services.llm_provider_service.domain.waiting import waited
+from services.llm_provider_service.implementations.attempt_spans_impl import attempt_span, describe
 from services.llm_provider_service.implementations.recorder_impl import Recorder
 from services.llm_provider_service.implementations.run_impl import Run
 
@@ -39,7 +42,18 @@ class Bookkeeper:
 
     def not_sent(self, run: Run, target: Target) -> None:
         """Our own limits kept a call from being made."""
-        self._write(run, target, AttemptOutcome.NOT_SENT, 0.0)
+        with attempt_span(target, SpanKind.INTERNAL) as span:
+            self._write(run, target, AttemptOutcome.NOT_SENT, 0.0)
+            if span.recording:
+                describe(span, run.attempts[-1])
+
+    def retried(self, target: Target) -> None:
+        """A request is about to ask *target* once more."""
+        self._recorder.retried(target.provider)
+
+    def cooled(self, target: Target, seconds: float) -> None:
+        """*target* is left alone for *seconds*, because its vendor asked for it."""
+        self._recorder.cooled(target.provider, seconds)
 
     def cancelled(self, run: Run, target: Target, seconds: float) -> None:
         """The call was cut off by us; what it cost is not known."""
@@ -59,6 +73,7 @@ class Bookkeeper:
             failure.outcome,
             seconds,
             billed=failure.billed is Billed.YES,
+            status=failure.status,
             usage=failure.usage,
             served_model=failure.served_model,
         )
@@ -83,6 +98,7 @@ class Bookkeeper:
         seconds: float,
         *,
         billed: bool = False,
+        status: int | None = None,
         usage: Usage = USAGE_UNKNOWN,
         served_model: str | None = None,
     ) -> None:
@@ -91,11 +107,13 @@ class Bookkeeper:
             target=target,
             outcome=outcome,
             duration_seconds=seconds,
+            status=status,
             served_model=served_model,
             usage=usage,
             cost=self._cost(target, served_model, usage) if billed else UNPRICED,
         )
         run.add(attempt)
+        waited(seconds)
         self._recorder.attempt_ended(attempt, billed=billed)
 
     def _cost(self, target: Target, served_model: str | None, usage: Usage) -> Cost:

@@ -11,6 +11,7 @@ from common_core.llm_contracts import CacheStats
 from common_core.observability_enums import CacheOperation
 from services.llm_provider_service.caching.entry import CachedAnswer, DamagedEntry, decode, encode
 from services.llm_provider_service.caching.key import CacheKey
+from services.llm_provider_service.resilience.time_budget import TimeBudget
 
 Clock = Callable[[], float]
 OnOperation = Callable[[CacheOperation, str], None]
@@ -67,8 +68,8 @@ class LocalCacheManagerImpl:
         self._misses = 0
         self._evictions = 0
 
-    async def get(self, key: CacheKey) -> CachedAnswer | None:
-        """The stored answer; an expired or damaged one is removed and counts as absent."""
+    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+        """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
         text = str(key)
         entry = self._read(text)
         if entry is None:
@@ -80,11 +81,15 @@ class LocalCacheManagerImpl:
         self._on_operation(CacheOperation.GET, "hit")
         return entry
 
-    async def put(self, key: CacheKey, entry: CachedAnswer) -> None:
+    async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
         """Store *entry* in place of what *key* had; one that cannot fit is dropped, and so is what it replaces."""
+        self.keep(key, encoded(entry))
+
+    def keep(self, key: CacheKey, raw: bytes | None) -> None:
+        """`put` for an answer that is encoded already; `None` is one that could not be."""
         text = str(key)
         self._remove(text)
-        stored = self._encoded(text, entry)
+        stored = None if raw is None else self._stored(text, raw)
         if stored is None:
             self._on_operation(CacheOperation.SET, "dropped")
             return
@@ -102,6 +107,10 @@ class LocalCacheManagerImpl:
         operation = CacheOperation.CLEAR if key is None else CacheOperation.DELETE
         self._on_operation(operation, "ok" if removed else "miss")
         return removed
+
+    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+        """Never: what is cleared here is gone at once."""
+        return False
 
     def stats(self) -> CacheStats:
         """Counters since the start; `evictions` are live entries that made room, not expired or cleared ones."""
@@ -130,11 +139,7 @@ class LocalCacheManagerImpl:
             self._on_operation(CacheOperation.DELETE, "dropped")
             return None
 
-    def _encoded(self, text: str, entry: CachedAnswer) -> _Stored | None:
-        try:
-            raw = encode(entry)
-        except RecursionError:
-            return None
+    def _stored(self, text: str, raw: bytes) -> _Stored | None:
         size = sys.getsizeof(raw) + sys.getsizeof(text) + ENTRY_OVERHEAD
         if size > self._max_bytes:
             return None
@@ -166,20 +171,32 @@ class LocalCacheManagerImpl:
 class NoCacheImpl:
     """The cache that is switched off: it keeps nothing, and its statistics say so."""
 
-    async def get(self, key: CacheKey) -> CachedAnswer | None:
+    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
         """Nothing."""
         return None
 
-    async def put(self, key: CacheKey, entry: CachedAnswer) -> None:
+    async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
         """Forget *entry*."""
 
     async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
         """Nothing was there."""
         return 0
 
+    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+        """Never."""
+        return False
+
     def stats(self) -> CacheStats:
         """All zero."""
         return CacheStats(backend="off", hits=0, misses=0, entries=0, bytes=0, evictions=0, coalesced=0)
+
+
+def encoded(entry: CachedAnswer) -> bytes | None:
+    """*entry* as bytes; `None` if it is nested too deeply."""
+    try:
+        return encode(entry)
+    except RecursionError:
+        return None
 
 
 def _tenant(text: str) -> str:

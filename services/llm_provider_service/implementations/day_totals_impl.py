@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
+
+from services.llm_provider_service.domain.money import decimal_text
 
 SECONDS_A_DAY = 86_400
 
@@ -39,6 +42,11 @@ class DayTotals:
         self._turn_the_page()
         self._cost += usd
 
+    def said(self) -> dict[str, Any]:
+        """Both as JSON, with the day that they belong to."""
+        self._turn_the_page()
+        return {"day": self._day, "requests": self._requests, "cost": decimal_text(self._cost)}
+
     def _today(self) -> int:
         return int(self._wall_clock() // SECONDS_A_DAY)
 
@@ -46,3 +54,13 @@ class DayTotals:
         today = self._today()
         if today != self._day:
             self._day, self._requests, self._cost = today, 0, Decimal(0)
+
+
+def add_totals(left: dict[str, Any] | None, last: dict[str, Any]) -> dict[str, Any]:
+    """Two workers' totals as one; of different days, only the later day's."""
+    if left is None or left["day"] < last["day"]:
+        return last
+    if left["day"] > last["day"]:
+        return left
+    cost = decimal_text(Decimal(left["cost"]) + Decimal(last["cost"]))
+    return {"day": left["day"], "requests": left["requests"] + last["requests"], "cost": cost}

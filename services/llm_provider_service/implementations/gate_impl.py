@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
-from services.llm_provider_service.resilience.admission import AdmissionPolicy, ServiceTime, refuses
+from services.llm_provider_service.domain.waiting import waited
+from services.llm_provider_service.resilience.admission import AdmissionPolicy, ServiceTime, ShedReason, refuses
 from services.llm_provider_service.resilience.deadline import Clock, Deadline
 
 
 class GateFull(Exception):
     """No slot in time; come back after `retry_after` seconds."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, reason: ShedReason) -> None:
         super().__init__("no slot in time")
         self.retry_after = retry_after
+        self.reason = reason
+
+
+def _unheard(seconds: float) -> None:
+    return None
 
 
 class Gate:
-    """At most `policy.slots` holders; first come, first served; for one event loop."""
+    """At most `policy.slots` holders; first come, first served; for one event loop.
 
-    def __init__(self, policy: AdmissionPolicy, *, clock: Clock) -> None:
+    *on_waited* hears the seconds that each one in line waited, whatever it got.
+    """
+
+    def __init__(
+        self, policy: AdmissionPolicy, *, clock: Clock, on_waited: Callable[[float], None] = _unheard
+    ) -> None:
         self._policy = policy
         self._clock = clock
+        self._on_waited = on_waited
         self._held = 0
         self._line: deque[asyncio.Future[None]] = deque()
         self._service_time = ServiceTime()
@@ -66,8 +79,15 @@ class Gate:
             patience_seconds=patience,
         )
         if come_back is not None or not may_wait:
-            raise GateFull(come_back or 1.0)
-        await self._wait_in_line(min(self._policy.queue_seconds, patience))
+            full = len(self._line) >= self._policy.queue_limit
+            raise GateFull(come_back or 1.0, ShedReason.QUEUE_FULL if full else ShedReason.WAIT_TOO_LONG)
+        since = self._clock()
+        try:
+            await self._wait_in_line(min(self._policy.queue_seconds, patience))
+        finally:
+            seconds = self._clock() - since
+            self._on_waited(seconds)
+            waited(seconds)
 
     async def _wait_in_line(self, seconds: float) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,7 +97,7 @@ class Gate:
                 await turn
         except TimeoutError:
             self._step_out(turn)
-            raise GateFull(max(self._service_time.seconds, 1.0)) from None
+            raise GateFull(max(self._service_time.seconds, 1.0), ShedReason.WAITED_IN_VAIN) from None
         except asyncio.CancelledError:
             self._step_out(turn)
             raise

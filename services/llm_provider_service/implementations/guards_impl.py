@@ -11,6 +11,7 @@ from services.llm_provider_service.implementations.breakers_impl import Provider
 from services.llm_provider_service.implementations.gate_impl import Gate
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.hints import Hints
 from services.llm_provider_service.resilience.retry_budget import RetryBudget
 from services.llm_provider_service.routing.scoreboard import Scoreboard
 
@@ -25,10 +26,15 @@ class Guards:
     budgets: Mapping[LLMProviderType, RetryBudget]
     turnstile: Turnstile
     scoreboard: Scoreboard
+    hints: Hints
 
     def available(self, target: Target) -> bool:
-        """Whether a call to *target* could go out now."""
-        return self.cooldowns.remaining(target) == 0 and self.breakers.would_admit(target)
+        """Whether a call to *target* could go out now, and no other replica advises against it."""
+        return self.left_alone(target) == 0 and self.breakers.would_admit(target)
+
+    def left_alone(self, target: Target) -> float:
+        """Seconds for which somebody else should rather be asked: the vendor's wish, or other replicas' hint."""
+        return max(self.cooldowns.remaining(target), self.hints.remaining(target))
 
     def available_in(self, target: Target) -> float:
         """Seconds until a call to *target* may go out; 0 when one may now."""

@@ -21,6 +21,7 @@ import structlog
 
 from common_core.llm_contracts import CacheMode, ResultFlag
 from huleedu_service_libs.logging import failure_fields
+from huleedu_service_libs.tracing import traced
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey, FlightKey, cache_key, flight_key
 from services.llm_provider_service.domain.attempt import AttemptOutcome
@@ -29,7 +30,8 @@ from services.llm_provider_service.domain.money import FREE, total_cost
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import total_usage
-from services.llm_provider_service.exceptions import DeadlineReached, GatewayError
+from services.llm_provider_service.domain.waiting import is_order, waited
+from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, Overloaded
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
 from services.llm_provider_service.implementations.gate_impl import Gate, GateFull
 from services.llm_provider_service.implementations.planner_impl import Planner
@@ -38,7 +40,9 @@ from services.llm_provider_service.implementations.refusals_impl import deadline
 from services.llm_provider_service.implementations.run_impl import HungUp, Run
 from services.llm_provider_service.implementations.single_flight_impl import SingleFlightImpl
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Clock, Deadline
+from services.llm_provider_service.resilience.time_budget import TimeBudget
 from services.llm_provider_service.routing.plan import Plan
 from services.llm_provider_service.wire.capabilities import profile_for
 
@@ -47,7 +51,11 @@ log = structlog.get_logger()
 Flights = SingleFlightImpl[FlightKey, CompletionResult]
 PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 HUNG_UP = "hung_up"
+CACHE_HIT = "huleedu.cache.hit"
 FLIGHT_PROMOTES = (DeadlineReached, HungUp)
+
+# All that one order waits for a tier of the cache that other replicas share (the platform's bound).
+LOOK_UP_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,7 @@ class LLMOrchestratorImpl:
         """Answer *order*; raise a `GatewayError` if nobody could."""
         if not self._limits.caching:
             order = replace(order, cache=CacheMode.BYPASS)
+        is_order()
         started = self._clock()
         target: Target | None = None
         try:
@@ -120,20 +129,25 @@ class LLMOrchestratorImpl:
         if made.first is None:
             raise nobody_answered((), made.retry_after)
         key = cache_key(order, made.first)
+        budget = TimeBudget(LOOK_UP_SECONDS)
         if order.cache is CacheMode.USE:
-            hit = await self._look_up(order, made, key)
+            hit = await self._look_up(order, made, key, budget)
             if hit is not None:
                 return hit
         if not made.candidates:
             raise nobody_answered((), made.retry_after)
         run = Run(order=order, deadline=self._deadline(order), request=order.request)
-        return await self._shielded(run, made, key)
+        return await self._shielded(run, made, key, budget)
 
-    async def _look_up(self, order: CompletionOrder, made: Plan, key: CacheKey) -> CompletionResult | None:
+    async def _look_up(
+        self, order: CompletionOrder, made: Plan, key: CacheKey, budget: TimeBudget
+    ) -> CompletionResult | None:
         """The stored answer of the first target; while that is away, the one of whoever would be asked instead."""
-        entry = await self._cache.get(key)
-        if entry is None and made.candidates and made.candidates[0].target != made.first:
-            entry = await self._cache.get(cache_key(order, made.candidates[0].target))
+        with traced("cache get") as span:
+            entry = await self._cache.get(key, budget)
+            if entry is None and made.candidates and made.candidates[0].target != made.first:
+                entry = await self._cache.get(cache_key(order, made.candidates[0].target), budget)
+            span.set(CACHE_HIT, entry is not None)
         if entry is None:
             return None
         fallback_used = {ResultFlag.FALLBACK_USED} if entry.target != made.first else set()
@@ -153,8 +167,8 @@ class LLMOrchestratorImpl:
             return Deadline.after(allowed, self._clock)
         return Deadline.after(order.timeout_seconds, self._clock, callers_own=True)
 
-    async def _shielded(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
-        task = asyncio.create_task(self._in_flight(run, made, key))
+    async def _shielded(self, run: Run, made: Plan, key: CacheKey, budget: TimeBudget) -> CompletionResult:
+        task = asyncio.create_task(self._in_flight(run, made, key, budget))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -166,15 +180,20 @@ class LLMOrchestratorImpl:
                 task.cancel()
             raise
 
-    async def _in_flight(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
+    async def _in_flight(self, run: Run, made: Plan, key: CacheKey, budget: TimeBudget) -> CompletionResult:
         """Answer *run*, or take the answer of an identical one that is under way."""
 
         landed = self._flights.landed
+        joined = self._clock()
+        leads = False
 
         async def lead() -> CompletionResult:
+            nonlocal leads
+            leads = True
+            waited(self._clock() - joined)
             if run.order.cache is CacheMode.USE and self._flights.landed != landed:
                 # An identical flight may have landed since the cache was asked; asking again is free, a call is not.
-                hit = await self._look_up(run.order, made, key)
+                hit = await self._look_up(run.order, made, key, budget)
                 if hit is not None:
                     return hit
             return await self._admitted(run, made, key)
@@ -183,18 +202,26 @@ class LLMOrchestratorImpl:
             result, follows = await self._flights.run(flight_key(run.order, key), lead, run.deadline)
         except TimeoutError:
             raise deadline_reached() from None
+        finally:
+            if not leads:
+                waited(self._clock() - joined)
         return _second_hand(result) if follows else result
 
     async def _admitted(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
         reserve = self._limits.minimum_attempt_seconds
         if run.deadline.remaining() < reserve:
+            self._recorder.shed(ShedReason.NO_TIME_LEFT)
             raise deadline_reached()
         try:
             entered = await self._gate.enter(run.deadline, reserve_seconds=reserve)
         except GateFull as full:
+            self._recorder.shed(full.reason)
             raise overloaded(full.retry_after) from None
         try:
             answer, target = await self._attempts.answer(run, made.candidates)
+        except Overloaded:
+            self._recorder.shed(ShedReason.PROVIDER_SLOTS)
+            raise
         finally:
             self._gate.leave(entered)
         return await self._settle(run, made, key, answer, target)
@@ -216,7 +243,8 @@ class LLMOrchestratorImpl:
         )
         if run.order.cache is not CacheMode.BYPASS and answer.finish_reason is not FinishReason.LENGTH:
             own_key = key if target == made.first else cache_key(run.order, target)
-            await self._cache.put(own_key, CachedAnswer.of(result, stored_at=self._wall_clock()))
+            entry = CachedAnswer.of(result, stored_at=self._wall_clock())
+            await self._cache.put(own_key, entry, replaces=run.order.cache is CacheMode.REFRESH)
         return result
 
 

@@ -54,7 +54,7 @@ class Planner:
         self._rules = tuple(rules)
         self._scoreboard = guards.scoreboard
         self._breakers = guards.breakers
-        self._cooldowns = guards.cooldowns
+        self._left_alone = guards.left_alone
         self._prices = prices
         self._patience = patience_seconds
         self._mock_answers_all = mock_answers_all
@@ -153,7 +153,7 @@ class Planner:
             expected_cost=None if size is None else self._expected_cost(target, request, size),
             ready=ready,
             opens_in_seconds=None if ready else self._breakers.opens_in(target),
-            cooling_seconds=self._cooldowns.remaining(target),
+            cooling_seconds=self._left_alone(target),
         )
 
     def _expected_cost(self, target: Target, request: CompletionRequest, size: int) -> Decimal | None:

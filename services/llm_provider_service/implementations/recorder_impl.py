@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from common_core.config_enums import LLMProviderType
@@ -14,6 +15,7 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics
+from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.wire.capabilities import profile_for
 
 STATE_NUMBERS = {
@@ -92,6 +94,35 @@ class Recorder:
         provider, model = key
         label = "" if model is None else model_label(Target(provider, model))
         self._metrics.breaker_state.labels(provider, label).set(STATE_NUMBERS[transition.current])
+        self._metrics.breaker_transitions.labels(provider, label, transition.current).inc()
+
+    def retried(self, provider: LLMProviderType) -> None:
+        """A request is about to ask *provider* once more."""
+        self._metrics.retries.labels(provider).inc()
+
+    def cooled(self, provider: LLMProviderType, seconds: float) -> None:
+        """A target of *provider* is left alone for *seconds*."""
+        self._metrics.cooldowns.labels(provider).observe(seconds)
+
+    def queue_waited(self, gate: str, seconds: float) -> None:
+        """Somebody has waited at *gate*, in vain or not."""
+        self._metrics.queue_wait.labels(gate).observe(seconds)
+
+    def shed(self, reason: ShedReason) -> None:
+        """A request was refused without an attempt."""
+        self._metrics.shed.labels(reason).inc()
+
+    def overhead(self, seconds: float) -> None:
+        """An answer took us *seconds*, without all waiting."""
+        self._metrics.overhead.observe(seconds)
+
+    def watch_queue(self, gate: str, depth: Callable[[], float]) -> None:
+        """Ask *depth* whenever the metrics are read."""
+        self._metrics.queue_depth.labels(gate).set_function(depth)
+
+    def watch_budget(self, provider: LLMProviderType, tokens: Callable[[], float]) -> None:
+        """Ask *tokens* whenever the metrics are read."""
+        self._metrics.retry_budget.labels(provider).set_function(tokens)
 
     def http_answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """An HTTP answer left; *endpoint* is the route's pattern, never the path."""

@@ -16,6 +16,8 @@ from common_core.llm_contracts import (
     ProviderStatus,
 )
 from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.loop_watch import LoopWatch
+from huleedu_service_libs.redis_link.values import LinkState
 from huleedu_service_libs.resilience.circuit_breaker import BreakerSnapshot
 from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.api_models import (
@@ -25,6 +27,7 @@ from services.llm_provider_service.api_models import (
     HealthStatus,
     ProviderHealth,
     Readiness,
+    SharedCacheHealth,
 )
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput
 from services.llm_provider_service.domain.money import decimal_text
@@ -79,6 +82,8 @@ class GatewayStatus:
         prices: PriceBook,
         clock: Clock,
         wall_clock: Callable[[], float],
+        loop_watch: LoopWatch,
+        redis: Callable[[], LinkState] | None = None,
     ) -> None:
         self._facts = facts
         self._breakers = breakers
@@ -87,6 +92,8 @@ class GatewayStatus:
         self._prices = prices
         self._clock = clock
         self._wall_clock = wall_clock
+        self._loop_watch = loop_watch
+        self._redis = redis
         self._draining = False
 
     def providers(self) -> ProviderList:
@@ -115,25 +122,29 @@ class GatewayStatus:
         )
 
     def health(self) -> Health:
-        """Degraded when a live provider's own breaker is not closed; unhealthy when there is no live provider."""
+        """Degraded when a live provider's own breaker is not closed or Redis is away; unhealthy with no live provider."""
         providers = {facts.provider.value: self._provider_health(facts) for facts in self._facts.providers}
         live = [providers[facts.provider] for facts in self._facts.providers if facts.live]
+        cache = self._cache_health()
         broken = any(one.circuit_breaker_state is not CircuitBreakerState.CLOSED for one in live)
+        broken = broken or cache.cache_mode is HealthStatus.DEGRADED
         status = HealthStatus.DEGRADED if broken else HealthStatus.HEALTHY
         return Health(
             service=self._facts.name,
             status=status if live else HealthStatus.UNHEALTHY,
             version=self._facts.version,
             environment=self._facts.environment,
-            dependencies=Dependencies(cache=CacheHealth(cache_mode=HealthStatus.HEALTHY, local_cache_available=True)),
+            dependencies=Dependencies(cache=cache),
             providers=providers,
             warnings=self._warnings(),
         )
 
     def readiness(self) -> Readiness:
-        """Not ready while draining, or without any live provider, whatever its breaker says."""
+        """Not ready while draining, late, or without any live provider, whatever its breaker says."""
         if self._draining:
             return Readiness(ready=False, reason="The service is stopping.")
+        if self._loop_watch.late:
+            return Readiness(ready=False, reason=f"The event loop was {self._loop_watch.worst():.1f} s late.")
         if not any(facts.live for facts in self._facts.providers):
             return Readiness(ready=False, reason=NOBODY_WARNING)
         return Readiness(ready=True)
@@ -141,6 +152,19 @@ class GatewayStatus:
     def drain(self) -> None:
         """From now on, readiness says no."""
         self._draining = True
+
+    def _cache_health(self) -> CacheHealth:
+        """The local tier is always there; with Redis, the cache is degraded while that does not answer or write."""
+        if self._redis is None:
+            return CacheHealth(cache_mode=HealthStatus.HEALTHY, local_cache_available=True)
+        state = self._redis()
+        well = state.available and state.writable
+        return SharedCacheHealth(
+            cache_mode=HealthStatus.HEALTHY if well else HealthStatus.DEGRADED,
+            local_cache_available=True,
+            redis_available=state.available,
+            redis_failure_count=state.failures,
+        )
 
     def _warnings(self) -> list[str]:
         if self._facts.mock_mode:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 SMOOTHING = 0.1
+
+
+class ShedReason(StrEnum):
+    """Why a request was refused without an attempt; also the closed set of the metric label."""
+
+    QUEUE_FULL = "queue_full"
+    WAIT_TOO_LONG = "wait_too_long"
+    WAITED_IN_VAIN = "waited_in_vain"
+    PROVIDER_SLOTS = "provider_slots"
+    NO_TIME_LEFT = "no_time_left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

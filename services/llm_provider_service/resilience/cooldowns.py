@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.resilience.deadline import Clock
@@ -15,21 +16,31 @@ class Cooldowns:
     """When each target may be asked again, on a monotonic clock.
 
     A later end wins: a stale header never shortens a wait. Nobody cools for more than a day. At most 1,000 targets
-    are remembered, because model names come from callers; the oldest entry goes first.
+    are remembered, because model names come from callers; the oldest entry goes first. *on_cool* hears of each wait
+    that a vendor asked this process for and that is longer than what was known.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, on_cool: Callable[[Target, float], None] | None = None) -> None:
         self._clock = clock
+        self._on_cool = on_cool
         self._until: OrderedDict[Target, float] = OrderedDict()
 
     def cool(self, target: Target, seconds: float) -> None:
         """Leave *target* alone for *seconds* from now."""
+        seconds = min(seconds, LONGEST_SECONDS)
+        if self.learn(target, seconds) and self._on_cool is not None:
+            self._on_cool(target, seconds)
+
+    def learn(self, target: Target, seconds: float) -> bool:
+        """The same, by somebody else's word; returns whether the wait has become longer."""
         until = self._clock() + min(seconds, LONGEST_SECONDS)
-        if until > self._until.get(target, 0.0):
-            self._until[target] = until
-            self._until.move_to_end(target)
+        if until <= self._until.get(target, 0.0):
+            return False
+        self._until[target] = until
+        self._until.move_to_end(target)
         while len(self._until) > MOST_TARGETS:
             self._until.popitem(last=False)
+        return True
 
     def remaining(self, target: Target) -> float:
         """Seconds until *target* may be asked again; 0 when it may be asked now."""

@@ -8,12 +8,19 @@ import sys
 from quart import Quart
 
 from huleedu_service_libs.logging import configure_logging
-from huleedu_service_libs.server import ServerOptions, serve
+from huleedu_service_libs.peers import Peers
+from huleedu_service_libs.server import Address, ServerOptions, serve
+from huleedu_service_libs.supervisor import SupervisorOptions, supervise
+from huleedu_service_libs.worker import serve_as_worker
+from huleedu_service_libs.worker_link import WorkerLink
+from huleedu_service_libs.worker_seat import Seat
 from services.llm_provider_service.config import PREFIX, Settings, SettingsProblem, VendorSettings, load_settings
 from services.llm_provider_service.exceptions import TYPE_PREFIX
+from services.llm_provider_service.implementations.whole_service_impl import FOLDS
 from services.llm_provider_service.routing.rule_source import RuleError
 from services.llm_provider_service.startup_setup import create_app, start_draining
 
+LAST_WORDS_SECONDS = 5.0
 SAMPLE = {
     "user_prompt": "Which essay argues its case better?",
     "essay_a": "School should start later, because pupils who sleep longer learn more.",
@@ -23,22 +30,33 @@ SAMPLE = {
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is 0 after a graceful stop, 2 for unusable settings."""
+    seat = Seat.taken()
+    link = None if seat is None else WorkerLink(seat)
     try:
         settings = load_settings()
-        app, options = prepared(settings)
+        if seat is not None:
+            settings = settings.model_copy(update={"WORKERS": seat.workers})
+        app, options = prepared(settings, link)
     except SettingsProblem as problem:
         return _refused(str(problem))
     except RuleError as problem:
         return _refused(f"{PREFIX}{problem}")
-    return serve(
-        app,
-        options,
-        on_ready=lambda address: print(greeting(settings, f"http://{address[0]}:{address[1]}"), flush=True),
-        on_stopping=lambda: start_draining(app),
-    )
+
+    def greet(address: Address) -> None:
+        print(greeting(settings, f"http://{address[0]}:{address[1]}"), flush=True)
+
+    def stopping() -> None:
+        start_draining(app)
+
+    retire_seconds = max(settings.SHUTDOWN_GRACE_SECONDS, settings.LLM_REQUEST_TIMEOUT + LAST_WORDS_SECONDS)
+    if seat is not None and link is not None:
+        return serve_as_worker(app, options, seat, link, retire_seconds=retire_seconds, on_stopping=stopping)
+    if settings.WORKERS > 1:
+        return supervise(_supervision(settings, retire_seconds), on_ready=greet)
+    return serve(app, options, on_ready=greet, on_stopping=stopping)
 
 
-def prepared(settings: Settings) -> tuple[Quart, ServerOptions]:
+def prepared(settings: Settings, peers: Peers | None = None) -> tuple[Quart, ServerOptions]:
     """The application, and how it is served; logs are structured from here on."""
     configure_logging(service=settings.SERVICE_NAME, level=settings.LOG_LEVEL)
     options = ServerOptions(
@@ -47,7 +65,7 @@ def prepared(settings: Settings) -> tuple[Quart, ServerOptions]:
         port=settings.PORT,
         grace_seconds=settings.SHUTDOWN_GRACE_SECONDS,
     )
-    return create_app(settings), options
+    return create_app(settings, peers), options
 
 
 def greeting(settings: Settings, url: str) -> str:
@@ -67,6 +85,17 @@ def greeting(settings: Settings, url: str) -> str:
             curl,
             "Ctrl-C stops.",
         )
+    )
+
+
+def _supervision(settings: Settings, retire_seconds: float) -> SupervisorOptions:
+    return SupervisorOptions(
+        workers=settings.WORKERS,
+        host=settings.HOST,
+        port=settings.PORT,
+        grace_seconds=settings.SHUTDOWN_GRACE_SECONDS,
+        retire_seconds=retire_seconds,
+        folds=FOLDS,
     )
 
 

@@ -12,6 +12,7 @@ from tests.faults.fault_upstream.exchange import JSON_HEAD, POISON, Exchange, wh
 
 BOMB_BYTES = 200_000_000
 HUGE_BYTES = 300_000_000
+SLOW_SECONDS = 0.3
 _PIECE = b" " * 65_536
 _POISON = POISON.encode()
 
@@ -92,8 +93,8 @@ async def huge(exchange: Exchange) -> bool:
 
 
 async def slow(exchange: Exchange) -> bool:
-    """An honest answer after 100 ms."""
-    await asyncio.sleep(0.1)
+    """An honest answer after 300 ms."""
+    await asyncio.sleep(SLOW_SECONDS)
     await exchange.answer()
     return True
 

@@ -30,3 +30,12 @@ def black_hole() -> Iterator[str]:
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def silent_port() -> Iterator[str]:
+    """The address of a listener that takes connections and never says a word, not even the TLS handshake's."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1024)
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"

@@ -5,6 +5,7 @@ Field names, ranges and meanings are a promise to other services: additive chang
 
 from __future__ import annotations
 
+import operator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.domain_enums import EssayComparisonWinner
+from common_core.json_numbers import SampleIndex, Temperature, TokenLimit
 from common_core.observability_enums import CircuitBreakerState
 
 MAX_METADATA_BYTES = 16 * 1024
@@ -22,10 +24,6 @@ MAX_CONFIDENCE = 5.0
 NonEmptyText = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-# Strict: a number in quotes or a boolean is a wrong type, not a number.
-Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
-TokenLimit = Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
-SampleIndex = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
 
 
 class CacheMode(StrEnum):
@@ -117,9 +115,7 @@ class LLMComparisonRequest(_Contract):
     llm_config_overrides: LLMConfigOverrides | None = Field(default=None, description="What to do differently.")
     correlation_id: str | None = Field(default=None, max_length=128, description="The header comes first.")
     user_id: str | None = Field(default=None, min_length=1, max_length=256, description="For routing rules.")
-    tags: Annotated[list[Tag], Field(max_length=32)] | None = Field(
-        default=None, description="Free labels; a routing rule may ask for them."
-    )
+    tags: Annotated[list[Tag], Field(max_length=32)] | None = Field(default=None, description="For routing rules.")
     metadata: dict[str, Any] | None = Field(default=None, description="Echoed verbatim; at most 16 KiB as JSON.")
     cache: CacheMode | None = Field(default=None, description="refresh asks anew and stores; null: a setting.")
     sample_index: SampleIndex | None = Field(default=None, description="Another index is another answer.")
@@ -209,8 +205,16 @@ class ProviderStatus(_Answer):
     in_flight: int = Field(description="Calls under way.")
 
 
-class ProviderList(_Answer):
-    """Answer of `GET /api/v1/providers`; the totals count this process since midnight UTC."""
+class _AnswerOfAll(_Answer):
+    """What all workers of the service together say."""
+
+    partial: bool = Field(
+        default=False, exclude_if=operator.not_, description="True when a worker did not answer in time."
+    )
+
+
+class ProviderList(_AnswerOfAll):
+    """Answer of `GET /api/v1/providers`; the totals count all workers since midnight UTC."""
 
     providers: list[ProviderStatus]
     default_provider: LLMProviderType
@@ -241,8 +245,8 @@ class CircuitBreakerStatus(_Answer):
     last_failure: str | None
 
 
-class CircuitBreakerList(_Answer):
-    """Answer of `GET /api/v1/circuit-breakers`."""
+class CircuitBreakerList(_AnswerOfAll):
+    """Answer of `GET /api/v1/circuit-breakers`; of several workers' breakers for one target, the worst is shown."""
 
     circuit_breakers: list[CircuitBreakerStatus]
 
@@ -277,7 +281,16 @@ class ModelList(_Answer):
     capability_date: str
 
 
-class CacheStats(_Answer):
+class CacheTierStats(_Answer):
+    """One tier of the cache; `dropped` are answers that could not be stored there."""
+
+    hits: int
+    misses: int
+    dropped: int
+    damaged: int = Field(description="Entries that were unreadable or another's; they count as misses.")
+
+
+class CacheStats(_AnswerOfAll):
     """Answer of `GET /api/v1/cache/stats`, counted since the process started."""
 
     backend: str
@@ -287,9 +300,15 @@ class CacheStats(_Answer):
     bytes: int = Field(description="Measured size of all entries.")
     evictions: int
     coalesced: int = Field(description="Requests that waited for an equal one under way.")
+    tiers: dict[str, CacheTierStats] = Field(
+        default_factory=dict, exclude_if=operator.not_, description="By tier, where there is more than one."
+    )
 
 
-class CacheCleared(_Answer):
+class CacheCleared(_AnswerOfAll):
     """Answer of `DELETE /api/v1/cache`."""
 
     removed: int
+    pending: bool = Field(
+        default=False, exclude_if=operator.not_, description="True when the shared tier is away and will be cleared on its return."
+    )

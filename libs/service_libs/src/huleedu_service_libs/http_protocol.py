@@ -179,6 +179,12 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self.cycle.more_body and not self.pipeline and self._body_timer is None:
             self._body_timer = self.loop.call_later(self._limits.unread_body_seconds, self.transport.close)
 
+    def say_last(self) -> None:
+        """Let the last request that came so far be the last; an answer that has begun keeps what it promised."""
+        newest = self.pipeline[0][0] if self.pipeline else self.cycle
+        if newest is not None and not newest.response_started:
+            newest.keep_alive = False
+
     def _head_too_slow(self) -> None:
         self._head_timer = None
         if self._head_open:

@@ -52,10 +52,8 @@ class LeavingServer(HttpServer):
         """From now on every answer ends its connection, those to requests under way included."""
         self._more_headers = [(b"connection", b"close")]
         self._set_headers()
-        for connection in self._state.connections:
-            newest = connection.pipeline[0][0] if connection.pipeline else connection.cycle
-            if newest is not None and not newest.response_started:
-                newest.keep_alive = False
+        for connection in self._connections():
+            connection.say_last()
 
     async def finish(self, grace_seconds: float, hurry: asyncio.Event) -> int:
         """Let the requests under way end, still answering new ones, then close; returns how many were cut off."""
@@ -91,9 +89,12 @@ class LeavingServer(HttpServer):
         await self.listen(())
 
     def _close_idle(self) -> None:
-        for connection in list(self._state.connections):
-            if isinstance(connection, GuardedHttpProtocol) and connection.idle and not _has_unread(connection):
+        for connection in self._connections():
+            if connection.idle and not _has_unread(connection):
                 connection.transport.close()
+
+    def _connections(self) -> list[GuardedHttpProtocol]:
+        return [one for one in self._state.connections if isinstance(one, GuardedHttpProtocol)]
 
 
 def _has_unread(connection: GuardedHttpProtocol) -> bool:

@@ -6,7 +6,7 @@ there are.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,13 +16,14 @@ Fold = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """What the *other* workers said: their answers, what departed workers left, and how many kept silent.
+    """What the *other* workers said: their answers, what departed workers left, how many were asked and kept silent.
 
     For a lasting question a silent worker is represented by what it said last, and still counted as silent.
     """
 
     answers: list[Any] = field(default_factory=list)
     left: Any = None
+    asked: int = 0
     silent: int = 0
     restarts: int = 0
 

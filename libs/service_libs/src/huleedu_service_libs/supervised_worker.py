@@ -16,15 +16,14 @@ from typing import Any
 from huleedu_service_libs.json_line import JsonLine
 from huleedu_service_libs.worker_seat import Seat
 
-OnAsk = Callable[["SupervisedWorker", dict[str, Any]], None]
+OnReady = Callable[["SupervisedWorker"], None]
+OnAsk = Callable[["SupervisedWorker", dict[str, Any]], object]
 
 
 class SupervisedWorker:
     """Made by `start`; `ended` is done, with the exit code, when the process is gone and all it said was read."""
 
-    def __init__(
-        self, slot: int, process: Process, line: JsonLine, on_ready: Callable[[SupervisedWorker], None]
-    ) -> None:
+    def __init__(self, slot: int, process: Process, line: JsonLine, on_ready: OnReady) -> None:
         self.slot = slot
         self.ready = asyncio.Event()
         self.unanswered = 0
@@ -44,7 +43,7 @@ class SupervisedWorker:
         slot: int,
         listeners: Sequence[socket.socket],
         *,
-        on_ready: Callable[[SupervisedWorker], None],
+        on_ready: OnReady,
         on_ask: OnAsk,
     ) -> SupervisedWorker:
         """Start this same program again, as a worker in a process group of its own; raises OSError.
@@ -105,7 +104,8 @@ class SupervisedWorker:
     async def ask(self, question: str | None, argument: Any, seconds: float) -> dict[str, Any] | None:
         """Its answers by question (None asks all lasting ones), or None if it keeps silent for *seconds*."""
         number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         self._line.send(kind="question", number=number, question=question, argument=argument)
         try:
             async with asyncio.timeout(seconds):

@@ -53,7 +53,8 @@ def supervise(options: SupervisorOptions, *, on_ready: Callable[[Address], None]
     """Run the workers until SIGTERM or SIGINT; SIGHUP replaces them one by one. Returns the exit code.
 
     0 after a graceful stop, 2 when the workers refuse the settings and none is left that serves, else 1. *on_ready*
-    gets the address when all workers answer for the first time. Ends at the latest 5 s after the grace. Main thread only.
+    gets the address when all workers answer for the first time. Ends at the latest 5 s after the grace. For the main
+    thread only.
     """
     try:
         listeners = bind_shared(options.host, options.port, options.workers)
@@ -214,6 +215,7 @@ class Supervisor:
             {
                 "answers": [answer for answer in answers if answer is not None],
                 "left": self._left.get(question) if lasting else None,
+                "asked": len(others),
                 "silent": silent,
                 "restarts": self._restarts,
             },

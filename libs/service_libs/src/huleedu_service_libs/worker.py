@@ -74,9 +74,14 @@ class _Worker:
         try:
             if not await started(self._lifespan, self._stop):
                 return 0
+            return await self._serve(slot, retire_seconds)
         except LifespanFailed as exc:
             _log.error("server_start_failed", reason=str(exc))
             return 1
+        finally:
+            await self._link.leave()
+
+    async def _serve(self, slot: int, retire_seconds: float) -> int:
         settle_garbage_collector()
         await self._server.listen({slot})
         self._link.on_listen = self._listen
@@ -104,9 +109,7 @@ class _Worker:
         grace_end = time.monotonic() + grace_seconds
         self._server.say_last()
         cut_off = await self._server.finish(grace_seconds, self._stop.hurry)
-        code = await shut_down(self._lifespan, self._stop, grace_end, cut_off)
-        await self._link.leave()
-        return code
+        return await shut_down(self._lifespan, self._stop, grace_end, cut_off)
 
 
 def _watch_supervisor(supervisor: int, grace_seconds: float) -> None:

@@ -65,13 +65,14 @@ class WorkerLink:
     async def ask(self, question: str, argument: Any = None) -> Poll:
         """See `Peers`; a supervisor that does not answer counts as one silent worker for each of the others."""
         number = next(self._numbers)
-        poll = self._asked[number] = asyncio.get_running_loop().create_future()
+        poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+        self._asked[number] = poll
         self._send(kind="ask", number=number, question=question, argument=argument)
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 return await poll
         except TimeoutError:
-            return Poll(silent=self._seat.workers - 1)
+            return Poll(asked=self._seat.workers - 1, silent=self._seat.workers - 1)
         finally:
             del self._asked[number]
 

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -25,7 +25,7 @@ from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, RedisA
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Permit, Transition
 
 Returned = TypeVar("Returned")
-Command = tuple[str | bytes | int | float, ...]
+Word = str | bytes | int | float
 
 LONGEST_CLOSE_SECONDS = 0.5
 # These are errors to redis-py, but the server behind them cannot be asked at all, by anybody.
@@ -78,27 +78,29 @@ class RedisLink:
         """What health shows."""
         return LinkState(available=self.available, writable=self._refused_writes is None, failures=self._failures)
 
-    async def run(self, ask: Callable[[Redis], Awaitable[Returned]], *, seconds: float | None = None) -> Returned:
-        """What *ask* gets of Redis within the budget, or within *seconds* if that is less.
+    async def run(self, *command: Word, seconds: float | None = None) -> Any:
+        """The answer to *command*, within the budget, or within *seconds* if that is less.
 
         Raises `RedisAway`, at once while the link is down, and `RedisRefused`.
         """
-        if self._breaker.state is not CircuitBreakerState.CLOSED:
-            raise RedisAway("the link is down")
-        budget = self._policy.budget_seconds
-        return await self._bounded(self._breaker.acquire(), ask, budget if seconds is None else min(seconds, budget))
+        return await self._admitted(lambda redis: _execute(redis, command), seconds)
 
-    async def run_all(self, commands: Sequence[Command], *, seconds: float | None = None) -> list[Any]:
+    async def run_all(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The answers to *commands*, sent together; a refused one's place holds its `RedisRefused`."""
 
         async def ask(redis: Redis) -> list[Any]:
             async with redis.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
-                return await pipeline.execute(raise_on_error=False)
+                return list(await pipeline.execute(raise_on_error=False))
 
-        answers = await self.run(ask, seconds=seconds)
+        answers = await self._admitted(ask)
         return [self._refusal(one) if isinstance(one, ResponseError) else one for one in answers]
+
+    async def run_script(self, source: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
+        """What the Lua *source* returns; it is sent by its hash, and whole only where Redis does not have it."""
+        script = self._redis.register_script(source)
+        return await self._admitted(lambda _: script(keys=keys, args=arguments))
 
     async def ping(self, *, open_now: bool = False) -> None:
         """Find out whether Redis answers; while the link is down, success brings it up."""
@@ -120,6 +122,12 @@ class RedisLink:
         with suppress(TimeoutError, RedisError, OSError):
             async with asyncio.timeout(LONGEST_CLOSE_SECONDS):
                 await self._pool.aclose()
+
+    async def _admitted(self, ask: Callable[[Redis], Awaitable[Returned]], seconds: float | None = None) -> Returned:
+        if self._breaker.state is not CircuitBreakerState.CLOSED:
+            raise RedisAway("the link is down")
+        budget = self._policy.budget_seconds
+        return await self._bounded(self._breaker.acquire(), ask, budget if seconds is None else min(seconds, budget))
 
     async def _bounded(
         self, permit: Permit, ask: Callable[[Redis], Awaitable[Returned]], seconds: float, *, open_now: bool = False
@@ -166,7 +174,7 @@ class RedisLink:
         with suppress(RedisError, OSError):
             await self._pool.disconnect(inuse_connections=False)
         try:
-            await self.run(lambda redis: redis.set(PROBE_KEY, b"", px=1000))
+            await self.run("SET", PROBE_KEY, b"", "PX", 1000)
         except (RedisAway, RedisRefused):
             self._refused_writes = before
             return
@@ -176,10 +184,10 @@ class RedisLink:
         """One line when Redis goes and one when it comes back, however many callers find out and pings fail."""
         if transition.current is CircuitBreakerState.CLOSED:
             log.info("redis_back")
-            self._on_moved(True)
+            self._on_moved(self.available)
         elif transition.previous is CircuitBreakerState.CLOSED:
             log.warning("redis_away", reason=transition.last_failure)
-            self._on_moved(False)
+            self._on_moved(self.available)
 
 
 @asynccontextmanager
@@ -188,7 +196,7 @@ async def redis_link(
 ) -> AsyncIterator[RedisLink]:
     """A link that has been pinged once, so it knows whether Redis is there, and that is watched until it is closed."""
     link = RedisLink(url, policy, on_moved=on_moved)
-    on_moved(True)
+    on_moved(link.available)
     await link.ping(open_now=True)
     watch = asyncio.create_task(link.keep_watch())
     watch.add_done_callback(_report)
@@ -218,22 +226,14 @@ def _breaker_policy(policy: LinkPolicy) -> BreakerPolicy:
     )
 
 
+def _execute(redis: Any, command: Sequence[Word]) -> Awaitable[Any]:
+    return cast("Awaitable[Any]", redis.execute_command(*command))  # redis-py does not type it
+
+
 async def _ping(redis: Redis) -> None:
-    await redis.execute_command("PING")
+    await redis.ping()
 
 
 def _code(error: ResponseError) -> str:
-    """The first word of Redis's answer; redis-py cuts it off where it has a class of its own for it."""
-    named = _CODES.get(type(error).__name__)
-    return named or str(error).partition(" ")[0][:40]
-
-
-_CODES = {
-    "OutOfMemoryError": "OOM",
-    "ReadOnlyError": "READONLY",
-    "NoScriptError": "NOSCRIPT",
-    "MasterDownError": "MASTERDOWN",
-    "ClusterDownError": "CLUSTERDOWN",
-    "TryAgainError": "TRYAGAIN",
-    "NoPermissionError": "NOPERM",
-}
+    """The first word of Redis's answer; redis-py keeps it apart where it has a class of its own for the error."""
+    return error.status_code or str(error).partition(" ")[0][:40]

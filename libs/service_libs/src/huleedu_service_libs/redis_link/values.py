@@ -10,17 +10,21 @@ class RedisAway(Exception):
 
 
 class RedisRefused(Exception):
-    """Redis answered that it will not do this; the message is the first word of its answer, for it may quote keys."""
+    """Redis answered that it will not do this; `code` is the first word of its answer, for the rest may quote keys."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
     @property
     def wrong_type(self) -> bool:
         """The key holds another kind of value."""
-        return self.args[0] == "WRONGTYPE"
+        return self.code == "WRONGTYPE"
 
     @property
     def forbids_writes(self) -> bool:
         """Reading goes on, writing does not: memory is full, or the server is a replica."""
-        return self.args[0] in {"OOM", "READONLY", "MISCONF", "NOREPLICAS"}
+        return self.code in {"OOM", "READONLY", "MISCONF", "NOREPLICAS"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

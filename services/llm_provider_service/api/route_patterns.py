@@ -1,0 +1,41 @@
+"""From a path to the pattern of its route, so that what callers write becomes no label and no name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from quart import Quart
+
+from services.llm_provider_service.metrics import OTHER
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+VARIABLE_PART = re.compile(r"<[^>]+>")
+
+
+class RoutePatterns:
+    """The patterns of an application's routes."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        given = list(patterns)
+        self._fixed = {pattern: pattern for pattern in given if "<" not in pattern}
+        self._variable = [
+            (re.compile(VARIABLE_PART.sub("[^/]+", pattern)), pattern) for pattern in given if "<" in pattern
+        ]
+
+    @classmethod
+    def of_app(cls, app: Quart) -> RoutePatterns:
+        """Those of the routes that *app* has by now."""
+        return cls(rule.rule for rule in app.url_map.iter_rules())
+
+    def of(self, path: str) -> str:
+        """The pattern of *path*; `other` where there is no such route."""
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return fixed
+        return next((pattern for shape, pattern in self._variable if shape.fullmatch(path)), OTHER)
+
+
+def method_of(scope: dict[str, str]) -> str:
+    """The request's method; `other` for an invented one."""
+    return scope["method"] if scope["method"] in METHODS else OTHER

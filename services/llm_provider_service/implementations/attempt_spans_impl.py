@@ -1,0 +1,44 @@
+"""An attempt as a span: who was asked, what came of it, and what it took; never what was said."""
+
+from __future__ import annotations
+
+from common_core.config_enums import LLMProviderType
+from huleedu_service_libs import genai_attributes as genai
+from huleedu_service_libs.tracing import Block, SpanKind, traced
+from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.recorder_impl import model_label
+
+OUTCOME = "huleedu.attempt.outcome"
+NUMBER = "huleedu.attempt.number"
+COST = "huleedu.attempt.cost_usd"
+# The conventions name this vendor's API otherwise than we do.
+PROVIDER_NAMES = {LLMProviderType.GOOGLE: "gcp.gemini"}
+
+
+def attempt_span(target: Target, kind: SpanKind = SpanKind.CLIENT) -> Block:
+    """A span around one attempt at *target*; a model that the registry does not know is `other`."""
+    span = traced(genai.CHAT, kind)
+    if span.recording:
+        span.set(genai.OPERATION, genai.CHAT)
+        span.set(genai.PROVIDER, PROVIDER_NAMES.get(target.provider, target.provider.value))
+        span.set(genai.REQUEST_MODEL, model_label(target))
+    return span
+
+
+def describe(span: Block, attempt: Attempt) -> None:
+    """Say on *span* how *attempt* ended."""
+    span.set(OUTCOME, attempt.outcome.value)
+    span.set(NUMBER, attempt.number)
+    if attempt.status is not None:
+        span.set("http.response.status_code", attempt.status)
+    if attempt.usage.input_tokens is not None:
+        span.set(genai.INPUT_TOKENS, attempt.usage.input_tokens)
+    if attempt.usage.output_tokens is not None:
+        span.set(genai.OUTPUT_TOKENS, attempt.usage.output_tokens)
+    if attempt.cost.usd is not None:
+        span.set(COST, float(attempt.cost.usd))
+    if attempt.outcome is AttemptOutcome.SUCCESS:
+        span.set(genai.RESPONSE_MODEL, model_label(attempt.target) if attempt.served_model is None else attempt.served_model)
+    else:
+        span.fail(attempt.outcome.value)

@@ -1,0 +1,159 @@
+"""What replicas tell each other, through two short streams in Redis: what was removed, and whom to leave alone.
+
+A stream keeps its last two thousand messages, so a replica that lost its link reads what it missed. Messages are read
+a few times a second: what one replica knows, the others know within half a second, without a connection of its own for
+it and off the path of any request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from huleedu_service_libs.redis_link.link import RedisLink
+from huleedu_service_libs.redis_link.values import RedisRefused
+from services.llm_provider_service.caching.removals import Removal
+from services.llm_provider_service.implementations.redis_keys_impl import HINTS_FEED, REMOVALS_FEED, key_of
+
+KEPT_MESSAGES = 2000
+MOST_UNSENT = 1000
+MOST_READ = 2 * KEPT_MESSAGES
+
+Message = Mapping[str, str]
+
+
+class FeedReader(Protocol):
+    """Who is told of the other replicas' messages."""
+
+    async def removed_elsewhere(self, removal: Removal) -> None:
+        """Somebody removed or refreshed this in Redis."""
+        ...
+
+    def told(self, message: Message, age_seconds: float) -> None:
+        """Somebody gave a hint, so long ago by Redis's own clock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """The last message that was read of a stream."""
+
+    milliseconds: int
+    rest: str = "0"
+
+    @classmethod
+    def of(cls, name: bytes) -> _Position:
+        milliseconds, _, rest = name.decode().partition("-")
+        return cls(int(milliseconds), rest)
+
+    def __str__(self) -> str:
+        return f"{self.milliseconds}-{self.rest}"
+
+
+class ReplicaFeed:
+    """Sends what this replica, *origin*, has to tell and reads what others tell; not safe to run twice at once."""
+
+    def __init__(self, link: RedisLink, *, origin: str) -> None:
+        self._link = link
+        self._origin = origin
+        self._removals: deque[Removal] = deque()
+        self._hints: deque[Message] = deque(maxlen=MOST_UNSENT)
+        self._read: dict[str, _Position] = {}
+        self.stirred = asyncio.Event()
+
+    def removed(self, removal: Removal) -> None:
+        """Tell the others soon; what is too much to tell one by one becomes "everything"."""
+        if len(self._removals) >= MOST_UNSENT:
+            self._removals.clear()
+            removal = Removal()
+        self._removals.append(removal)
+        self.stirred.set()
+
+    def hint(self, message: Message | None) -> None:
+        """Tell the others soon; `None` is nothing to tell."""
+        if message is not None:
+            self._hints.append(message)
+            self.stirred.set()
+
+    async def send(self) -> None:
+        """Tell what is to be told; raises `RedisAway`, and then, as after a refusal, it is told later."""
+        removals, hints = list(self._removals), list(self._hints)
+        self._removals.clear()
+        self._hints.clear()
+        entries = [self._entry(REMOVALS_FEED, _as_message(one)) for one in removals]
+        entries += [self._entry(HINTS_FEED, one) for one in hints]
+        answers: list[Any] = [None] * len(entries)
+        try:
+            if entries:
+                answers = await self._link.run_all(entries)
+        finally:
+            told = [isinstance(answer, bytes) for answer in answers]
+            self._removals.extendleft(reversed([one for one, heard in zip(removals, told, strict=False) if not heard]))
+            unheard = [one for one, heard in zip(hints, told[len(removals) :], strict=True) if not heard]
+            self._hints.extendleft(reversed(unheard))
+
+    async def read(self, reader: FeedReader) -> None:
+        """Hand everything new to *reader*; raises `RedisAway` and `RedisRefused`.
+
+        The first time, only hints are read back to the beginning: a young replica has nothing to forget.
+        """
+        (seconds, rest), *streams = await self._link.run_all(
+            [("TIME",), *map(self._query, (REMOVALS_FEED, HINTS_FEED))]
+        )
+        now_ms = int(seconds) * 1000 + int(rest) // 1000
+        removals, hints = (_messages(one) for one in streams)
+        if REMOVALS_FEED in self._read:
+            await self._forget(removals, reader)
+        self._advance(REMOVALS_FEED, removals, now_ms)
+        for name, message in hints:
+            if message.get("origin") != self._origin:
+                reader.told(message, max(0.0, (now_ms - _Position.of(name).milliseconds) / 1000))
+        self._advance(HINTS_FEED, hints, now_ms)
+
+    async def _forget(self, removals: list[tuple[bytes, Message]], reader: FeedReader) -> None:
+        if len(removals) >= KEPT_MESSAGES:  # there may have been more than the stream keeps
+            await reader.removed_elsewhere(Removal())
+            return
+        for _, message in removals:
+            if message.get("origin") != self._origin:
+                await reader.removed_elsewhere(_as_removal(message))
+
+    def _entry(self, stream: str, message: Message) -> tuple[str | int, ...]:
+        fields = {"origin": self._origin, **message}
+        flat = [text for pair in fields.items() for text in pair]
+        return ("XADD", stream, "MAXLEN", "~", KEPT_MESSAGES, "*", *flat)
+
+    def _query(self, stream: str) -> tuple[str | int, ...]:
+        position = self._read.get(stream)
+        return ("XREAD", "COUNT", MOST_READ, "STREAMS", stream, "0" if position is None else str(position))
+
+    def _advance(self, stream: str, messages: list[tuple[bytes, Message]], now_ms: int) -> None:
+        """Remember where to go on; back to the beginning if Redis's clock is behind, as after a change of server."""
+        position = _Position.of(messages[-1][0]) if messages else self._read.get(stream, _Position(0))
+        self._read[stream] = _Position(0) if position.milliseconds > now_ms + 60_000 else position
+
+
+def _messages(answer: Any) -> list[tuple[bytes, Message]]:
+    if isinstance(answer, RedisRefused):
+        raise answer
+    found = [] if not answer else answer[0][1]
+    return [(name, {_text(field): _text(value) for field, value in fields.items()}) for name, fields in found]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _as_message(removal: Removal) -> Message:
+    if removal.key is not None:
+        return {"key": str(removal.key)}
+    return {} if removal.tenant is None else {"tenant": removal.tenant}
+
+
+def _as_removal(message: Message) -> Removal:
+    if "key" in message:
+        return Removal(key=key_of(message["key"]))
+    return Removal(tenant=message.get("tenant"))

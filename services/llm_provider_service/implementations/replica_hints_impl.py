@@ -1,0 +1,60 @@
+"""Breakers and cooldowns between replicas: what is told of them, and what is made of what others tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from common_core.config_enums import LLMProviderType
+from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.resilience.circuit_breaker import Transition
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.breakers_impl import BreakerKey
+from services.llm_provider_service.resilience.cooldowns import LONGEST_SECONDS, Cooldowns
+from services.llm_provider_service.resilience.hints import Hints
+
+COOL, OPEN, CLOSED = "cool", "open", "closed"
+# Below this, a cooldown is over before everybody has heard of it.
+SHORTEST_SECONDS = 1.0
+
+
+def about_cooldown(target: Target, seconds: float) -> Mapping[str, str] | None:
+    """The message that *target* cools down; `None` if that is not worth one."""
+    if seconds < SHORTEST_SECONDS:
+        return None
+    return {"what": COOL, "provider": target.provider, "model": target.model, "seconds": f"{seconds:.3f}"}
+
+
+def about_breaker(key: BreakerKey, transition: Transition) -> Mapping[str, str] | None:
+    """The message that a breaker has opened or closed; `None` for a probe, which says nothing yet."""
+    provider, model = key
+    named = {"provider": provider.value} if model is None else {"provider": provider.value, "model": model}
+    if transition.current is CircuitBreakerState.OPEN:
+        return {"what": OPEN, **named, "seconds": f"{transition.retry_in_seconds:.3f}"}
+    return {"what": CLOSED, **named} if transition.current is CircuitBreakerState.CLOSED else None
+
+
+class HintListener:
+    """Believes cooldowns, which are the vendor's word, and takes another's breaker as a hint."""
+
+    def __init__(self, hints: Hints, cooldowns: Cooldowns) -> None:
+        self._hints = hints
+        self._cooldowns = cooldowns
+
+    def told(self, message: Mapping[str, str], age_seconds: float) -> None:
+        """*message* was sent *age_seconds* ago; what cannot be read comes from another version and is left."""
+        try:
+            provider, model = LLMProviderType(message["provider"]), message.get("model")
+            left = float(message.get("seconds", "0")) - age_seconds
+        except (KeyError, ValueError):
+            return
+        what = message.get("what")
+        if what == CLOSED:
+            self._hints.forget((provider, model))
+        elif 0 < left <= LONGEST_SECONDS:
+            self._learn(what, provider, model, left)
+
+    def _learn(self, what: str | None, provider: LLMProviderType, model: str | None, left: float) -> None:
+        if what == OPEN:
+            self._hints.learn((provider, model), left)
+        elif what == COOL and model is not None:
+            self._cooldowns.learn(Target(provider, model), left)

@@ -1,0 +1,88 @@
+"""The work behind the requests that keeps replicas of one mind; it waits for Redis, and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Protocol
+
+from huleedu_service_libs.logging import failure_fields, get_logger
+from huleedu_service_libs.redis_link.values import RedisAway, RedisRefused
+
+# With the time to send, what one replica knows is known to the others within half a second.
+ROUND_SECONDS = 0.4
+SHORTEST_PAUSE_SECONDS = 0.02
+LAST_WORDS_SECONDS = 0.5
+
+Act = Callable[[], Awaitable[None]]
+
+log = get_logger(__name__)
+
+
+class SharedWork(Protocol):
+    """What has to be done again and again while Redis is there."""
+
+    @property
+    def stirred(self) -> asyncio.Event:
+        """Set when there is something to tell at once."""
+        ...
+
+    async def write(self) -> None:
+        """Wait for answers to write, and write them."""
+        ...
+
+    async def pay(self) -> None:
+        """Carry out what removals are owed."""
+        ...
+
+    async def exchange(self) -> None:
+        """Tell the others, and hear them."""
+        ...
+
+    async def last_words(self) -> None:
+        """Write and tell what is still waiting."""
+        ...
+
+
+@asynccontextmanager
+async def keeping_in_step(work: SharedWork) -> AsyncIterator[None]:
+    """Do *work* until the end, then say the last words, within half a second even if Redis hangs."""
+    tasks = [
+        asyncio.create_task(_again("writing", work.write, _at_once)),
+        asyncio.create_task(_again("paying", work.pay, partial(asyncio.sleep, ROUND_SECONDS))),
+        asyncio.create_task(_again("exchanging", work.exchange, partial(_until_stirred, work.stirred))),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(TimeoutError, RedisAway, RedisRefused):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await work.last_words()
+
+
+async def _again(name: str, act: Act, pause: Act) -> None:
+    while True:
+        try:
+            await act()
+        except (RedisAway, RedisRefused):
+            log.debug("shared_work_waits", work=name)
+        except Exception as error:  # a bug in one round must not end the rounds: replicas would drift apart unseen
+            log.error("shared_work_failed", work=name, **failure_fields(error))
+        await pause()
+
+
+async def _at_once() -> None:
+    return
+
+
+async def _until_stirred(stirred: asyncio.Event) -> None:
+    await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ROUND_SECONDS):
+            await stirred.wait()
+    stirred.clear()

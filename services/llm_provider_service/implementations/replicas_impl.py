@@ -1,0 +1,148 @@
+"""The other replicas of the service, which meet in one Redis; without REDIS_URL there are none, and nothing is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from uuid import uuid4
+
+from prometheus_client import CollectorRegistry
+
+from huleedu_service_libs.redis_link.link import RedisLink, redis_link
+from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState
+from huleedu_service_libs.resilience.circuit_breaker import Transition
+from services.llm_provider_service.caching.removals import OwedRemovals, Removal
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.breakers_impl import BreakerKey
+from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
+from services.llm_provider_service.implementations.guards_impl import Guards
+from services.llm_provider_service.implementations.redis_cache_impl import RedisCacheImpl
+from services.llm_provider_service.implementations.redis_removals_impl import RedisRemovals
+from services.llm_provider_service.implementations.replica_feed_impl import ReplicaFeed
+from services.llm_provider_service.implementations.replica_hints_impl import HintListener, about_breaker, about_cooldown
+from services.llm_provider_service.implementations.replica_sync_impl import keeping_in_step
+from services.llm_provider_service.implementations.two_tier_cache_impl import TwoTierCacheImpl
+from services.llm_provider_service.metrics import SharedTierMetrics
+from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+
+OnTransition = Callable[[BreakerKey, Transition], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    link: RedisLink
+    metrics: SharedTierMetrics
+    feed: ReplicaFeed
+    owed: OwedRemovals
+    removals: RedisRemovals
+
+
+class Replicas:
+    """What this replica shares; made without anything, it shares nothing and costs nothing."""
+
+    def __init__(self, shared: _Shared | None = None) -> None:
+        self._shared = shared
+
+    @property
+    def link_state(self) -> Callable[[], LinkState] | None:
+        """How Redis is; `None` when there is none."""
+        shared = self._shared
+        return None if shared is None else lambda: shared.link.state
+
+    @property
+    def on_cool(self) -> Callable[[Target, float], None] | None:
+        """Tells the others of a cooldown."""
+        shared = self._shared
+        return None if shared is None else lambda target, seconds: shared.feed.hint(about_cooldown(target, seconds))
+
+    def also_hear(self, listener: OnTransition) -> OnTransition:
+        """*listener*, and the others too, hear of this replica's breakers."""
+        shared = self._shared
+        if shared is None:
+            return listener
+
+        def moved(key: BreakerKey, transition: Transition) -> None:
+            listener(key, transition)
+            shared.feed.hint(about_breaker(key, transition))
+
+        return moved
+
+    def behind(self, local: LocalCacheManagerImpl, ttl_seconds: float) -> LLMCacheManagerProtocol:
+        """The cache that has *local* in front and, where there is Redis, that behind it."""
+        shared = self._shared
+        if shared is None:
+            return local
+        redis = RedisCacheImpl(
+            shared.link,
+            ttl_seconds=ttl_seconds,
+            owed=shared.owed,
+            on_removed=shared.feed.removed,
+            metrics=shared.metrics,
+            clock=monotonic,
+        )
+        return TwoTierCacheImpl(local, redis, owed=shared.owed, removals=shared.removals)
+
+    @asynccontextmanager
+    async def in_step(self, cache: LLMCacheManagerProtocol, guards: Guards) -> AsyncIterator[LLMCacheManagerProtocol]:
+        """*cache*, kept up to date with what the others tell, like *guards*."""
+        if self._shared is None:
+            yield cache
+            return
+        tiers = cache if isinstance(cache, TwoTierCacheImpl) else None
+        work = _Work(self._shared, tiers, HintListener(guards.hints, guards.cooldowns))
+        async with keeping_in_step(work):
+            yield cache
+
+
+@asynccontextmanager
+async def open_replicas(url: str | None, registry: CollectorRegistry) -> AsyncIterator[Replicas]:
+    """Open the link to the Redis at *url*; whatever is there, this takes no longer than the link's budget."""
+    if url is None:
+        yield Replicas()
+        return
+    metrics = SharedTierMetrics(registry)
+    async with redis_link(url, LinkPolicy(), on_moved=metrics.moved) as link:
+        feed = ReplicaFeed(link, origin=uuid4().hex)
+        owed = OwedRemovals()
+        yield Replicas(_Shared(link, metrics, feed, owed, RedisRemovals(link, owed, on_removed=feed.removed)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """See `SharedWork` and `FeedReader`; `cache` is `None` where answers are not kept."""
+
+    shared: _Shared
+    cache: TwoTierCacheImpl | None
+    hints: HintListener
+
+    @property
+    def stirred(self) -> asyncio.Event:
+        return self.shared.feed.stirred
+
+    async def write(self) -> None:
+        if self.cache is None:
+            await asyncio.Event().wait()
+        else:
+            await self.cache.write()
+
+    async def pay(self) -> None:
+        await self.shared.removals.pay_all()
+
+    async def exchange(self) -> None:
+        await self.shared.feed.send()
+        await self.shared.feed.read(self)
+
+    async def last_words(self) -> None:
+        if self.cache is not None:
+            await self.cache.write_waiting()
+        await self.shared.feed.send()
+
+    async def removed_elsewhere(self, removal: Removal) -> None:
+        if self.cache is not None:
+            await self.cache.removed_elsewhere(removal)
+
+    def told(self, message: Mapping[str, str], age_seconds: float) -> None:
+        self.hints.told(message, age_seconds)

@@ -1,0 +1,268 @@
+"""What the environment may say, and what is refused: with the variable's name, and without its secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from common_core.config_enums import LLMProviderType, SelectionStrategy
+from services.llm_provider_service.config import (
+    PREFIX,
+    VENDORS,
+    Settings,
+    SettingsProblem,
+    base_url_problem,
+    load_settings,
+)
+
+SECRET = "sk-secret-canary-0123456789"
+OTHER_SECRET = "sk-other-canary-9876543210"
+NAMES = [vendor.name for vendor in VENDORS]
+
+
+@pytest.fixture(autouse=True)
+def clean_place(tmp_path: Path) -> Iterator[Path]:
+    """An empty working directory, and an environment without any of our variables."""
+    before, folder = dict(os.environ), Path.cwd()
+    for name in list(os.environ):
+        if name.startswith(PREFIX) or name.endswith("_API_KEY"):
+            del os.environ[name]
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def settings_with(variables: Mapping[str, str], **prefixed: str) -> Settings:
+    """What the environment gives that holds *variables* as they stand, and *prefixed* after our prefix."""
+    os.environ.update(variables)
+    os.environ.update({PREFIX + name: value for name, value in prefixed.items()})
+    return load_settings()
+
+
+def problem_with(**prefixed: str) -> str:
+    """What is said about settings that cannot be used."""
+    with pytest.raises(SettingsProblem) as refused:
+        settings_with({}, **prefixed)
+    return str(refused.value)
+
+
+def test_nothing_at_all_is_the_mock_on_loopback() -> None:
+    settings = settings_with({})
+    assert (settings.HOST, settings.PORT) == ("127.0.0.1", 8090)
+    assert settings.mock_mode
+    assert settings.live_vendors == ()
+    assert settings.PROVIDER_SELECTION_STRATEGY is SelectionStrategy.PRIORITY
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("enabled", [None, "true", "false"])
+@pytest.mark.parametrize("prefixed", [True, False])
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_key_in_the_shell_never_makes_a_paid_call(name: str, enabled: str | None, prefixed: bool, bare: bool) -> None:
+    given = {f"{name}_ENABLED": enabled} if enabled else {}
+    if prefixed:
+        given[f"{name}_API_KEY"] = SECRET
+    vendor = settings_with({f"{name}_API_KEY": OTHER_SECRET} if bare else {}, **given).vendor(LLMProviderType[name])
+    keyless = name == "OLLAMA"
+    has_key = prefixed or (bare and enabled == "true")
+    assert vendor.enabled is (enabled == "true" or (enabled is None and prefixed))
+    assert vendor.live is (vendor.enabled and (has_key or keyless))
+    if prefixed or has_key:
+        assert vendor.api_key is not None
+        assert vendor.api_key.get_secret_value() == (SECRET if prefixed else OTHER_SECRET)
+    else:
+        assert vendor.api_key is None
+
+
+@pytest.mark.parametrize("text", ["google,openai", " google , openai ,", '["google", "openai"]'])
+def test_a_list_may_be_written_with_commas_or_as_json(text: str) -> None:
+    settings = settings_with({}, PROVIDER_PRIORITY_ORDER=text)
+    assert settings.PROVIDER_PRIORITY_ORDER == (LLMProviderType.GOOGLE, LLMProviderType.OPENAI)
+    order = [vendor.provider.value for vendor in settings.vendors]
+    assert order[:2] == ["google", "openai"]
+    assert sorted(order) == sorted(vendor.value for vendor in VENDORS), "who is not in the list comes after it"
+
+
+def test_the_default_provider_comes_first_and_weights_are_json() -> None:
+    settings = settings_with(
+        {}, DEFAULT_LLM_PROVIDER="google", PROVIDER_WEIGHTS='{"openai": 3}', PROVIDER_SELECTION_STRATEGY="weighted"
+    )
+    assert settings.vendors[0].provider is LLMProviderType.GOOGLE
+    assert settings.PROVIDER_WEIGHTS == {LLMProviderType.OPENAI: 3}
+    assert settings.PROVIDER_SELECTION_STRATEGY is SelectionStrategy.WEIGHTED
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])  # noqa: S104 -- refused ones
+def test_an_address_beyond_loopback_is_refused(host: str) -> None:
+    said = problem_with(HOST=host)
+    assert said.startswith("LLM_PROVIDER_SERVICE_HOST: must be a loopback address")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_a_loopback_address_is_accepted(host: str) -> None:
+    assert host == settings_with({}, HOST=host).HOST
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "http"),
+        ("LOG_LEVEL", "LOUD"),
+        ("MOCK_ERROR_RATE", "1.1"),
+        ("MOCK_LATENCY_MS", "-1"),
+        ("USE_MOCK_LLM", "perhaps"),
+        ("PROVIDER_SELECTION_STRATEGY", "cheapest"),
+        ("PROVIDER_PRIORITY_ORDER", "openai,nobody"),
+        ("PROVIDER_PRIORITY_ORDER", "openai,mock"),
+        ("PROVIDER_PRIORITY_ORDER", "[openai"),
+        ("PROVIDER_WEIGHTS", '{"openai": 0}'),
+        ("PROVIDER_WEIGHTS", "openai=3"),
+        ("DEFAULT_LLM_PROVIDER", "mock"),
+        ("LLM_REQUEST_TIMEOUT", "0"),
+        ("LLM_MAX_CONCURRENT_REQUESTS", "0"),
+        ("LLM_DEFAULT_TEMPERATURE", "3"),
+        ("LLM_CIRCUIT_BREAKER_FAILURE_RATE", "0"),
+        ("LLM_CACHE_DEFAULT", "sometimes"),
+        ("LOCAL_CACHE_TTL_SECONDS", "0"),
+        ("OPENAI_BASE_URL", "http://api.openai.com"),
+        ("OPENAI_BASE_URL", "https://127.0.0.1:8443"),
+        ("OPENAI_BASE_URL", "https://user:word@api.openai.com"),
+        ("OPENAI_BASE_URL", "file:///etc/passwd"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value: str) -> None:
+    said = problem_with(**{name: value}, OPENAI_API_KEY=SECRET)
+    assert PREFIX + name in said, said
+    assert SECRET not in said
+    assert "Traceback" not in said
+
+
+def test_every_bad_variable_has_a_line_of_its_own() -> None:
+    said = problem_with(PORT="x", LOG_LEVEL="x", MOCK_ERROR_RATE="x").splitlines()
+    assert len(said) == 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1",
+        "https://[::1]",
+        "https://[::ffff:127.0.0.1]",
+        "https://[::ffff:7f00:1]",
+        "https://[64:ff9b::7f00:1]",
+        "https://[fd00:ec2::254]",
+        "https://169.254.169.254",
+        "https://0.0.0.0",
+        "https://10.0.0.8",
+        "https://localhost",
+        "https://LOCALHOST",
+        "https://localhost.",
+        "https://127.0.0.1.",
+        "https://①②⑦.⓪.⓪.①",
+        "https://127。0。0。1",
+        "https://user@127.0.0.1",
+        "https://evil.example@127.0.0.1",
+        "https://127.0.0.1#.openai.com",
+        "gopher://api.openai.com",
+        "data:text/plain,x",
+        "https://",
+        "",
+    ],
+)
+def test_a_private_or_odd_base_url_is_refused_at_start(url: str) -> None:
+    assert base_url_problem(url, allow_private=False) is not None
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com", "https://api.vendor.example/v1/", "https://1.1.1.1:8443/v1"])
+def test_a_public_base_url_is_accepted(url: str) -> None:
+    assert base_url_problem(url, allow_private=False) is None
+
+
+def test_a_private_base_url_needs_permission_which_a_local_server_has() -> None:
+    assert (
+        settings_with({}, OLLAMA_BASE_URL="http://127.0.0.1:9/").vendor(LLMProviderType.OLLAMA).base_url.endswith(":9")
+    )
+    allowed = settings_with({}, OPENAI_BASE_URL="http://10.0.0.8:8000", OPENAI_ALLOW_PRIVATE="true")
+    assert allowed.vendor(LLMProviderType.OPENAI).allow_private
+
+
+def test_no_way_of_showing_the_settings_shows_a_key() -> None:
+    given = {f"{name}_API_KEY": SECRET for name in NAMES}
+    settings = settings_with({f"{name}_API_KEY": OTHER_SECRET for name in NAMES}, **given)
+    shown = [
+        repr(settings),
+        str(settings),
+        str(settings.model_dump()),
+        settings.model_dump_json(),
+        json.dumps(settings.model_dump(mode="json")),
+        repr(settings.vendors),
+        json.dumps(Settings.model_json_schema()),
+    ]
+    for text in shown:
+        assert SECRET not in text
+        assert OTHER_SECRET not in text
+
+
+def test_a_dot_env_file_is_read_and_the_environment_comes_first(clean_place: Path) -> None:
+    lines = [f"{PREFIX}PORT=9001", f"{PREFIX}LOG_LEVEL=debug", f"{PREFIX}OPENAI_API_KEY={SECRET}", "UNRELATED=1"]
+    (clean_place / ".env").write_text("\n".join(lines))
+    settings = settings_with({}, PORT="9002")
+    assert (settings.PORT, settings.LOG_LEVEL) == (9002, "DEBUG")
+    assert [vendor.provider.value for vendor in settings.live_vendors] == ["openai"]
+
+
+def test_an_unprefixed_key_in_dot_env_needs_its_switch_too(clean_place: Path) -> None:
+    (clean_place / ".env").write_text(f"OPENAI_API_KEY={SECRET}\n")
+    assert not settings_with({}).vendor(LLMProviderType.OPENAI).live
+    assert settings_with({}, OPENAI_ENABLED="true").vendor(LLMProviderType.OPENAI).live
+
+
+@pytest.mark.parametrize(
+    ("prefixed", "mock", "live"),
+    [
+        ({}, True, 0),
+        ({"ENVIRONMENT": "production"}, False, 0),
+        ({"ENVIRONMENT": "production", "USE_MOCK_LLM": "true"}, True, 0),
+        ({"USE_MOCK_LLM": "false"}, False, 0),
+        ({"OPENAI_API_KEY": SECRET}, False, 1),
+        ({"OPENAI_API_KEY": SECRET, "OPENAI_ENABLED": "false"}, True, 0),
+        ({"OPENAI_API_KEY": SECRET, "USE_MOCK_LLM": "true"}, True, 0),
+        ({"OPENAI_ENABLED": "true"}, True, 0),
+    ],
+    ids=[
+        "nothing",
+        "production",
+        "production, asked for",
+        "not wanted",
+        "a vendor",
+        "off",
+        "beside a vendor",
+        "no key",
+    ],
+)
+def test_the_mock_answers_only_when_asked_or_when_there_is_nobody(
+    prefixed: dict[str, str], mock: bool, live: int
+) -> None:
+    settings = settings_with({}, **prefixed)
+    assert (settings.mock_mode, len(settings.live_vendors)) == (mock, live)
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    """Compose files hand unset variables on as empty ones."""
+    settings = settings_with({"OPENAI_API_KEY": ""}, OPENAI_API_KEY="", HOST="", USE_MOCK_LLM="", LLM_CACHE_DEFAULT="")
+    assert settings.mock_mode
+    assert settings.HOST == "127.0.0.1"
+    assert not settings.vendor(LLMProviderType.OPENAI).configured
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    settings = settings_with({})
+    with pytest.raises(ValueError, match="frozen"):
+        settings.PORT = 1  # type: ignore[misc]  # that is the point

@@ -1,0 +1,187 @@
+"""Workers under their supervisor, with a service of a few routes: signals, deaths, freezes, replacements."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from time import monotonic
+
+import pytest
+
+from tests.support.crowd import Caller, Crowd, Reply
+from tests.support.processes import all_gone, children
+from tests.support.worker_program import WorkerProgram
+
+pytestmark = pytest.mark.serial
+
+
+async def _served_by(url: str) -> int:
+    caller = Caller(url)
+    reply = await caller.ask("GET", "/pid")
+    caller.hang_up()
+    return int(reply.json()["pid"])
+
+
+async def _answer(url: str, path: str) -> Reply:
+    caller = Caller(url)
+    try:
+        return await caller.ask("GET", path)
+    finally:
+        caller.hang_up()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_refuses_what_is_new_and_finishes_what_is_under_way(number: signal.Signals) -> None:
+    async with WorkerProgram("fine", grace=10) as program:
+        await program.ready()
+        kept = Caller(program.url)
+        assert (await kept.ask("GET", "/pid")).status == 200
+        request = asyncio.create_task(_answer(program.url, "/slow/1.0"))
+        assert await program.line() == "working"
+        program.process.send_signal(number)
+        await program.logged("supervisor_stopping")
+        await asyncio.sleep(0.3)
+        refused = [await _answer(program.url, "/pid"), await kept.ask("GET", "/pid")]
+        finished = await request
+        assert await program.ended() == 0
+    for reply in refused:
+        assert (reply.status, reply.json()["code"], reply.ends_connection) == (503, "SERVICE_UNAVAILABLE", True)
+        assert reply.json()["retryable"] is True
+        assert int(reply.headers["retry-after"]) >= 1
+    assert (finished.status, finished.ends_connection) == (200, True)
+
+
+async def test_a_second_signal_ends_the_grace() -> None:
+    async with WorkerProgram("fine", grace=30) as program:
+        await program.ready()
+        request = asyncio.create_task(_answer(program.url, "/slow/20.0"))
+        assert await program.line() == "working"
+        started = monotonic()
+        program.process.send_signal(signal.SIGTERM)
+        await program.logged("supervisor_stopping")
+        await asyncio.sleep(0.2)
+        program.process.send_signal(signal.SIGTERM)
+        assert (await request).status == 503
+        assert await program.ended() == 0
+    assert monotonic() - started < 5
+
+
+async def test_a_frozen_worker_holds_up_neither_the_others_nor_the_end() -> None:
+    async with WorkerProgram("fine", grace=0.5) as program:
+        await program.ready()
+        frozen = asyncio.create_task(_answer(program.url, "/freeze"))
+        assert await program.line() == "working"
+        await program.logged("worker_silent")
+        started = monotonic()
+        served = {await asyncio.wait_for(_served_by(program.url), 2) for _ in range(20)}
+        assert len(served) == 1
+        assert monotonic() - started < 2
+        started = monotonic()
+        program.process.send_signal(signal.SIGTERM)
+        assert await program.ended() == 1
+        assert monotonic() - started <= 5.5
+        with pytest.raises((OSError, EOFError)):
+            await frozen
+        assert await all_gone(program.workers(), within=1)
+
+
+async def test_a_killed_worker_is_replaced_and_the_other_answers_meanwhile() -> None:
+    async with WorkerProgram("fine") as program:
+        await program.ready()
+        before = program.workers()
+        async with Crowd(program.url, callers=8, path="/pid") as crowd:
+            await crowd.has_sent(200)
+            os.kill(before[0], signal.SIGKILL)
+            sent = crowd.tally.sent
+            await crowd.has_sent(sent + 500)
+            await program.logged("worker_ready", 3)
+            await crowd.has_sent(crowd.tally.sent + 200)
+        assert len(crowd.tally.lost) <= 8, "each caller loses at most the request that was under way"
+        assert set(crowd.tally.statuses) == {200}
+        after = program.workers()
+        assert len(after) == 2
+        assert before[0] not in after
+        assert before[1] in after
+        assert {await _served_by(program.url) for _ in range(40)} == set(after)
+
+
+async def test_a_killed_supervisor_leaves_no_process_and_its_address_is_free() -> None:
+    async with WorkerProgram("fine", grace=5) as program:
+        await program.ready()
+        workers = program.workers()
+        request = asyncio.create_task(_answer(program.url, "/slow/1.0"))
+        assert await program.line() == "working"
+        program.process.kill()
+        assert (await request).status == 200, "what was under way is still answered"
+        assert await all_gone(workers, within=4)
+        port = int(program.url.rpartition(":")[2])
+        async with WorkerProgram("fine", port=port) as again:
+            await again.ready()
+            assert await _served_by(again.url) in again.workers()
+
+
+async def test_a_killed_supervisor_takes_a_frozen_worker_with_it() -> None:
+    async with WorkerProgram("fine", grace=0.2) as program:
+        await program.ready()
+        workers = program.workers()
+        frozen = asyncio.create_task(_answer(program.url, "/freeze"))
+        assert await program.line() == "working"
+        program.process.kill()
+        assert await all_gone(workers, within=7)
+        with pytest.raises((OSError, EOFError)):
+            await frozen
+
+
+async def test_until_the_last_worker_is_there_the_first_accepts_for_all() -> None:
+    async with WorkerProgram("first-late") as program:
+        (first,) = await program.logged("worker_ready")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+        address = await asyncio.to_thread(_listening_port, first["pid"])
+        async with Crowd(f"http://127.0.0.1:{address}", callers=8, path="/pid") as crowd:
+            await crowd.has_sent(100)
+            await program.ready()
+            await crowd.has_sent(crowd.tally.sent + 100)
+        assert crowd.tally.lost == []
+
+
+async def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly() -> None:
+    async with WorkerProgram("start-fails", workers=2) as program:
+        died = await program.logged("worker_died", 6)
+        delays = [line["restart_in_seconds"] for line in died if line["slot"] == 0]
+        assert delays == sorted(delays)
+        assert delays[1] == 2 * delays[0]
+        program.process.send_signal(signal.SIGTERM)
+        await program.ended()
+        assert children(program.process.pid) == []
+
+
+async def test_workers_that_refuse_the_settings_end_the_service() -> None:
+    async with WorkerProgram("settings-refused") as program:
+        assert await program.ended() == 2
+        assert len(program.events("supervisor_gives_up")) == 1
+
+
+async def test_a_taken_port_is_one_clear_line() -> None:
+    async with WorkerProgram("fine") as program:
+        await program.ready()
+        port = int(program.url.rpartition(":")[2])
+        async with WorkerProgram("fine", port=port) as second:
+            assert await second.ended() == 1
+            (line,) = second.events("server_cannot_bind")
+        assert line["reason"] == "Address already in use"
+        assert await _served_by(program.url) in program.workers()
+
+
+def _listening_port(pid: int) -> int:
+    """The port that a process listens on, as the kernel says."""
+    inodes = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return next(int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes)

@@ -1,0 +1,74 @@
+"""What the worker tests start, a service of a few routes: `python worker_app.py MODE WORKERS PORT GRACE`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from typing import Any
+
+from quart import Quart
+
+from huleedu_service_libs.logging import configure_logging
+from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
+from huleedu_service_libs.server import ServerOptions
+from huleedu_service_libs.stopping_gate import install_stopping_gate
+from huleedu_service_libs.supervisor import SupervisorOptions, supervise
+from huleedu_service_libs.worker import serve_as_worker
+from huleedu_service_libs.worker_link import WorkerLink
+from huleedu_service_libs.worker_seat import Seat
+
+TYPE_PREFIX = "urn:test:"
+RETIRE_SECONDS = 20.0
+
+
+def _app(mode: str, slot: int) -> tuple[Quart, Any]:
+    app = Quart("workers")
+
+    @app.get("/pid")
+    async def pid() -> Any:
+        return {"pid": os.getpid()}
+
+    @app.get("/slow/<float:seconds>")
+    async def slow(seconds: float) -> Any:
+        print("working", flush=True)
+        await asyncio.sleep(seconds)
+        return {"slept": seconds}
+
+    @app.get("/freeze")
+    async def freeze() -> Any:
+        print("working", flush=True)
+        time.sleep(60)  # noqa: ASYNC251 — the frozen event loop is what is tested
+
+    @app.before_serving
+    async def start() -> None:
+        if mode == "start-fails":
+            raise RuntimeError("the database address is missing")
+        if mode == "first-late" and slot == 0:
+            await asyncio.sleep(1.5)
+
+    install_problem_handlers(app, type_prefix=TYPE_PREFIX)
+    gate = install_stopping_gate(app, type_prefix=TYPE_PREFIX, open_paths=frozenset())
+    install_edge(app, type_prefix=TYPE_PREFIX)
+    return app, gate
+
+
+def _main() -> int:
+    mode, workers, port, grace = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    configure_logging(service="workers")
+    seat = Seat.taken()
+    if seat is None:
+        options = SupervisorOptions(
+            workers=workers, host="127.0.0.1", port=port, grace_seconds=grace, retire_seconds=RETIRE_SECONDS
+        )
+        return supervise(options, on_ready=lambda address: print("ready", *address, flush=True))
+    if mode == "settings-refused":
+        return 2
+    app, gate = _app(mode, seat.slot)
+    options = ServerOptions(type_prefix=TYPE_PREFIX, grace_seconds=grace)
+    return serve_as_worker(app, options, seat, WorkerLink(seat), retire_seconds=RETIRE_SECONDS, on_stopping=gate.close)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

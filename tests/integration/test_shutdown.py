@@ -1,0 +1,100 @@
+"""SIGTERM to the real process: what is under way is answered, nothing new is let in, and the exit code says so."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import aiohttp
+import pytest
+
+from tests.support.gateway import ESSAY_A, ESSAY_B
+from tests.support.service_process import ServiceProcess
+
+pytestmark = pytest.mark.serial
+BODY = {"user_prompt": "Which essay argues better?", "essay_a": ESSAY_A, "essay_b": ESSAY_B}
+SLOW_MS = 1500
+
+
+async def until_in_flight(url: str, http: aiohttp.ClientSession) -> None:
+    """Wait until the provider works on a call."""
+    async with asyncio.timeout(10):
+        while True:
+            async with http.get(f"{url}/api/v1/providers") as response:
+                if (await response.json())["providers"][0]["in_flight"]:
+                    return
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_what_is_under_way_is_answered_and_the_exit_code_is_0(number: signal.Signals) -> None:
+    async with ServiceProcess(MOCK_LATENCY_MS=SLOW_MS) as service, aiohttp.ClientSession() as http:
+        working = asyncio.create_task(http.post(f"{service.url}/api/v1/comparison", json=BODY))
+        await until_in_flight(service.url, http)
+        service.send_signal(number)
+        await asyncio.sleep(0.2)
+        status = await asked_again(service.url)
+        assert status in {503, None}, "told to go elsewhere, or not let in at all"
+        async with await working as response:
+            assert response.status == 200
+            assert (await response.json())["winner"] == "Essay A"
+        assert await service.end() == 0
+        assert "Traceback" not in service.log()
+
+
+async def asked_again(url: str) -> int | None:
+    """The status of readiness on a fresh connection; `None` where nobody lets us in."""
+    try:
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/readyz") as response:
+            return response.status
+    except aiohttp.ClientConnectionError:
+        return None
+
+
+async def test_a_kept_connection_hears_at_once_that_traffic_should_go_elsewhere() -> None:
+    async with ServiceProcess(MOCK_LATENCY_MS=SLOW_MS) as service, aiohttp.ClientSession() as http:
+        host, port = service.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in await reader.readline()
+        await reader.readuntil(b'{"ready":true}')
+        working = asyncio.create_task(http.post(f"{service.url}/api/v1/comparison", json=BODY))
+        await until_in_flight(service.url, http)
+        started = time.monotonic()
+        service.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        writer.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        heard = await reader.read()
+        assert time.monotonic() - started < 1
+        assert heard == b"" or heard.startswith(b"HTTP/1.1 503 "), "not ready, or closed: never a 200"
+        writer.close()
+        async with await working as response:
+            assert response.status == 200
+        assert await service.end() == 0
+
+
+async def test_a_call_whose_caller_has_gone_ends_before_the_process_does() -> None:
+    async with ServiceProcess(MOCK_LATENCY_MS=SLOW_MS) as service:
+        async with aiohttp.ClientSession() as http:
+            working = asyncio.create_task(http.post(f"{service.url}/api/v1/comparison", json=BODY))
+            await until_in_flight(service.url, http)
+            working.cancel()
+        started = time.monotonic()
+        assert await service.end() == 0
+        assert time.monotonic() - started > 0.5, "it waited for the call"
+
+
+async def test_rules_that_cannot_work_end_the_start_with_one_clear_sentence() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)ended with 2: .*ROUTING_RULES\[0\]"):
+        async with ServiceProcess(ROUTING_RULES='[{"when": {"tag": "a"}, "use": {"provider": "google"}}]'):
+            pass
+
+
+async def test_settings_that_cannot_work_end_the_start_with_one_clear_sentence() -> None:
+    with pytest.raises(
+        RuntimeError, match=r"(?s)ended with 2: .*LLM_PROVIDER_SERVICE_HOST: must be a loopback"
+    ) as ended:
+        async with ServiceProcess(HOST="0.0.0.0"):  # noqa: S104 -- refused, that is the point
+            pass
+    assert "Traceback" not in str(ended.value)

