@@ -5,23 +5,22 @@ Constructors elsewhere take values or small policies, never this object; di.py h
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
-from services.llm_provider_service.implementations.address_guard_impl import is_public
+from services.llm_provider_service.implementations.base_url_impl import base_url_problem, is_loopback
 
 PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
+STANDARD = "OTEL_"
 PRODUCTION = "production"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 KEYLESS = frozenset({LLMProviderType.OLLAMA})
@@ -73,6 +72,11 @@ class Settings(BaseSettings):
     SHUTDOWN_GRACE_SECONDS: float = Field(default=30.0, ge=0)
     EVENT_LOOP_LAG_LIMIT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
+
+    OTEL_EXPORTER_OTLP_ENDPOINT: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    TRACE_SAMPLE_RATIO: float = Field(default=1.0, ge=0, le=1)
 
     REDIS_URL: SecretStr | None = None
 
@@ -174,9 +178,16 @@ class Settings(BaseSettings):
     @field_validator("HOST")
     @classmethod
     def _loopback_only(cls, value: str) -> str:
-        if value == "localhost" or _is_loopback(value):
+        if value == "localhost" or is_loopback(value):
             return value
         raise ValueError("must be a loopback address: callers are not authenticated")
+
+    @field_validator("OTEL_EXPORTER_OTLP_ENDPOINT")
+    @classmethod
+    def _collector_url(cls, value: str | None) -> str | None:
+        if value is None or base_url_problem(value, allow_private=True) is None:
+            return value
+        raise ValueError("must be an http or https URL with a host, without credentials, query or fragment")
 
     @field_validator("PROVIDER_PRIORITY_ORDER", "DEFAULT_LLM_PROVIDER")
     @classmethod
@@ -244,45 +255,6 @@ class Settings(BaseSettings):
         return not self.live_vendors and self.ENVIRONMENT != PRODUCTION
 
 
-def base_url_problem(url: str, *, allow_private: bool) -> str | None:
-    """Why *url* cannot be a vendor's base URL, or `None`; names are checked again when they are resolved."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return "must be an http or https URL with a host"
-    if parts.username or parts.query or parts.fragment:
-        return "must not carry credentials, a query or a fragment"
-    if allow_private:
-        return None
-    if parts.scheme != "https":
-        return "must use https; set the matching _ALLOW_PRIVATE=true for a local server"
-    host = _as_dialled(parts.hostname)
-    if host == "localhost" or _is_private_literal(host):
-        return "points to a private address; set the matching _ALLOW_PRIVATE=true if that is meant"
-    return None
-
-
-def _as_dialled(host: str) -> str:
-    """*host* as the HTTP client will read it: other alphabets' digits and dots are digits and dots to it."""
-    try:
-        return host.encode("idna").decode().rstrip(".")
-    except UnicodeError:
-        return host.rstrip(".")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_private_literal(host: str) -> bool:
-    try:
-        return not is_public(host)
-    except ValueError:
-        return False
-
-
 def load_settings() -> Settings:
     """Read the environment and `.env`; raises `SettingsProblem` with one line for each bad variable."""
     try:
@@ -297,4 +269,5 @@ def load_settings() -> Settings:
 def _in_words(item: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     reason = str(item["msg"]).removeprefix("Value error, ")
-    return f"{PREFIX}{where}: {reason}" if where else reason
+    prefix = "" if where.startswith(STANDARD) else PREFIX
+    return f"{prefix}{where}: {reason}" if where else reason

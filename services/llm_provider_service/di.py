@@ -15,6 +15,7 @@ from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.loop_watch import LoopWatch, watching_the_loop
 from huleedu_service_libs.peers import Peers
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
+from huleedu_service_libs.tracing import Tracing
 from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.api.comparison_desk import ComparisonDesk
@@ -35,12 +36,14 @@ from services.llm_provider_service.implementations.llm_orchestrator_impl import 
 from services.llm_provider_service.implementations.mock_provider_impl import MockProviderImpl
 from services.llm_provider_service.implementations.planner_impl import LiveProvider, Planner
 from services.llm_provider_service.implementations.provider_tester_impl import ProviderTester
-from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.implementations.recorder_impl import GATEWAY, Recorder
 from services.llm_provider_service.implementations.replicas_impl import Replicas, open_replicas
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
 from services.llm_provider_service.implementations.status_impl import GatewayStatus
+from services.llm_provider_service.implementations.tracing_impl import open_tracing
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.implementations.vendors_impl import open_vendors
+from services.llm_provider_service.implementations.waiting_impl import sleep_waiting
 from services.llm_provider_service.implementations.whole_service_impl import WholeService
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.protocols import (
@@ -110,17 +113,17 @@ class MemoryProvider(Provider):
         )
 
     @provide
-    def gates(self, settings: Settings, live: tuple[LiveProvider, ...]) -> GateMap:
+    def gates(self, settings: Settings, live: tuple[LiveProvider, ...], recorder: Recorder) -> GateMap:
         slots = policies.provider_slots(settings)
-        return {one.provider: Gate(slots, clock=time.monotonic) for one in live}
+        return {one.provider: recorder.gate(one.provider, slots, time.monotonic) for one in live}
 
     @provide
-    def guards(self, breakers: ProviderBreakers, gates: GateMap, replicas: Replicas) -> Guards:
+    def guards(self, breakers: ProviderBreakers, gates: GateMap, replicas: Replicas, recorder: Recorder) -> Guards:
         return Guards(
             breakers=breakers,
             cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
             gates=gates,
-            budgets={provider: RetryBudget() for provider in gates},
+            budgets={provider: recorder.watched(provider, RetryBudget()) for provider in gates},
             turnstile=Turnstile(),
             scoreboard=Scoreboard(time.monotonic),
             hints=Hints(time.monotonic),
@@ -149,6 +152,11 @@ class WorldProvider(Provider):
     scope = Scope.APP
 
     @provide
+    async def tracing(self, settings: Settings) -> AsyncIterator[Tracing]:
+        async with open_tracing(policies.trace_policy(settings)) as tracing:
+            yield tracing
+
+    @provide
     async def providers(self, settings: Settings) -> AsyncIterator[ProviderMap]:
         if settings.mock_mode:
             mock = _mock(settings)
@@ -167,7 +175,7 @@ class WorldProvider(Provider):
 
     @provide
     def retries(self, policy: RetryPolicy) -> LLMRetryManagerProtocol:
-        return RetryManagerImpl(policy, sleep=asyncio.sleep, uniform=random.random)
+        return RetryManagerImpl(policy, sleep=sleep_waiting, uniform=random.random)
 
     @provide
     def flights(self) -> Flights:
@@ -208,7 +216,7 @@ class WorldProvider(Provider):
             guards=guards,
             books=books,
             clock=time.monotonic,
-            sleep=asyncio.sleep,
+            sleep=sleep_waiting,
         )
 
     @provide
@@ -225,7 +233,7 @@ class WorldProvider(Provider):
             planner=planner,
             cache=cache,
             flights=flights,
-            gate=Gate(policies.gateway_slots(settings), clock=time.monotonic),
+            gate=recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic),
             attempts=attempts,
             recorder=recorder,
             limits=policies.orchestrator_limits(settings),

@@ -16,6 +16,7 @@ from services.llm_provider_service.implementations.mock_provider_impl import MOC
 from services.llm_provider_service.implementations.planner_impl import LiveProvider
 from services.llm_provider_service.implementations.provider_tester_impl import REQUEST_TYPE as TEST_REQUEST_TYPE
 from services.llm_provider_service.implementations.status_impl import ProviderFacts, ServiceFacts
+from services.llm_provider_service.implementations.tracing_impl import TracePolicy
 from services.llm_provider_service.implementations.vendors_impl import LineLimits, VendorEndpoint
 from services.llm_provider_service.protocols import TimeLimits
 from services.llm_provider_service.resilience.admission import AdmissionPolicy
@@ -26,6 +27,19 @@ from services.llm_provider_service.wire.capabilities import profiles
 
 DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
+
+
+def trace_policy(settings: Settings) -> TracePolicy:
+    """Where spans go, and of how many requests."""
+    return TracePolicy(
+        endpoint=settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+        ratio=settings.TRACE_SAMPLE_RATIO,
+        service={
+            "service.name": settings.SERVICE_NAME,
+            "service.version": version(DISTRIBUTION),
+            "deployment.environment.name": settings.ENVIRONMENT,
+        },
+    )
 
 
 def live_providers(settings: Settings) -> tuple[LiveProvider, ...]:
@@ -48,7 +62,9 @@ def redis_url(settings: Settings) -> str | None:
 
 
 def routing_rules(settings: Settings) -> tuple[Rule, ...]:
-    """The routing rules; raises `RuleError` for one that could never match here."""
+    """The routing rules; raises `RuleError` for one that could never match here. The mock answers all without rules."""
+    if settings.mock_mode:
+        return ()
     providers = frozenset(one.provider for one in live_providers(settings))
     known = [profile for profile in profiles() if profile.provider in providers]
     scope = RuleScope(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 from quart import Quart
 
 from huleedu_service_libs.peers import NoPeers, Peers
 from huleedu_service_libs.problem import Problem
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
 from huleedu_service_libs.stopping_gate import install_stopping_gate
+from huleedu_service_libs.tracing import Tracing
 from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
 from services.llm_provider_service.api.docs_routes import docs_routes
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.api.http_metrics import install_http_metrics
 from services.llm_provider_service.api.llm_routes import llm_routes
 from services.llm_provider_service.api.problems import gateway_problem
+from services.llm_provider_service.api.trace_layer import install_tracing
 from services.llm_provider_service.config import Settings, load_settings
 from services.llm_provider_service.di import build_container
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
@@ -46,12 +50,17 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
 
     @app.before_serving
     async def open_resources() -> None:
-        await container.get(LLMOrchestratorProtocol)
-        recorder = await container.get(Recorder)
-        install_http_metrics(app, recorder.http_answered)
-        status = await container.get(GatewayStatusProtocol)
-        await container.get(WholeServiceProtocol)
-        app.extensions[DRAIN] = (status.drain, gate.close)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(container.close)
+            tracing = await container.get(Tracing)  # opened first, closed last: the spans of what ends meanwhile go out
+            await container.get(LLMOrchestratorProtocol)
+            recorder = await container.get(Recorder)
+            install_http_metrics(app, recorder.http_answered, recorder.overhead)
+            install_tracing(app, tracing)
+            status = await container.get(GatewayStatusProtocol)
+            await container.get(WholeServiceProtocol)
+            app.extensions[DRAIN] = (status.drain, gate.close)
+            undo.pop_all()
 
     @app.after_serving
     async def close_resources() -> None:

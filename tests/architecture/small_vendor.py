@@ -5,10 +5,11 @@ The simulator in tests/vendor_sim knows every vendor and checks every byte, and 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -18,14 +19,17 @@ VERDICT = json.dumps({"winner": "Essay A", "justification": "It gives reasons.",
 
 @dataclass
 class SmallVendor:
-    """Answers with *status*; 200 is a verdict."""
+    """Answers with *status*; 200 is a verdict. `once` answers first, and each answer takes `seconds`."""
 
     url: str = ""
     status: int = 200
+    once: list[int] = field(default_factory=list)
+    seconds: float = 0.0
 
     async def answer(self, request: web.Request) -> web.Response:
         """Chat Completions, as little of it as will do."""
         asked = await request.json()
+        await asyncio.sleep(self.seconds)
         message = {"role": "assistant", "content": VERDICT}
         body = {
             "id": "chatcmpl-1",
@@ -33,7 +37,8 @@ class SmallVendor:
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
         }
-        return web.json_response(body, status=self.status)
+        status = self.once.pop(0) if self.once else self.status
+        return web.json_response(body, status=status, headers={"Retry-After": "0.01"} if status == 429 else None)
 
     @property
     def settings(self) -> dict[str, object]:

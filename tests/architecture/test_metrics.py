@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 
@@ -24,6 +25,8 @@ from tests.support.gateway import Gateway, running_gateway
 PAGE = ROOT / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(llm_provider_\w+)` \| (\w+) \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 MANY = 10_000
+NARROW = {"LLM_MAX_CONCURRENT_REQUESTS": 1, "LLM_QUEUE_LIMIT": 1}
+OF_THE_MOMENT = {"llm_provider_concurrent_requests", "llm_provider_queue_depth"}
 
 
 def everything() -> CollectorRegistry:
@@ -43,23 +46,28 @@ def test_every_metric_is_on_its_page_with_its_labels_and_no_other_is() -> None:
 
 
 async def live_through_everything(vendor: SmallVendor, gateway: Gateway) -> None:
-    """Success, hit, an unpriced model, a path that does not exist, a failure that opens a breaker."""
+    """Success, hit, an unpriced model, a wrong path, a rate limit, a crowd, a failure that opens a breaker."""
     assert (await gateway.compare()).status == 200
     assert (await gateway.compare()).body["cached"] is True
     overrides = {"provider_override": "openai", "model_override": "house-model-1"}
     assert (await gateway.compare(llm_config_overrides=overrides)).body["pricing_status"] == "unpriced"
     assert (await gateway.get("/no/such/page")).status == 404
+    vendor.once = [429]
+    assert (await gateway.compare(sample_index=2)).body["attempts"] == 2
+    vendor.seconds = 0.1
+    crowd = await asyncio.gather(*(gateway.compare(sample_index=index) for index in (3, 4, 5)))
+    assert sorted(answer.status for answer in crowd) == [200, 200, 503]
     vendor.status = 401
     assert (await gateway.compare(sample_index=1)).status == 502
 
 
 async def test_every_metric_is_moved() -> None:
-    async with small_vendor() as vendor, running_gateway(**vendor.settings) as gateway:
+    async with small_vendor() as vendor, running_gateway(**vendor.settings, **NARROW) as gateway:
         await live_through_everything(vendor, gateway)
         found = list(text_string_to_metric_families((await gateway.get("/metrics")).body))
     moved = {family.name for family in found if any(sample.value > 0 for sample in family.samples)}
     # A gauge of what is under way is back at 0 when nothing is; that it has a series says that it was moved.
-    moved |= {family.name for family in found if family.name == "llm_provider_concurrent_requests" and family.samples}
+    moved |= {family.name for family in found if family.name in OF_THE_MOMENT and family.samples}
     assert {family.name for family in everything().collect()} - moved == set()
 
 

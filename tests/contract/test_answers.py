@@ -6,8 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
+from huleedu_service_libs.lifespan import Lifespan
 from services.llm_provider_service.api.openapi import openapi_bytes, openapi_document
+from services.llm_provider_service.config import Settings
+from services.llm_provider_service.startup_setup import ANSWERED_WHILE_STOPPING, create_app, start_draining
 from tests.contract.documents import PROBLEM, errors_of, examples_of, operations, resolved, response_of
 from tests.support.gateway import ESSAY_A, ESSAY_B, Answer, running_gateway, vendors
 from tests.vendor_sim import VendorSim
@@ -132,3 +136,23 @@ async def test_an_override_that_cannot_be_honoured_is_refused_as_documented(
         assert answer.status == 400
         check_problem("post", COMPARISON, answer, pointer=pointer)
         assert sim.count() == 0
+
+
+async def test_a_service_that_stops_refuses_what_is_new_as_documented() -> None:
+    app = create_app(Settings(_env_file=None))
+    lifespan = Lifespan(app)
+    await lifespan.startup()
+    try:
+        start_draining(app)
+        for method, path, _ in operations():
+            response = await getattr(app.test_client(), method)(path)
+            if path in ANSWERED_WHILE_STOPPING - {"/readyz"}:
+                assert response.status_code == 200
+            else:
+                assert response.status_code == 503
+                answer = Answer(503, CIMultiDict(response.headers), await response.get_json(force=True))
+                check_answer(method, path, answer)
+                if path != "/readyz":
+                    check_problem(method, path, answer)
+    finally:
+        await lifespan.shutdown()

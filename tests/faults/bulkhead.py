@@ -19,7 +19,7 @@ from tests.support.service_process import ServiceProcess
 from tests.vendor_sim import VendorSim
 
 PAIRS = 5
-CALLERS = 16
+RATE = 50.0  # requests a second
 HANGING_CALLERS = 30
 SLOTS = 20
 HANG = "fault-hang"
@@ -92,32 +92,30 @@ async def _pairs(place: Place, world: World, requests: int) -> Bulkhead:
 
 
 async def _load(place: Place, requests: int) -> tuple[float, int]:
-    """The p99 of *requests* to the healthy provider, and how many of them failed."""
-    seconds: list[float] = []
-    failed = 0
+    """The p99 of *requests* to the healthy provider, sent at a fixed rate, and how many of them failed."""
 
-    async def caller() -> None:
-        nonlocal failed
-        while len(seconds) < requests:
-            started = time.monotonic()
-            answer = await place.ask("openrouter", SLOW)
-            seconds.append(time.monotonic() - started)
-            failed += answer.status != 200
+    async def caller(number: int) -> tuple[float, bool]:
+        await asyncio.sleep(number / RATE)
+        started = time.monotonic()
+        answer = await place.ask("openrouter", SLOW)
+        return time.monotonic() - started, answer.status != 200
 
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    return sorted(seconds)[int(len(seconds) * 0.99)], failed
+    asked = await asyncio.gather(*(caller(number) for number in range(requests)))
+    seconds = sorted(took for took, _ in asked)
+    return seconds[int(requests * 0.99)], sum(failed for _, failed in asked)
 
 
 @asynccontextmanager
 async def _hanging(place: Place) -> AsyncIterator[None]:
     """Meanwhile more callers than it has slots ask a provider that hangs."""
 
-    async def caller() -> None:
+    async def caller(number: int) -> None:
+        await asyncio.sleep(UNTIL_FULL * number / HANGING_CALLERS)  # strangers do not march in step
         while True:
             await place.ask("openai", HANG, deadline_ms=HANGING_MS)
             await asyncio.sleep(COME_BACK)
 
-    callers = [asyncio.create_task(caller()) for _ in range(HANGING_CALLERS)]
+    callers = [asyncio.create_task(caller(number)) for number in range(HANGING_CALLERS)]
     await asyncio.sleep(UNTIL_FULL)
     try:
         yield

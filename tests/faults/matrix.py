@@ -17,9 +17,9 @@ from tests.support.service_process import ServiceProcess
 from tests.vendor_sim import VendorSim
 
 ROWS: tuple[Row, ...] = (*TRANSPORT_ROWS, *BODY_ROWS)
-# A process has one retry budget per vendor, enough for about ten rows that retry.
-PROCESSES = {Stage.TRANSPORT: 2, Stage.BODIES: 4}
-AT_ONCE = 4
+# A process has one retry budget per vendor, enough for about ten rows that fail thrice.
+PROCESSES = {Stage.TRANSPORT: 2, Stage.BODIES: 3}
+AT_ONCE = 5
 LONGEST = (Stage.PLACES, Stage.NARROW)  # three attempts, each of which takes the two seconds of a connect
 
 Progress = Callable[[Row, Observed], None]

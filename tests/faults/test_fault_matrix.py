@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.faults.matrix import ROWS, run_matrix
+from tests.faults.page import PAGE
 from tests.faults.rows import Observed, Row, differences
 
 pytestmark = pytest.mark.serial  # time and memory are measured
@@ -32,3 +33,13 @@ def test_the_rows_have_names_of_their_own_and_none_of_the_catalogue_is_missing()
     assert len(names) == len(set(names))
     wanted = {f"U{number:02}" for number in range(1, 25)} | {f"B{number:02}" for number in range(1, 44)}
     assert wanted == {name.partition("-")[0] for name in names}
+
+
+def test_the_page_shows_every_row_and_no_other() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    shown = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith(("| U", "| B"))]
+    assert sorted(shown) == sorted(row.id for row in ROWS)
+
+
+def test_the_page_is_of_a_run_without_problems() -> None:
+    assert "Every row was as the tests expect it." in PAGE.read_text(encoding="utf-8")

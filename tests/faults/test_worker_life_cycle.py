@@ -34,7 +34,7 @@ async def _answer(url: str, path: str) -> Reply:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_refuses_what_is_new_and_finishes_what_is_under_way(number: signal.Signals) -> None:
-    async with WorkerProgram("fine", grace=10) as program:
+    async with WorkerProgram("fine", workers=1, grace=10) as program:
         await program.ready()
         kept = Caller(program.url)
         assert (await kept.ask("GET", "/pid")).status == 200

@@ -96,3 +96,18 @@ async def test_a_caller_who_has_gone_is_counted_and_leaves_no_noise(sim: VendorS
         assert (await gateway.get("/api/v1/providers")).body["total_requests_today"] == 1
     gc.collect()
     assert complaints == [], "an exception that nobody retrieved"
+
+
+async def test_nobody_waits_long_for_a_turn_while_somebody_else_could_answer(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "0.01"})])
+    sim.always("openai", Success(delay=4))
+    settings = vendors(sim, "openai", "anthropic") | {"FALLBACK_PATIENCE_SECONDS": 1.0}
+    async with running_gateway(**settings) as gateway:
+        first = asyncio.create_task(gateway.compare(sample_index=0))
+        async with asyncio.timeout(10):
+            while sim.count("openai") < 2:  # noqa: ASYNC110 -- the simulator has no event to wait for
+                await asyncio.sleep(0.01)
+        others = await asyncio.gather(*(gateway.compare(sample_index=index) for index in (1, 2)))
+        assert [answer.body["provider"] for answer in others] == ["anthropic", "anthropic"]
+        assert max(answer.body["response_time_ms"] for answer in others) < 3000
+        assert (await first).body["provider"] == "openai"

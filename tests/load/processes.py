@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(rb"http://(127\.0\.0\.1):(\d+)")
@@ -83,11 +84,8 @@ def running_command(command: Sequence[str], *, core: int, environment: Mapping[s
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors)
         try:
             os.sched_setaffinity(process.pid, {core})
-            host, port = _address(process)
+            host, port = _address(process, errors)
             yield Server(pid=process.pid, host=host, port=port, spawned=spawned)
-        except StartFailed as failure:
-            errors.seek(0)
-            raise StartFailed(f"{failure}: {errors.read()[-2000:].decode(errors='replace')}") from None
         finally:
             _stop(process)
 
@@ -103,7 +101,7 @@ def pinned(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _address(process: subprocess.Popen[bytes]) -> tuple[str, int]:
+def _address(process: subprocess.Popen[bytes], errors: IO[bytes]) -> tuple[str, int]:
     assert process.stdout is not None
     said = b""
     end = time.monotonic() + START_SECONDS
@@ -111,7 +109,9 @@ def _address(process: subprocess.Popen[bytes]) -> tuple[str, int]:
         readable, _, _ = select.select([process.stdout], [], [], max(0.0, end - time.monotonic()))
         chunk = os.read(process.stdout.fileno(), 65536) if readable else b""
         if not chunk:
-            raise StartFailed("a server said no address before it ended or its time was over")
+            errors.seek(0)
+            why = errors.read()[-2000:].decode(errors="replace")
+            raise StartFailed(f"a server said no address before it ended or its time was over: {why}")
         said += chunk
     return found[1].decode(), int(found[2])
 

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from time import monotonic
 
-SECONDS_PER_TICK = 1 / os.sysconf("SC_CLK_TCK")
-
 
 def children(pid: int) -> list[int]:
     """The children of a process, oldest first."""
@@ -27,9 +25,18 @@ def alive(pid: int) -> bool:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time so far, all threads."""
-    after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2]
-    return sum(map(int, after_name.split()[11:13])) * SECONDS_PER_TICK
+    """Time on a core so far, of all its threads that live, as the scheduler counts it (in nanoseconds, not ticks)."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in _threads(pid)) / 1e9
+
+
+def pin(pid: int, core: int) -> None:
+    """Let all threads that a process has now run on one core only."""
+    for task in _threads(pid):
+        os.sched_setaffinity(int(task.name), {core})
+
+
+def _threads(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/task").iterdir())
 
 
 async def all_gone(pids: list[int], *, within: float) -> bool:

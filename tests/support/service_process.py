@@ -86,6 +86,10 @@ class ServiceProcess:
         """What it has written to standard error so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    def write_dotenv(self, text: str) -> None:
+        """A `.env` in its folder, for whoever reads the settings from now on."""
+        (Path(self._folder.name) / ".env").write_text(text, encoding="utf-8")
+
     def resident_bytes(self) -> int:
         """Resident memory at this moment."""
         return self._memory("VmRSS")

@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = ("quart", "werkzeug", "flask", "dishka", "aiohttp", "uvicorn", "prometheus_client", "structlog", "hypercorn")
+HEAVY = (
+    "quart",
+    "werkzeug",
+    "flask",
+    "dishka",
+    "aiohttp",
+    "uvicorn",
+    "prometheus_client",
+    "structlog",
+    "hypercorn",
+    "opentelemetry",
+    "requests",
+)
 ALLOWED: dict[str, set[str]] = {
     "problem": set(),
     "json_body": set(),
@@ -18,6 +30,9 @@ ALLOWED: dict[str, set[str]] = {
     "llm_client_errors": set(),
     "llm_client": {"aiohttp"},
     "http_protocol": {"uvicorn"},
+    "tracing": set(),
+    "genai_attributes": set(),
+    "otlp": {"opentelemetry", "requests", "structlog"},
     "server": {"uvicorn", "structlog"},
     "quart_glue": {"quart", "werkzeug", "flask", "dishka", "structlog", "hypercorn"},
 }

@@ -34,7 +34,7 @@ def waiting_app(diary: Diary) -> Quart:
     async def wait() -> Response:
         diary.began.set()
         try:
-            body = await request.get_data()
+            body = b"".join([chunk async for chunk in request.body])
             diary.tasks_while_waiting = len(asyncio.all_tasks())
             await diary.may_end.wait()
         except asyncio.CancelledError:

@@ -109,7 +109,9 @@ class ComparisonDesk:
         )
         return ComparisonCase(asked=asked, comparison=comparison, order=order)
 
-    def reply(self, case: ComparisonCase, result: CompletionResult, *, seconds: float) -> bytes:
+    def reply(
+        self, case: ComparisonCase, result: CompletionResult, *, seconds: float, trace_id: str | None = None
+    ) -> bytes:
         """The JSON of an `LLMComparisonResponse`."""
         verdict = verdict_of(result.answer)
         flags = set(result.flags)
@@ -132,7 +134,7 @@ class ComparisonDesk:
                 "cost_usd": None if usd is None else decimal_text(usd),
                 "pricing_status": result.cost.status,
                 "correlation_id": case.order.correlation_id,
-                "trace_id": None,
+                "trace_id": trace_id,
                 "metadata": case.asked.metadata or {},
                 "request_id": case.order.request_id,
                 "requested_provider": case.order.provider,

@@ -10,6 +10,7 @@ from quart import Blueprint, Response, request
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.correlation import adopt_body_correlation
 from huleedu_service_libs.quart_glue import inject, read_body
+from huleedu_service_libs.tracing import current_trace_id
 from services.llm_provider_service.api.comparison_desk import ComparisonDesk
 from services.llm_provider_service.api.problems import invalid_fields, not_found
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
@@ -40,7 +41,7 @@ async def compare(
         timeout_header=request.headers.get("X-Request-Timeout-Ms"),
     )
     result = await orchestrator.complete(case.order)
-    return _json(desk.reply(case, result, seconds=perf_counter() - started))
+    return _json(desk.reply(case, result, seconds=perf_counter() - started, trace_id=current_trace_id()))
 
 
 @llm_routes.get("/providers")

@@ -53,7 +53,17 @@ INTERNAL_ERROR = _plain(
     "Internal error",
     "The service failed in a way it did not expect; the correlation id finds it in the logs.",
 )
-STOPPING = _plain(
+STOPPING = Problem(
+    status=503,
+    code=ErrorCode.SERVICE_UNAVAILABLE,
+    title="The service is stopping",
+    detail="Nothing was done. Send the request again: another instance will take it.",
+    type_slug="service-unavailable",
+    retryable=True,
+    retry_after=1.0,
+)
+# The call may be paid for, so this one does not invite another try.
+STOPPED_UNDER_WAY = _plain(
     503, ErrorCode.SERVICE_UNAVAILABLE, "The service is stopping", "The answer did not come before the service stopped."
 )
 CLEAR_REFUSED = _invalid(
@@ -99,6 +109,7 @@ TEST_PROBLEMS = (
         retry_after=1.0,
     ),
     STOPPING,
+    STOPPED_UNDER_WAY,
 )
 
 REQUEST_PROBLEMS = (

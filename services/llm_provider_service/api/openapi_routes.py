@@ -27,6 +27,7 @@ from services.llm_provider_service.api.openapi_problems import (
     INTERNAL_ERROR,
     NOT_READY,
     REQUEST_PROBLEMS,
+    STOPPING,
     TEST_PROBLEMS,
 )
 from services.llm_provider_service.api.openapi_vendor_problems import CAPACITY_PROBLEMS, VENDOR_PROBLEMS
@@ -50,7 +51,7 @@ class Operation:
     answer: type[BaseModel] | str
     asks: type[BaseModel] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
-    problems: tuple[Problem, ...] = (INTERNAL_ERROR,)
+    problems: tuple[Problem, ...] = (INTERNAL_ERROR, STOPPING)
 
 
 TIMEOUT_HEADER: Final[dict[str, Any]] = {
@@ -169,7 +170,7 @@ OPERATORS: Final = (
         description="Says how many entries were removed; none is no error.",
         answer=CacheCleared,
         parameters=(CLEAR_SCOPE,),
-        problems=(CLEAR_REFUSED, INTERNAL_ERROR),
+        problems=(CLEAR_REFUSED, INTERNAL_ERROR, STOPPING),
     ),
 )
 WATCHERS: Final = (
@@ -201,6 +202,7 @@ WATCHERS: Final = (
         summary="Prometheus metrics",
         description="The text format that Prometheus scrapes.",
         answer=CONTENT_TYPE_LATEST,
+        problems=(INTERNAL_ERROR,),
     ),
     Operation(
         method="get",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.problem import AttemptSummary, Problem
 from services.llm_provider_service.api.openapi_examples import FIRST
-from services.llm_provider_service.api.openapi_problems import MODEL, STOPPING
+from services.llm_provider_service.api.openapi_problems import MODEL, STOPPED_UNDER_WAY, STOPPING
 from services.llm_provider_service.domain.attempt import AttemptOutcome
 
 TRY_LATER = "Try again after the time in Retry-After."
@@ -146,6 +146,7 @@ CAPACITY_PROBLEMS = (
         retry_after=2.0,
     ),
     STOPPING,
+    STOPPED_UNDER_WAY,
     Problem(
         status=504,
         code=ErrorCode.TIMEOUT,

@@ -31,11 +31,13 @@ class TraceLayer:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One exchange."""
         if scope["type"] != "http" or scope["path"] in PROBED:
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         method, route = method_of(scope), self._patterns.of(scope["path"])
         span = self._tracing.request(f"{method} {route}", _traceparent(scope))
         if not isinstance(span, TracedBlock):
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         span.set("http.request.method", method)
         span.set("http.route", route)
         with span:

@@ -6,12 +6,14 @@ from common_core.config_enums import LLMProviderType
 from huleedu_service_libs import genai_attributes as genai
 from huleedu_service_libs.tracing import Block, SpanKind, traced
 from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.money import decimal_text
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.recorder_impl import model_label
 
 OUTCOME = "huleedu.attempt.outcome"
 NUMBER = "huleedu.attempt.number"
 COST = "huleedu.attempt.cost_usd"
+LONGEST_MODEL = 100
 # The conventions name this vendor's API otherwise than we do.
 PROVIDER_NAMES = {LLMProviderType.GOOGLE: "gcp.gemini"}
 
@@ -37,8 +39,8 @@ def describe(span: Block, attempt: Attempt) -> None:
     if attempt.usage.output_tokens is not None:
         span.set(genai.OUTPUT_TOKENS, attempt.usage.output_tokens)
     if attempt.cost.usd is not None:
-        span.set(COST, float(attempt.cost.usd))
+        span.set(COST, decimal_text(attempt.cost.usd))
     if attempt.outcome is AttemptOutcome.SUCCESS:
-        span.set(genai.RESPONSE_MODEL, model_label(attempt.target) if attempt.served_model is None else attempt.served_model)
+        span.set(genai.RESPONSE_MODEL, (attempt.served_model or model_label(attempt.target))[:LONGEST_MODEL])
     else:
         span.fail(attempt.outcome.value)

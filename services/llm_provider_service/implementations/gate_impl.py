@@ -30,9 +30,7 @@ class Gate:
     *on_waited* hears the seconds that each one in line waited, whatever it got.
     """
 
-    def __init__(
-        self, policy: AdmissionPolicy, *, clock: Clock, on_waited: Callable[[float], None] = _unheard
-    ) -> None:
+    def __init__(self, policy: AdmissionPolicy, *, clock: Clock, on_waited: Callable[[float], None] = _unheard) -> None:
         self._policy = policy
         self._clock = clock
         self._on_waited = on_waited

@@ -54,8 +54,9 @@ HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
 FLIGHT_PROMOTES = (DeadlineReached, HungUp)
 
-# All that one order waits for a tier of the cache that other replicas share (the platform's bound).
-LOOK_UP_SECONDS = 0.2
+# All that one order waits for a tier of the cache that replicas share. The platform allows 0.2 s; the rest of that is
+# for an event loop that has other work to do when the time is up.
+LOOK_UP_SECONDS = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,11 +133,14 @@ class Planner:
         return [profile for profile in same if (profile.provider, profile.canonical) not in there]
 
     def _who_has(self, model: str) -> list[ModelProfile]:
-        return [
-            profile
-            for profile in profiles()
-            if profile.provider in self._live and model in (profile.id, profile.canonical)
-        ]
+        """One profile for each provider that has *model*, under that very name if it knows it, else under its first."""
+        found: dict[LLMProviderType, ModelProfile] = {}
+        for profile in profiles():
+            if profile.provider in self._live and model in (profile.id, profile.canonical):
+                known = found.setdefault(profile.provider, profile)
+                if profile.id == model != known.id:
+                    found[profile.provider] = profile
+        return list(found.values())
 
     def _candidate(self, profile: ModelProfile, request: CompletionRequest, size: int | None) -> Candidate:
         target = profile.target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 from common_core.config_enums import LLMProviderType
@@ -14,8 +13,11 @@ from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals
+from services.llm_provider_service.implementations.gate_impl import Gate
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics
-from services.llm_provider_service.resilience.admission import ShedReason
+from services.llm_provider_service.resilience.admission import AdmissionPolicy, ShedReason
+from services.llm_provider_service.resilience.deadline import Clock
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
 from services.llm_provider_service.wire.capabilities import profile_for
 
 STATE_NUMBERS = {
@@ -24,6 +26,7 @@ STATE_NUMBERS = {
     CircuitBreakerState.HALF_OPEN: 2,
 }
 MOST_CHILDREN = 512
+GATEWAY = "gateway"
 
 
 class Recorder:
@@ -104,10 +107,6 @@ class Recorder:
         """A target of *provider* is left alone for *seconds*."""
         self._metrics.cooldowns.labels(provider).observe(seconds)
 
-    def queue_waited(self, gate: str, seconds: float) -> None:
-        """Somebody has waited at *gate*, in vain or not."""
-        self._metrics.queue_wait.labels(gate).observe(seconds)
-
     def shed(self, reason: ShedReason) -> None:
         """A request was refused without an attempt."""
         self._metrics.shed.labels(reason).inc()
@@ -116,13 +115,16 @@ class Recorder:
         """An answer took us *seconds*, without all waiting."""
         self._metrics.overhead.observe(seconds)
 
-    def watch_queue(self, gate: str, depth: Callable[[], float]) -> None:
-        """Ask *depth* whenever the metrics are read."""
-        self._metrics.queue_depth.labels(gate).set_function(depth)
+    def gate(self, name: str, slots: AdmissionPolicy, clock: Clock) -> Gate:
+        """A gate whose line is seen in the metrics, under *name*."""
+        gate = Gate(slots, clock=clock, on_waited=self._metrics.queue_wait.labels(name).observe)
+        self._metrics.queue_depth.labels(name).set_function(lambda: gate.waiting)
+        return gate
 
-    def watch_budget(self, provider: LLMProviderType, tokens: Callable[[], float]) -> None:
-        """Ask *tokens* whenever the metrics are read."""
-        self._metrics.retry_budget.labels(provider).set_function(tokens)
+    def watched(self, provider: LLMProviderType, budget: RetryBudget) -> RetryBudget:
+        """*budget*, whose level is from now on read with the metrics."""
+        self._metrics.retry_budget.labels(provider).set_function(lambda: budget.tokens)
+        return budget
 
     def http_answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """An HTTP answer left; *endpoint* is the route's pattern, never the path."""

@@ -70,7 +70,7 @@ async def _again(name: str, act: Act, pause: Act) -> None:
         try:
             await act()
         except (RedisAway, RedisRefused):
-            log.debug("shared_work_waits", work=name)
+            pass  # the link has said so once, in the log and in health; what is to be done stays to be done
         except Exception as error:  # a bug in one round must not end the rounds: replicas would drift apart unseen
             log.error("shared_work_failed", work=name, **failure_fields(error))
         await pause()

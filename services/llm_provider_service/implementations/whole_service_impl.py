@@ -64,7 +64,7 @@ class WholeService:
         said, totals = await asyncio.gather(self._peers.ask(PROVIDERS), self._peers.ask(TOTALS))
         mine = self._status.providers()
         lists = [mine, *map(ProviderList.model_validate, said.answers)]
-        day = reduce(add_totals, _with_left(totals), self._totals.said())
+        day = reduce(add_totals, _said_by_all(totals))
         return mine.model_copy(
             update={
                 "providers": [_one_provider(one, lists) for one in mine.providers],
@@ -104,7 +104,7 @@ class WholeService:
         if self._peers.alone:
             return render(self._registry)
         poll = await self._peers.ask(METRICS)
-        return render_merged([*merge([snapshot(self._registry), *_with_left(poll)], GAUGE_MERGES), *_workers(poll)])
+        return render_merged([*merge(_said_by_all(poll), GAUGE_MERGES), *_workers(poll)])
 
     async def _my_metrics(self, _argument: Any) -> Any:
         return snapshot(self._registry)
@@ -150,8 +150,8 @@ def _added_value(left: Any, other: Any) -> Any:
     return left + other
 
 
-def _with_left(poll: Poll) -> list[Any]:
-    return poll.answers if poll.left is None else [*poll.answers, poll.left]
+def _said_by_all(poll: Poll) -> list[Any]:
+    return [poll.mine, *poll.answers, *(() if poll.left is None else (poll.left,))]
 
 
 def _workers(poll: Poll) -> Iterable[Metric]:

@@ -310,5 +310,7 @@ class CacheCleared(_AnswerOfAll):
 
     removed: int
     pending: bool = Field(
-        default=False, exclude_if=operator.not_, description="True when the shared tier is away and will be cleared on its return."
+        default=False,
+        exclude_if=operator.not_,
+        description="True when the shared tier is away and will be cleared on its return.",
     )

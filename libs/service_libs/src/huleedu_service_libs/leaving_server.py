@@ -18,6 +18,8 @@ from huleedu_service_libs.http_protocol import GuardedHttpProtocol, HttpLimits
 from huleedu_service_libs.server import HttpServer
 
 _TICK_SECONDS: Final = 0.02
+# What an idle connection gets at a stop, for the request that may be on its way.
+_LAST_WORD_SECONDS: Final = 0.5
 
 
 class LeavingServer(HttpServer):
@@ -57,6 +59,7 @@ class LeavingServer(HttpServer):
 
     async def finish(self, grace_seconds: float, hurry: asyncio.Event) -> int:
         """Let the requests under way end, still answering new ones, then close; returns how many were cut off."""
+        # uvicorn's sets tell nobody when they empty, hence the polling below.
         under_way = set(self._state.tasks)
         hurried = asyncio.ensure_future(hurry.wait())
         end = time.monotonic() + grace_seconds
@@ -65,6 +68,9 @@ class LeavingServer(HttpServer):
             under_way = {task for task in under_way if not task.done()}
         hurried.cancel()
         await self._stop_listening()
+        closing = min(end, time.monotonic() + _LAST_WORD_SECONDS)
+        while self._state.connections and time.monotonic() < closing and not hurry.is_set():  # noqa: ASYNC110 — as above
+            await asyncio.sleep(_TICK_SECONDS)
         return await self.stop(max(0.0, end - time.monotonic()), hurry)
 
     async def fade(self, linger_seconds: float, limit_seconds: float, interrupted: asyncio.Event) -> None:

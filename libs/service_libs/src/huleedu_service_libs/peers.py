@@ -18,9 +18,13 @@ Fold = Callable[[Any, Any], Any]
 class Poll:
     """What the *other* workers said: their answers, what departed workers left, how many were asked and kept silent.
 
+    `mine` is this worker's own answer to a lasting question, as the supervisor knows it now: whoever shows the sum must
+    add this one and not a newer one, or the sum could fall when this worker is killed a moment later.
+
     For a lasting question a silent worker is represented by what it said last, and still counted as silent.
     """
 
+    mine: Any = None
     answers: list[Any] = field(default_factory=list)
     left: Any = None
     asked: int = 0
@@ -54,9 +58,15 @@ class NoPeers:
 
     alone = True
 
+    def __init__(self) -> None:
+        self._lasting: dict[str, Handler] = {}
+
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
-        """Nobody will ask."""
+        """Nobody else will ask."""
+        if lasting:
+            self._lasting[question] = handler
 
     async def ask(self, question: str, argument: Any = None) -> Poll:
-        """Nobody answers."""
-        return Poll()
+        """Nobody else answers."""
+        handler = self._lasting.get(question)
+        return Poll(mine=None if handler is None else await handler(argument))

@@ -127,6 +127,8 @@ class SupervisedWorker:
                 self.ready.set()
                 self._on_ready(self)
             case "ask":
+                if message["mine"] is not None:
+                    self.last[message["question"]] = message["mine"]
                 on_ask(self, message)
             case "answer":
                 self.unanswered = 0

@@ -208,8 +208,8 @@ class Supervisor:
         silent = sum(answer is None for answer in answers)
         lasting = question in self._options.folds
         if lasting:
-            pairs = zip(others, answers, strict=True)
-            answers = [one.last.get(question) if answer is None else answer for one, answer in pairs]
+            # What a worker said that ended meanwhile is among what is left; it must not count twice.
+            answers = [one.last.get(question) for one in others if one in self._workers]
         asker.tell_poll(
             asked["number"],
             {

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from huleedu_service_libs.json_line import JsonLine
@@ -67,12 +68,13 @@ class WorkerLink:
         number = next(self._numbers)
         poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
         self._asked[number] = poll
-        self._send(kind="ask", number=number, question=question, argument=argument)
+        mine = await self._answer(question, None) if question in self._lasting else None
+        self._send(kind="ask", number=number, question=question, argument=argument, mine=mine)
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                return await poll
+                return replace(await poll, mine=mine)
         except TimeoutError:
-            return Poll(asked=self._seat.workers - 1, silent=self._seat.workers - 1)
+            return Poll(mine=mine, asked=self._seat.workers - 1, silent=self._seat.workers - 1)
         finally:
             del self._asked[number]
 

@@ -15,9 +15,9 @@ from services.llm_provider_service.config import (
     VENDORS,
     Settings,
     SettingsProblem,
-    base_url_problem,
     load_settings,
 )
+from services.llm_provider_service.implementations.base_url_impl import base_url_problem
 
 SECRET = "sk-secret-canary-0123456789"
 OTHER_SECRET = "sk-other-canary-9876543210"

@@ -23,6 +23,7 @@ from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.logging import failure_fields, get_logger
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, RedisAway, RedisRefused
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Permit, Transition
+from huleedu_service_libs.tracing import SpanKind, traced
 
 Returned = TypeVar("Returned")
 Word = str | bytes | int | float
@@ -31,6 +32,8 @@ LONGEST_CLOSE_SECONDS = 0.5
 # These are errors to redis-py, but the server behind them cannot be asked at all, by anybody.
 NOT_THERE = frozenset({"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
 PROBE_KEY = "huleedu:redis-link:probe"
+PIPELINE = "pipeline"
+SCRIPT = "script"
 
 log = get_logger(__name__)
 
@@ -52,7 +55,7 @@ class RedisLink:
         self._policy = policy
         self._on_moved = on_moved
         self._failures = 0
-        self._refused_writes: RedisRefused | None = None
+        self._writable = True
         self._breaker = CircuitBreaker(
             "redis", _breaker_policy(policy), clock=clock, jitter=random.random, on_transition=self._moved
         )
@@ -76,14 +79,14 @@ class RedisLink:
     @property
     def state(self) -> LinkState:
         """What health shows."""
-        return LinkState(available=self.available, writable=self._refused_writes is None, failures=self._failures)
+        return LinkState(available=self.available, writable=self._writable, failures=self._failures)
 
     async def run(self, *command: Word, seconds: float | None = None) -> Any:
         """The answer to *command*, within the budget, or within *seconds* if that is less.
 
         Raises `RedisAway`, at once while the link is down, and `RedisRefused`.
         """
-        return await self._admitted(lambda redis: _execute(redis, command), seconds)
+        return await self._admitted(str(command[0]), lambda redis: _execute(redis, command), seconds)
 
     async def run_all(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The answers to *commands*, sent together; a refused one's place holds its `RedisRefused`."""
@@ -94,20 +97,20 @@ class RedisLink:
                     pipeline.execute_command(*command)
                 return list(await pipeline.execute(raise_on_error=False))
 
-        answers = await self._admitted(ask)
+        answers = await self._admitted(PIPELINE, ask)
         return [self._refusal(one) if isinstance(one, ResponseError) else one for one in answers]
 
     async def run_script(self, source: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """What the Lua *source* returns; it is sent by its hash, and whole only where Redis does not have it."""
         script = self._redis.register_script(source)
-        return await self._admitted(lambda _: script(keys=keys, args=arguments))
+        return await self._admitted(SCRIPT, lambda _: script(keys=keys, args=arguments))
 
     async def ping(self, *, open_now: bool = False) -> None:
         """Find out whether Redis answers; while the link is down, success brings it up."""
         if self._breaker.would_admit():
             with suppress(RedisAway, RedisRefused):
                 await self._bounded(self._breaker.acquire(), _ping, self._policy.budget_seconds, open_now=open_now)
-        if self._refused_writes is not None and self.available:
+        if self.available and not self._writable:
             await self._try_to_write()
 
     async def keep_watch(self) -> None:
@@ -123,11 +126,17 @@ class RedisLink:
             async with asyncio.timeout(LONGEST_CLOSE_SECONDS):
                 await self._pool.aclose()
 
-    async def _admitted(self, ask: Callable[[Redis], Awaitable[Returned]], seconds: float | None = None) -> Returned:
+    async def _admitted(
+        self, operation: str, ask: Callable[[Redis], Awaitable[Returned]], seconds: float | None = None
+    ) -> Returned:
         if self._breaker.state is not CircuitBreakerState.CLOSED:
             raise RedisAway("the link is down")
         budget = self._policy.budget_seconds
-        return await self._bounded(self._breaker.acquire(), ask, budget if seconds is None else min(seconds, budget))
+        with traced(f"redis {operation}", SpanKind.CLIENT) as span:
+            span.set("db.system.name", "redis")
+            return await self._bounded(
+                self._breaker.acquire(), ask, budget if seconds is None else min(seconds, budget)
+            )
 
     async def _bounded(
         self, permit: Permit, ask: Callable[[Redis], Awaitable[Returned]], seconds: float, *, open_now: bool = False
@@ -163,21 +172,20 @@ class RedisLink:
     def _refusal(self, error: ResponseError) -> RedisRefused:
         refused = RedisRefused(_code(error))
         if refused.forbids_writes:
-            if self._refused_writes is None:
-                log.warning("redis_refuses_writes", reason=_code(error))
-            self._refused_writes = refused
+            if self._writable:
+                log.warning("redis_refuses_writes", reason=refused.code)
+            self._writable = False
         return refused
 
     async def _try_to_write(self) -> None:
         """A replica may have taken over under the same name, so look it up again before the next try."""
-        before, self._refused_writes = self._refused_writes, None
         with suppress(RedisError, OSError):
             await self._pool.disconnect(inuse_connections=False)
         try:
             await self.run("SET", PROBE_KEY, b"", "PX", 1000)
         except (RedisAway, RedisRefused):
-            self._refused_writes = before
             return
+        self._writable = True
         log.info("redis_accepts_writes")
 
     def _moved(self, transition: Transition) -> None:

@@ -37,7 +37,7 @@ class LinkPolicy:
     `longest_retry_seconds`, which with one budget bounds how long a return goes unnoticed.
     """
 
-    budget_seconds: float = 0.2
+    budget_seconds: float = 0.15
     connections: int = 16
     failures_in_row: int = 3
     ping_seconds: float = 1.0

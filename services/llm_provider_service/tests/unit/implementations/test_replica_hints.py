@@ -1,0 +1,103 @@
+"""Messages between replicas: what is told, and what a listener makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from common_core.config_enums import LLMProviderType
+from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.resilience.circuit_breaker import Transition, TransitionCause
+from services.llm_provider_service.caching.key import CacheKey
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.implementations.redis_keys_impl import entry_name, key_of, slot_of
+from services.llm_provider_service.implementations.replica_hints_impl import (
+    HintListener,
+    about_breaker,
+    about_cooldown,
+)
+from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.hints import Hints
+
+TARGET = Target(LLMProviderType.OPENAI, "gpt-5-mini")
+OTHER = Target(LLMProviderType.OPENAI, "gpt-5")
+
+
+class Listening:
+    """A listener with what it moves, on a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.hints = Hints(lambda: 0.0)
+        self.cooldowns = Cooldowns(lambda: 0.0)
+        self.listener = HintListener(self.hints, self.cooldowns)
+
+    def told(self, message: Mapping[str, str] | None, age: float = 0.0) -> None:
+        assert message is not None
+        self.listener.told(message, age)
+
+
+def moved(state: CircuitBreakerState) -> Transition:
+    return Transition(
+        name="x",
+        previous=CircuitBreakerState.CLOSED,
+        current=state,
+        cause=TransitionCause.FAILURE_RATE,
+        at=0.0,
+        retry_in_seconds=10.0,
+        last_failure=None,
+        generation=1,
+    )
+
+
+def test_an_opened_breaker_is_a_hint_that_has_aged_on_its_way_and_a_closed_one_takes_it_back() -> None:
+    here = Listening()
+    key = (TARGET.provider, TARGET.model)
+    here.told(about_breaker(key, moved(CircuitBreakerState.OPEN)), age=4.0)
+    assert (here.hints.remaining(TARGET), here.hints.remaining(OTHER)) == (6.0, 0.0)
+    assert about_breaker(key, moved(CircuitBreakerState.HALF_OPEN)) is None
+    here.told(about_breaker(key, moved(CircuitBreakerState.CLOSED)))
+    assert here.hints.remaining(TARGET) == 0.0
+
+
+def test_a_providers_own_breaker_is_about_all_its_models() -> None:
+    here = Listening()
+    here.told(about_breaker((TARGET.provider, None), moved(CircuitBreakerState.OPEN)))
+    assert (here.hints.remaining(TARGET), here.hints.remaining(OTHER)) == (10.0, 10.0)
+
+
+def test_a_cooldown_is_believed_and_what_is_over_is_left() -> None:
+    here = Listening()
+    here.told(about_cooldown(TARGET, 30.0), age=1.0)
+    assert here.cooldowns.remaining(TARGET) == 29.0
+    here.told(about_cooldown(OTHER, 30.0), age=31.0)
+    assert here.cooldowns.remaining(OTHER) == 0.0
+    assert about_cooldown(TARGET, 0.5) is None, "over before everybody has heard of it"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"what": "open"},
+        {"what": "open", "provider": "nobody", "seconds": "5"},
+        {"what": "open", "provider": "openai", "model": "gpt-5-mini", "seconds": "soon"},
+        {"what": "open", "provider": "openai", "model": "gpt-5-mini", "seconds": "nan"},
+        {"what": "open", "provider": "openai", "model": "gpt-5-mini", "seconds": "inf"},
+        {"what": "cool", "provider": "openai", "seconds": "5"},
+        {"what": "sing", "provider": "openai", "model": "gpt-5-mini", "seconds": "5"},
+    ],
+)
+def test_what_cannot_be_read_moves_nothing(message: dict[str, str]) -> None:
+    here = Listening()
+    here.told(message)
+    assert (here.hints.remaining(TARGET), here.cooldowns.remaining(TARGET)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("tenant", ["local", "a:b", "a*[b]?{c}", "åäö", ""])
+def test_an_entrys_name_holds_its_tenant_as_hash_tag_and_nothing_that_a_pattern_reads(tenant: str) -> None:
+    name = entry_name(CacheKey(tenant, "0" * 64))
+    assert not set(name) & set("*?[]\\")
+    assert name.count("{") == name.count("}") == 1
+    assert slot_of(name.encode()) in name.encode()
+    assert key_of(str(CacheKey(tenant, "0" * 64))) == CacheKey(tenant, "0" * 64)

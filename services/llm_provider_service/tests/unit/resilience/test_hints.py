@@ -1,0 +1,69 @@
+"""What other replicas say of a target: believed for a while, by a clock that is passed in."""
+
+from __future__ import annotations
+
+import pytest
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.hints import LONGEST_SECONDS, MOST_HINTS, Hints
+from services.llm_provider_service.resilience.time_budget import TimeBudget
+
+MOCK = LLMProviderType.MOCK
+TARGET = Target(MOCK, "one")
+
+
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_hint_holds_for_its_target_until_its_time() -> None:
+    clock = HandClock()
+    hints = Hints(clock)
+    hints.learn((MOCK, "one"), 10)
+    assert (hints.remaining(TARGET), hints.remaining(Target(MOCK, "two"))) == (10, 0)
+    clock.now += 10
+    assert hints.remaining(TARGET) == 0
+
+
+def test_a_hint_about_a_provider_holds_for_all_its_models_and_the_longer_one_counts() -> None:
+    hints = Hints(HandClock())
+    hints.learn((MOCK, None), 5)
+    hints.learn((MOCK, "one"), 8)
+    assert (hints.remaining(TARGET), hints.remaining(Target(MOCK, "two"))) == (8, 5)
+    hints.forget((MOCK, "one"))
+    hints.forget((MOCK, "one"))
+    assert hints.remaining(TARGET) == 5
+
+
+def test_nobody_is_left_alone_for_long_and_memory_is_bounded() -> None:
+    hints = Hints(HandClock())
+    for number in range(MOST_HINTS + 1):
+        hints.learn((MOCK, f"{number}"), 10**9)
+    assert hints.remaining(Target(MOCK, "0")) == 0
+    assert hints.remaining(Target(MOCK, f"{MOST_HINTS}")) == LONGEST_SECONDS
+
+
+def test_a_vendors_cooldown_is_told_once_and_anothers_word_is_not_told_on() -> None:
+    told: list[tuple[Target, float]] = []
+    cooldowns = Cooldowns(HandClock(), on_cool=lambda target, seconds: told.append((target, seconds)))
+    cooldowns.cool(TARGET, 10)
+    cooldowns.cool(TARGET, 5)
+    cooldowns.learn(TARGET, 20)
+    assert told == [(TARGET, 10)]
+    assert cooldowns.remaining(TARGET) == 20
+
+
+def test_a_budget_is_spent_once_and_never_below_nothing() -> None:
+    budget = TimeBudget(0.2)
+    budget.spend(0.15)
+    assert budget.left == pytest.approx(0.05)
+    budget.spend(1.0)
+    assert budget.left == 0

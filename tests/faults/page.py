@@ -1,0 +1,181 @@
+"""docs/faults.md, written from what was observed in one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import orjson
+
+from tests.faults.bulkhead import HANGING_CALLERS, RATE, SLOTS, Bulkhead
+from tests.faults.deadlines import AT_ONCE, DEADLINE_MS, LATEST_MS, Lateness
+from tests.faults.rows import MEBIBYTE, MOST_GROWTH_BYTES, Observed, Row, Stage, differences
+from tests.faults.world import LIMITS
+from tests.support.service_process import ROOT
+
+PAGE = ROOT / "docs" / "faults.md"
+SLOWER_AT_MOST = 1.10
+INTRODUCTION = """# What vendors can do, and what the caller gets
+
+Written by `python -m tests.faults.write_matrix` from one run of it; nobody edits this page. The tests in `tests/faults`
+assert the same table. Each row is one fault, asked for through the front door of the service in a process of its own
+(`POST /api/v1/comparison`, `cache: bypass`, `fallback: none`). Rows U01 to U24 are played by an upstream on bare
+sockets, the others by the vendor simulator with the vendors' real bodies.
+
+- **caller gets**: status and code, with Retry-After in seconds where there is one.
+- **attempts**: how they ended, and how many calls the upstream counted. An attempt that made no connection is no call.
+- **elsewhere**: the same request with `fallback: any`. *yes*: another vendor answered it; *no*: it is the caller's
+  business, so nobody else was asked. Empty: there was nothing to ask again.
+- **breaker**: what the first request left behind. *model +3*: three calls count against this model; *provider +3*:
+  against the provider as a whole; *provider open*: closed to all calls at once; *–*: nothing is held against anybody.
+- **notes**: *alert*: the log called an operator; *n tokens booked*: the metrics count exactly the output tokens that
+  the vendor charged; else what the answer says.
+- **s**: seconds until the answer (the longest, where several were asked). **MiB**: peak of the service's resident
+  memory during the row, above what it held before; the limit is {limit} MiB.
+
+After every row a healthy model of the same vendor was asked and answered (where the vendor can be reached at all). In
+no row did an answer or the log hold a byte of a hostile body or a key, no cookie was sent back, and no request went
+where a redirect pointed.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Everything that one run of `write_matrix` found; `began` is local wall time."""
+
+    began: datetime
+    seconds: float
+    rows: Sequence[Row]
+    observed: Mapping[str, Observed]
+    lateness: Sequence[Lateness]
+    bulkhead: Bulkhead
+
+    def problems(self) -> list[str]:
+        """What is not as it should be."""
+        found = [f"{row.id}: {text}" for row in self.rows for text in differences(row, self.observed[row.id])]
+        found += [f"P5, {one.fault.name}: {one.p99_ms:.0f} ms late" for one in self.lateness if one.p99_ms > LATEST_MS]
+        if self.bulkhead.ratio > SLOWER_AT_MOST:
+            found.append(f"P7: {self.bulkhead.ratio:.2f} times as long")
+        return found
+
+
+def write(run: Run, path: Path = PAGE) -> None:
+    """Replace the page."""
+    parts = (
+        INTRODUCTION.format(limit=MOST_GROWTH_BYTES // MEBIBYTE),
+        _circumstances(run),
+        *(_table(run, letter) for letter in ("U", "B")),
+        _lateness(run.lateness),
+        _bulkhead(run.bulkhead),
+    )
+    path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _circumstances(run: Run) -> str:
+    problems = run.problems()
+    verdict = "Every row was as the tests expect it." if not problems else "**Not as expected:**"
+    lines = [
+        "## This run",
+        "",
+        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {_commit()}; {_machine()}.",
+        f"{len(run.rows)} rows. {verdict}",
+        *(f"- {problem}" for problem in problems),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(run: Run, letter: str) -> str:
+    title = {"U": "Upstream transport", "B": "Upstream HTTP and body"}[letter]
+    lines = [
+        f"## {title}",
+        "",
+        "| id | vendor | fault | caller gets | attempts | calls | elsewhere | breaker | notes | s | MiB |",
+        "|---|---|---|---|---|---:|---|---|---|---:|---:|",
+    ]
+    rows = sorted((row for row in run.rows if row.id.startswith(letter)), key=lambda row: row.id.partition("-")[0])
+    for _, same in groupby(rows, key=lambda row: row.id.partition("-")[0]):
+        lines += [_line(row, run.observed[row.id]) for row in same]
+    return "\n".join([*lines, ""])
+
+
+def _line(row: Row, seen: Observed) -> str:
+    outcomes = Counter(seen.attempts)
+    attempts = ", ".join(name if number == 1 else f"{number} × {name}" for name, number in outcomes.items())
+    after = "" if seen.retry_after is None else f", Retry-After {seen.retry_after}"
+    fault = f"{row.fault} (limits here: {_limits()})" if row.stage is Stage.SLOW else row.fault
+    cells = (
+        row.id, row.vendor, fault, f"{seen.status} {seen.code}".strip() + after, attempts, str(seen.calls),
+        {True: "yes", False: "no", None: ""}[seen.elsewhere], seen.breaker, _notes(row, seen),
+        f"{seen.seconds:.2f}", f"{seen.growth_bytes / MEBIBYTE:.1f}",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _limits() -> str:
+    """The limits of the stage that has shorter ones than the service by itself."""
+    first, idle = LIMITS[Stage.SLOW].values()
+    return f"first byte {first} s, idle {idle} s"
+
+
+def _notes(row: Row, seen: Observed) -> str:
+    notes = ["alert"] if seen.alert else []
+    if row.expected.books:
+        notes.append(f"{seen.tokens[0]:.0f} tokens booked")
+    notes += [f"{name} {orjson.dumps(value).decode()}" for name, value in seen.fields.items()]
+    return ", ".join(notes)
+
+
+def _lateness(measured: Sequence[Lateness]) -> str:
+    lines = [
+        "## P5: never later than the deadline and 250 ms",
+        "",
+        f"{AT_ONCE} requests at once for each fault, each with a deadline of {DEADLINE_MS} ms; the breakers were off.",
+        "The figure is the latest answer's distance from its deadline; below zero it came before.",
+        "",
+        "| fault | answers | ms |",
+        "|---|---|---:|",
+        *(f"| {one.fault.name} | {', '.join(map(str, sorted(one.statuses)))} | {one.p99_ms:.0f} |" for one in measured),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _bulkhead(measured: Bulkhead) -> str:
+    lines = [
+        "## P7: a provider that hangs takes nothing from the others",
+        "",
+        f"{RATE:.0f} requests a second to one provider, which answers after 300 ms. Half of the time {HANGING_CALLERS}",
+        f"callers ask another, which hangs and has {SLOTS} slots. {measured.requests} requests in each half of a pair;",
+        f"{measured.failed} failed.",
+        "",
+        "| pair | p99 before, ms | p99 while it hangs, ms | ratio |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {number} | {pair.calm * 1000:.0f} | {pair.hanging * 1000:.0f} | {pair.ratio:.2f} |"
+            for number, pair in enumerate(measured.pairs, start=1)
+        ),
+        "",
+        f"Median ratio {measured.ratio:.2f}, at most {SLOWER_AT_MOST:.2f}. Of the calls, {measured.peak} hung at once;",
+        f"resident memory grew by {measured.growth_bytes / MEBIBYTE:.1f} MiB from the first pair to the last.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _commit() -> str:
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return said.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

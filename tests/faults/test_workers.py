@@ -1,0 +1,251 @@
+"""`WORKERS=2`, the whole service: replaced under load, counted together, cleared together, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import repeat
+from math import inf
+from time import monotonic
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.llm_provider_service import policies
+from services.llm_provider_service.config import Settings
+from services.llm_provider_service.metrics import GAUGE_MERGES, GatewayMetrics
+from tests.load.generator import Aim, closed_loop
+from tests.support.crowd import Caller, Crowd, Reply
+from tests.support.processes import all_gone, children, cpu_seconds, pin
+from tests.support.service_process import ServiceProcess
+
+pytestmark = [pytest.mark.serial, pytest.mark.asyncio(loop_scope="module")]
+
+READY = '"event":"worker_ready"'
+PATH = "/api/v1/comparison"
+ASKED = {
+    "user_prompt": "Which essay argues better?",
+    "essay_a": "Because it is so.",
+    "essay_b": "It is.",
+    "cache": "bypass",
+}
+TOTAL = re.compile(r'^llm_provider_http_requests_total\{endpoint="/api/v1/comparison",.*\} (\S+)$', re.MULTILINE)
+
+
+@asynccontextmanager
+async def service(**settings: Any) -> AsyncIterator[ServiceProcess]:
+    """Two workers of the service with the mock."""
+    async with ServiceProcess(WORKERS=2, USE_MOCK_LLM=True, **settings) as running:
+        yield running
+
+
+async def ask(url: str, method: str, path: str, body: Any = None) -> Reply:
+    """One request on a connection of its own."""
+    caller = Caller(url)
+    try:
+        return await caller.ask(method, path, body)
+    finally:
+        caller.hang_up()
+
+
+async def comparisons_counted(url: str) -> float:
+    """What the metrics say, whichever worker is asked."""
+    text = (await ask(url, "GET", "/metrics")).body.decode()
+    return sum(map(float, TOTAL.findall(text)))
+
+
+async def series(url: str, name: str) -> float:
+    """The sum of all series of one name."""
+    lines = (await ask(url, "GET", "/metrics")).body.decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}(\{{| )", line))
+
+
+async def logged(running: ServiceProcess, event: str, count: int, *, within: float = 20.0) -> None:
+    """Wait for so many log lines."""
+    end = monotonic() + within
+    while running.log().count(f'"event":"{event}"') < count:
+        assert monotonic() < end, event
+        await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[ServiceProcess]:
+    """One service for all tests that leave it as they found it: two workers that serve."""
+    async with service(MOCK_LATENCY_MS=25) as made:
+        yield made
+        workers = children(made.pid)
+        assert await made.end() == 0
+        assert await all_gone(workers, within=1)
+
+
+async def test_a_rolling_restart_under_load_refuses_and_loses_nothing(running: ServiceProcess) -> None:
+    before = children(running.pid)
+    counted_before = await comparisons_counted(running.url)
+    rarely = Crowd(running.url, callers=4, path=PATH, body=ASKED, pause_seconds=0.7)
+    async with Crowd(running.url, callers=16, path=PATH, body=ASKED) as crowd, rarely:
+        await crowd.has_sent(200)
+        running.send_signal(signal.SIGHUP)
+        await logged(running, "rolling_restart_finished", 1)
+        await crowd.has_sent(2000)
+    assert (crowd.tally.lost, rarely.tally.lost) == ([], [])
+    assert set(crowd.tally.statuses) | set(rarely.tally.statuses) == {200}
+    assert crowd.tally.reconnected >= 16, "retiring workers said so to everybody who asked them"
+    after = children(running.pid)
+    assert len(after) == 2
+    assert set(after).isdisjoint(before)
+    sent = crowd.tally.sent + rarely.tally.sent
+    counted = await comparisons_counted(running.url)
+    assert counted == counted_before + sent, "what the old workers counted stays counted"
+    providers = (await ask(running.url, "GET", "/api/v1/providers")).json()
+    assert providers["total_requests_today"] == counted
+
+
+async def test_a_replacement_that_refuses_its_settings_changes_nothing(running: ServiceProcess) -> None:
+    before = children(running.pid)
+    running.write_dotenv("LLM_PROVIDER_SERVICE_LLM_QUEUE_LIMIT=-1")
+    running.send_signal(signal.SIGHUP)
+    await logged(running, "rolling_restart_given_up", 1)
+    running.write_dotenv("")
+    assert children(running.pid) == before
+    assert (await ask(running.url, "POST", PATH, ASKED)).status == 200
+    assert "LLM_QUEUE_LIMIT" in running.log()
+
+
+async def test_no_counter_decreases_when_a_worker_is_killed_under_load(running: ServiceProcess) -> None:
+    victim = children(running.pid)[0]
+    ready_before = running.log().count(READY)
+    restarts_before = await series(running.url, "llm_provider_worker_restarts_total")
+    first = await comparisons_counted(running.url)
+    scrapes = [first]
+    async with Crowd(running.url, callers=8, path=PATH, body=ASKED) as crowd:
+        await crowd.has_sent(200)
+        await asyncio.sleep(1.2)  # every worker has told its counts by now
+        os.kill(victim, signal.SIGKILL)
+        while running.log().count(READY) == ready_before:
+            scrapes.append(await comparisons_counted(running.url))
+            await asyncio.sleep(0.1)
+        await crowd.has_sent(crowd.tally.sent + 100)
+    assert len(crowd.tally.lost) <= 8
+    assert set(crowd.tally.statuses) == {200}
+    assert scrapes == sorted(scrapes)
+    counted = await comparisons_counted(running.url)
+    assert scrapes[-1] <= counted <= first + crowd.tally.sent
+    assert await series(running.url, "llm_provider_worker_restarts_total") == restarts_before + 1
+
+
+async def test_every_worker_answers_for_all_and_clears_for_all() -> None:
+    async with service(MOCK_LATENCY_MS=1500, LLM_MAX_CONCURRENT_REQUESTS=4, LLM_QUEUE_LIMIT=0) as running:
+        url = running.url
+        kept = ASKED | {"cache": "use"}
+        async with asyncio.TaskGroup() as group:
+            replies = [group.create_task(ask(url, "POST", PATH, kept | {"sample_index": n})) for n in range(40)]
+            await asyncio.sleep(0.7)
+            seen = [(await ask(url, "GET", "/api/v1/providers")).json() for _ in range(6)]
+            gauge = await series(url, "llm_provider_concurrent_requests")
+        statuses = [reply.result().status for reply in replies]
+        assert statuses.count(200) == 4, "two slots in each of two workers"
+        assert statuses.count(503) == 36
+        assert {one["providers"][0]["in_flight"] for one in seen} == {4}
+        assert gauge == 4
+        assert not any("partial" in one for one in seen)
+        stats = [(await ask(url, "GET", "/api/v1/cache/stats")).json() for _ in range(6)]
+        assert {one["entries"] for one in stats} == {4}
+        assert (await ask(url, "DELETE", "/api/v1/cache?all=true")).json() == {"removed": 4}
+        assert {(await ask(url, "GET", "/api/v1/cache/stats")).json()["entries"] for _ in range(6)} == {0}
+
+
+async def test_one_open_breaker_is_shown_by_all_and_a_frozen_worker_makes_answers_partial() -> None:
+    async with service(MOCK_ERROR_RATE=1.0, LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD=1) as running:
+        url = running.url
+        assert (await ask(url, "POST", PATH, ASKED)).status == 503
+        shown = [(await ask(url, "GET", "/api/v1/circuit-breakers")).json() for _ in range(6)]
+        assert {one["state"] for answer in shown for one in answer["circuit_breakers"] if one["model"]} == {"open"}
+        assert await series(url, "llm_provider_circuit_breaker_state") == 1
+        counted = await series(url, "llm_provider_attempts_total")
+        await asyncio.sleep(1.2)  # every worker has told its counts by now
+        frozen = children(running.pid)[0]
+        os.kill(frozen, signal.SIGSTOP)
+        await logged(running, "worker_silent", 1)
+        started = monotonic()
+        partial = (await ask(url, "GET", "/api/v1/circuit-breakers")).json()
+        assert partial["partial"] is True
+        assert await series(url, "llm_provider_attempts_total") == counted, "what it said last still counts"
+        assert monotonic() - started < 2.0
+        os.kill(frozen, signal.SIGCONT)
+        await asyncio.sleep(1.5)
+        assert "partial" not in (await ask(url, "GET", "/api/v1/circuit-breakers")).json()
+
+
+async def test_a_stop_flips_readiness_refuses_the_new_and_finishes_the_old() -> None:
+    async with service(MOCK_LATENCY_MS=2000, SHUTDOWN_GRACE_SECONDS=10) as running:
+        async with asyncio.TaskGroup() as group:
+            under_way = [group.create_task(ask(running.url, "POST", PATH, ASKED)) for _ in range(12)]
+            await asyncio.sleep(0.7)
+            started = monotonic()
+            running.send_signal(signal.SIGTERM)
+            await logged(running, "supervisor_stopping", 1)
+            await asyncio.sleep(0.2)
+            ready = await ask(running.url, "GET", "/readyz")
+            alive = await ask(running.url, "GET", "/healthz")
+            refused = [await ask(running.url, "POST", PATH, ASKED) for _ in range(6)]
+        assert [one.result().status for one in under_way] == [200] * 12
+        assert (ready.status, ready.json()["detail"]) == (503, "The service is stopping.")
+        assert alive.status == 200
+        assert {(one.status, one.json()["code"], one.ends_connection) for one in refused} == {
+            (503, "SERVICE_UNAVAILABLE", True)
+        }
+        assert all("x-correlation-id" in one.headers for one in refused)
+        assert await running.end(signal.SIGCONT) == 0
+        assert monotonic() - started < 8
+
+
+async def test_two_workers_cost_no_more_cpu_per_request_than_one() -> None:
+    """Whether two serve 1.8 times as much needs four free cores to see; CPU per request can be compared anywhere.
+
+    All servers on one core and the callers on another, both under the same load per worker. Neighbours make a round
+    dearer, never cheaper: the cheapest round of each counts, and rounds go on, up to two dozen, while it is too dear.
+    """
+    async with service() as two, ServiceProcess(USE_MOCK_LLM=True) as one:
+        cores = sorted(os.sched_getaffinity(0))
+        for pid in (two.pid, *children(two.pid), one.pid):
+            pin(pid, cores[0])
+        os.sched_setaffinity(0, {cores[-1]})
+        cheapest = {two: inf, one: inf}
+        try:
+            for number in range(24):
+                for running, connections in ((two, 64), (one, 32)):
+                    cheapest[running] = min(cheapest[running], await cost_of_a_round(running, connections))
+                if number >= 2 and cheapest[two] <= 1.15 * cheapest[one]:
+                    break
+        finally:
+            os.sched_setaffinity(0, set(cores))
+    assert cheapest[two] <= 1.15 * cheapest[one]
+
+
+async def cost_of_a_round(running: ServiceProcess, connections: int, total: int = 250) -> float:
+    """CPU seconds of all its processes for each request."""
+    everyone = [running.pid, *children(running.pid)]
+    aim = Aim(host="127.0.0.1", port=int(running.url.rpartition(":")[2]), path=PATH, expects=b"winner")
+    before = sum(map(cpu_seconds, everyone))
+    await closed_loop(aim, repeat(orjson.dumps(ASKED)), connections=connections, total=total)
+    return (sum(map(cpu_seconds, everyone)) - before) / total
+
+
+async def test_embedded_limits_are_divided_among_the_workers() -> None:
+    given: dict[str, Any] = {"_env_file": None, "LLM_MAX_CONCURRENT_REQUESTS": 10, "LLM_QUEUE_LIMIT": 7}
+    shares = {workers: policies.gateway_slots(Settings(WORKERS=workers, **given)) for workers in (1, 4, 20)}
+    assert {workers: share.slots for workers, share in shares.items()} == {1: 10, 4: 2, 20: 1}
+    assert {workers: share.queue_limit for workers, share in shares.items()} == {1: 7, 4: 1, 20: 0}
+
+
+async def test_it_is_said_of_every_gauge_how_several_become_one() -> None:
+    gauges = {family.name for family in GatewayMetrics().registry.collect() if family.type == "gauge"}
+    assert gauges == set(GAUGE_MERGES)
+    worst = GAUGE_MERGES["llm_provider_circuit_breaker_state"]
+    assert [worst([0, 2]), worst([2, 1]), worst([0, 0]), worst([1, 0])] == [2, 1, 0, 1]

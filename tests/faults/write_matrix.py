@@ -1,0 +1,58 @@
+"""`python -m tests.faults.write_matrix`: play every fault, measure P5 and P7, and write docs/faults.md.
+
+It takes about a minute and a half, and ends with 1 where something was not as expected; the page says what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime
+
+from tests.faults.bulkhead import measure_bulkhead
+from tests.faults.deadlines import measure_lateness
+from tests.faults.matrix import ROWS, run_matrix
+from tests.faults.page import PAGE, Run, write
+from tests.faults.rows import Observed, Row, differences
+
+LONG_REQUESTS = 160
+
+
+async def run() -> Run:
+    """All of it, with a line for each step."""
+    began, started = datetime.now(UTC), time.monotonic()
+    played = 0
+
+    def progress(row: Row, seen: Observed) -> None:
+        nonlocal played
+        played += 1
+        verdict = "; ".join(differences(row, seen)) or f"{seen.status} {seen.code}".strip()
+        print(f"{played:3}/{len(ROWS)} {row.id:<32} {verdict}", flush=True)
+
+    observed = await run_matrix(progress=progress)
+    print("P5: slow faults against a deadline", flush=True)
+    lateness = await measure_lateness()
+    print("P7: a provider that hangs", flush=True)
+    bulkhead = await measure_bulkhead(requests=LONG_REQUESTS)
+    return Run(
+        began=began,
+        seconds=time.monotonic() - started,
+        rows=ROWS,
+        observed=observed,
+        lateness=lateness,
+        bulkhead=bulkhead,
+    )
+
+
+def main() -> int:
+    """Write the page; 1 where it reports a problem."""
+    done = asyncio.run(run())
+    write(done)
+    problems = done.problems()
+    print("\n".join((*problems, f"{PAGE.name}: {len(done.rows)} rows, {len(problems)} problems")))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

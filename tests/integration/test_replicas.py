@@ -1,0 +1,317 @@
+"""Two replicas and one Redis: what one has paid, removed or learned, the other knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
+from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.support.redis_server import RedisServer, redis_server
+from tests.vendor_sim import Status, Success, VendorSim
+
+SOON = 1.0  # what one replica knows, the others know within this many seconds
+WRITTEN = 0.1  # answers are gathered for 20 ms before they are written
+ANSWERS = "llm-provider:1:answer:*"
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A server of this test's own."""
+    async with redis_server(tmp_path) as server:
+        yield server
+
+
+@asynccontextmanager
+async def replicas(sim: VendorSim, redis: RedisServer, **more: Any) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """Two services that know nothing of each other but the Redis."""
+    settings = {**vendors(sim, "openai", "anthropic"), "REDIS_URL": redis.url(), **more}
+    async with running_gateway(**settings) as one, running_gateway(**settings) as other:
+        yield one, other
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], *, within: float = SOON) -> None:
+    """Wait until *holds* does."""
+    began = perf_counter()
+    while not await holds():
+        assert perf_counter() - began < within
+        await asyncio.sleep(0.02)
+
+
+def verdict(winner: str) -> Success:
+    """An answer that can be told apart."""
+    return Success(text=f'{{"justification": "Because.", "winner": "{winner}", "confidence": 3}}')
+
+
+async def redis_calls(redis: RedisServer, command: str) -> int:
+    """How often Redis has carried *command* out."""
+    async with redis.operator() as operator:
+        stats = await operator.info("commandstats")
+    return int(stats.get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+async def tier(gateway: Gateway, name: str = "redis") -> dict[str, int]:
+    """The statistics of one tier."""
+    found: dict[str, int] = (await gateway.get("/api/v1/cache/stats")).body["tiers"][name]
+    return found
+
+
+async def test_what_one_replica_paid_for_the_other_has(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        paid = await one.compare()
+        await asyncio.sleep(WRITTEN)
+        given = await other.compare()
+        assert (given.body["cached"], given.body["cost_usd"], sim.count()) == (True, "0", 1)
+        assert given.body["justification"] == paid.body["justification"]
+        assert (await tier(other))["hits"] == 1
+        stats = (await other.get("/api/v1/cache/stats")).body
+        assert (stats["backend"], stats["hits"], stats["misses"], stats["entries"]) == ("local+redis", 1, 0, 1)
+        assert await other.metric("llm_provider_redis_operations_total", operation="get", result="hit") == 1
+
+
+async def test_a_hit_in_memory_does_not_touch_redis(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare()
+        asked = await redis_calls(redis, "get")
+        for _ in range(20):
+            assert (await one.compare()).body["cached"] is True
+        assert await redis_calls(redis, "get") == asked
+        assert (await tier(one, "local"))["hits"] == 20
+
+
+async def test_entries_lie_under_their_tenant_and_live_for_their_time(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis, LLM_CACHE_TTL=100) as (one, _):
+        await one.compare()
+        await asyncio.sleep(WRITTEN)
+        (name,) = await redis.keys()
+        assert name.startswith(b"llm-provider:1:answer:{local}:")
+        assert 98_000 < await redis.say("PTTL", name) <= 100_000
+
+
+@pytest.mark.parametrize("how", ["key", "tenant", "all"])
+async def test_a_clear_reaches_redis_and_the_other_replicas_memory(
+    sim: VendorSim, redis: RedisServer, how: str
+) -> None:
+    async with replicas(sim, redis) as (one, other):
+        for gateway in (one, other):
+            await gateway.compare()
+            await asyncio.sleep(WRITTEN)
+        (name,) = await redis.keys()
+        query = {"key": f"key=local:{name.decode().rpartition(':')[2]}", "tenant": "tenant=local", "all": "all=true"}
+        assert (await one.ask("DELETE", f"/api/v1/cache?{query[how]}")).body == {"removed": 1}
+        assert await redis.keys() == []
+
+        async def forgotten() -> bool:
+            return bool((await other.get("/api/v1/cache/stats")).body["entries"] == 0)
+
+        await eventually(forgotten)
+        assert (await other.compare()).body["cached"] is False
+        assert sim.count() == 2
+
+
+async def test_a_clear_goes_in_steps_and_leaves_what_is_not_ours(sim: VendorSim, redis: RedisServer) -> None:
+    entries = 5 * NAMES_PER_STEP
+    async with replicas(sim, redis) as (one, _), redis.operator() as operator:
+        for tenant in ("local", "a%2A%7B"):
+            names = [f"llm-provider:1:answer:{{{tenant}}}:{number:064x}" for number in range(entries)]
+            await operator.mset(dict.fromkeys(names, b"x"))
+        await operator.mset({"llm-provider:10:answer:{local}:1": "x", "another-service": "x"})
+        assert (await one.ask("DELETE", "/api/v1/cache?tenant=a*{")).body == {"removed": entries}
+        assert len(await redis.keys()) == entries
+        assert (await one.ask("DELETE", "/api/v1/cache?tenant=*")).body == {"removed": 0}
+        assert (await one.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": entries}
+        assert await operator.exists("llm-provider:10:answer:{local}:1", "another-service") == 2
+        assert [await redis_calls(redis, command) for command in ("keys", "flushdb", "flushall")] == [0, 0, 0]
+        assert await redis_calls(redis, "scan") >= 10
+        assert await redis_calls(redis, "unlink") >= 10
+
+
+async def test_a_refresh_reaches_the_other_replicas_memory(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        sim.always("openai", verdict("Essay A"))
+        await one.compare()
+        await asyncio.sleep(WRITTEN)
+        assert (await other.compare()).body["winner"] == "Essay A"
+        sim.always("openai", verdict("Essay B"))
+        await one.compare(cache="refresh")
+
+        async def knows() -> bool:
+            answer = (await other.compare()).body
+            assert answer["cached"] is True
+            return bool(answer["winner"] == "Essay B")
+
+        await eventually(knows)
+        assert sim.count() == 2
+
+
+async def outage(redis: RedisServer, *gateways: Gateway) -> None:
+    """Redis hangs, with everything that lies in it, and everybody has noticed."""
+    redis.freeze()
+
+    async def noticed(gateway: Gateway) -> bool:
+        cache = (await gateway.get("/healthz")).body["dependencies"]["cache"]
+        return bool(cache["redis_available"] is False)
+
+    for gateway in gateways:
+        await eventually(lambda gateway=gateway: noticed(gateway), within=6)  # type: ignore[misc]
+
+
+async def test_a_refresh_during_an_outage_stays_true_when_redis_comes_back(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        sim.always("openai", verdict("Essay A"))
+        for gateway in (one, other):
+            await gateway.compare()
+            await asyncio.sleep(WRITTEN)
+        await outage(redis, one, other)
+        sim.always("openai", verdict("Essay B"))
+        assert (await one.compare(cache="refresh")).body["winner"] == "Essay B"
+        assert (await other.compare()).body["winner"] == "Essay A", "nobody can tell it yet"
+        redis.thaw()
+        began = perf_counter()
+        while (await other.compare()).body["winner"] != "Essay B":
+            assert perf_counter() - began < 5
+            await asyncio.sleep(0.02)
+        assert (await one.compare()).body["winner"] == "Essay B"
+        settings = {**vendors(sim, "openai", "anthropic"), "REDIS_URL": redis.url()}
+        async with running_gateway(**settings) as young:
+            assert (await young.compare()).body["winner"] == "Essay B"
+
+
+async def test_a_refreshed_answer_that_memory_could_not_keep_is_not_replaced_by_the_old_one(
+    sim: VendorSim, redis: RedisServer
+) -> None:
+    async with replicas(sim, redis, LOCAL_CACHE_MAX_ENTRIES=1) as (one, _):
+        sim.always("openai", verdict("Essay A"))
+        await one.compare()
+        await asyncio.sleep(WRITTEN)
+        await outage(redis, one)
+        sim.always("openai", verdict("Essay B"))
+        await one.compare(cache="refresh")
+        await one.compare(sample_index=1)
+        redis.thaw()
+        assert (await one.compare()).body["winner"] == "Essay B"
+
+
+@pytest.mark.parametrize("query", ["tenant=local", "all=true"])
+async def test_a_clear_during_an_outage_is_done_when_redis_comes_back(
+    sim: VendorSim, redis: RedisServer, query: str
+) -> None:
+    async with replicas(sim, redis) as (one, other):
+        for index in range(3):
+            await one.compare(sample_index=index)
+        await asyncio.sleep(WRITTEN)
+        assert (await other.compare(sample_index=0)).body["cached"] is True
+        await outage(redis, one, other)
+        cleared = await one.ask("DELETE", f"/api/v1/cache?{query}")
+        assert cleared.body == {"removed": 3, "pending": True}
+        redis.thaw()
+
+        async def gone() -> bool:
+            return await redis.keys() == [] and (await other.get("/api/v1/cache/stats")).body["entries"] == 0
+
+        await eventually(gone, within=5)
+        before = sim.count()
+        assert (await other.compare(sample_index=0)).body["cached"] is False
+        assert (await one.compare(sample_index=1)).body["cached"] is False
+        assert sim.count() == before + 2
+
+
+async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        for index in range(10):
+            await one.compare(sample_index=index)
+        await asyncio.sleep(WRITTEN)
+        for index in range(10):
+            assert (await other.compare(sample_index=index)).body["cached"] is True
+        assert sim.count() == 10
+        await outage(redis, one, other)
+        for gateway in (one, other):
+            asked = [gateway.compare(sample_index=index) for index in range(10) for _ in range(10)]
+            assert {answer.body["cached"] for answer in await asyncio.gather(*asked)} == {True}
+        assert sim.count() == 10, "two hundred requests, and not one call"
+        sim.always("openai", Success(delay=0.2))
+        await asyncio.gather(*(one.compare(sample_index=99) for _ in range(50)))
+        assert sim.count() == 11, "equal requests at the same time still share one call"
+        redis.thaw()
+
+
+async def state_of(gateway: Gateway, provider: str) -> set[str]:
+    """The states of a provider's breakers."""
+    found = (await gateway.get("/api/v1/circuit-breakers")).body["circuit_breakers"]
+    return {one["state"] for one in found if one["provider"] == provider}
+
+
+async def test_an_open_breaker_is_known_to_the_others_within_a_second(sim: VendorSim, redis: RedisServer) -> None:
+    sim.always("openai", Status(503))
+    async with replicas(sim, redis) as (one, other):
+        assert (
+            await other.compare(sample_index=50, llm_config_overrides={"provider_override": "anthropic"})
+        ).status == 200
+        for index in range(3):
+            await one.compare(sample_index=index)
+        assert "open" in await state_of(one, "openai")
+        calls = sim.count("openai")
+        await asyncio.sleep(SOON)
+        answer = await other.compare(sample_index=10)
+        assert (answer.status, answer.body["provider"]) == (200, "anthropic")
+        assert sim.count("openai") == calls, "the other has not called it once"
+        assert await state_of(other, "openai") <= {"closed"}, "a hint moves nobody's breaker"
+
+
+async def test_whoever_has_nobody_else_to_ask_finds_out_for_itself(sim: VendorSim, redis: RedisServer) -> None:
+    sim.always("openai", Status(503))
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as one, running_gateway(**settings) as other:
+        for index in range(3):
+            await one.compare(sample_index=index)
+        await asyncio.sleep(SOON)
+        sim.always("openai", Success())
+        assert (await one.compare(sample_index=10)).body["code"] == "CIRCUIT_BREAKER_OPEN"
+        assert (await other.compare(sample_index=11)).status == 200
+
+
+async def test_a_breaker_that_closes_takes_its_hint_back(sim: VendorSim, redis: RedisServer) -> None:
+    sim.always("openai", Status(503))
+    async with replicas(sim, redis, LLM_CIRCUIT_BREAKER_RECOVERY_TIMEOUT=1.5, LLM_CACHE_ENABLED=False) as (one, other):
+        for index in range(3):
+            await one.compare(sample_index=index)
+        await asyncio.sleep(0.6)
+        assert (await other.compare(sample_index=10)).body["provider"] == "anthropic"
+        sim.always("openai", Success())
+
+        async def back_at(gateway: Gateway) -> bool:
+            return bool((await gateway.compare()).body["provider"] == "openai")
+
+        await eventually(lambda: back_at(one), within=3)
+        await eventually(lambda: back_at(other))
+
+
+async def test_a_cooldown_is_known_to_the_others_and_to_those_that_start_later(
+    sim: VendorSim, redis: RedisServer
+) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "30"})])
+    settings = {**vendors(sim, "openai", "anthropic"), "REDIS_URL": redis.url()}
+    async with replicas(sim, redis) as (one, other):
+        assert (await one.compare()).body["provider"] == "anthropic"
+        await asyncio.sleep(SOON)
+        assert (await other.compare(sample_index=1)).body["provider"] == "anthropic"
+        async with running_gateway(**settings) as young:
+            await asyncio.sleep(SOON)
+            assert (await young.compare(sample_index=2)).body["provider"] == "anthropic"
+        assert sim.count("openai") == 1
+
+
+async def test_without_a_cache_replicas_still_tell_each_other(sim: VendorSim, redis: RedisServer) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "30"})])
+    async with replicas(sim, redis, LLM_CACHE_ENABLED=False) as (one, other):
+        await one.compare()
+        await asyncio.sleep(SOON)
+        assert (await other.compare()).body["provider"] == "anthropic"
+        assert sim.count("openai") == 1
+        assert await redis.keys() == []

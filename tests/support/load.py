@@ -1,0 +1,68 @@
+"""A steady load on a gateway, and what became of each request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from tests.support.gateway import Gateway
+
+CALLERS = 20
+PAUSE_SECONDS = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One request: when it began and how long it took, in seconds, and what came of it."""
+
+    began: float
+    seconds: float
+    status: int
+    cached: bool
+
+
+@dataclass
+class Load:
+    """What was asked so far; each question is asked twice, and `questions` are those that were begun."""
+
+    shots: list[Shot] = field(default_factory=list)
+    questions: int = 0
+
+    def slowest(self, since: float = 0.0, until: float = float("inf")) -> float:
+        """Seconds of the slowest request that began in that time."""
+        return max((shot.seconds for shot in self.shots if since <= shot.began < until), default=0.0)
+
+    def failed(self) -> list[Shot]:
+        """Requests that were not answered with a verdict."""
+        return [shot for shot in self.shots if shot.status != 200]
+
+
+@asynccontextmanager
+async def under_load(gateway: Gateway, *, first_question: int = 1000) -> AsyncIterator[Load]:
+    """Twenty callers, each with a pause between its requests, until the end of the block; all are waited for."""
+    load = Load()
+    stop = asyncio.Event()
+
+    async def ask(question: int) -> None:
+        began = perf_counter()
+        answer = await gateway.compare(sample_index=question)
+        cached = answer.status == 200 and answer.body["cached"]
+        load.shots.append(Shot(began, perf_counter() - began, answer.status, cached))
+
+    async def caller() -> None:
+        while not stop.is_set():
+            question = first_question + load.questions
+            load.questions += 1
+            for _ in range(2):
+                await ask(question)
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    callers = [asyncio.create_task(caller()) for _ in range(CALLERS)]
+    try:
+        yield load
+    finally:
+        stop.set()
+        await asyncio.gather(*callers)
