@@ -6,6 +6,7 @@
     ├── VendorRejected         422  the content, a parameter, the length or the model was not accepted
     ├── VendorUnusable         502  our key, or what came back, is not usable
     ├── NobodyAnswered         503  every candidate failed in a way that may pass
+    │   └── GaveUpEarly        503  … and the caller allowed less time than the service would have taken
     ├── Overloaded             503  the gateway itself has no slot in time
     └── DeadlineReached        504  time ran out
 
@@ -84,6 +85,10 @@ class NobodyAnswered(GatewayError):
 
     status = 503
     retryable = True
+
+
+class GaveUpEarly(NobodyAnswered):
+    """As its base; but with more time, somebody might have answered: not the last word for who waits with us."""
 
 
 class Overloaded(GatewayError):

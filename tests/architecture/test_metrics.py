@@ -17,7 +17,7 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals
 from services.llm_provider_service.implementations.recorder_impl import Recorder
-from services.llm_provider_service.metrics import GatewayMetrics
+from services.llm_provider_service.metrics import GatewayMetrics, SharedTierMetrics
 from tests.architecture.small_vendor import SmallVendor, small_vendor
 from tests.architecture.sources import ROOT
 from tests.support.gateway import Gateway, running_gateway
@@ -30,14 +30,21 @@ OF_THE_MOMENT = {"llm_provider_concurrent_requests", "llm_provider_queue_depth"}
 
 
 def everything() -> CollectorRegistry:
-    """All metrics that there are."""
+    """All metrics that there are without Redis."""
     return GatewayMetrics().registry
+
+
+def everything_with_redis() -> CollectorRegistry:
+    """All metrics that there are; tests/faults/test_redis_rows.py moves those of Redis."""
+    registry = everything()
+    SharedTierMetrics(registry)
+    return registry
 
 
 def test_every_metric_is_on_its_page_with_its_labels_and_no_other_is() -> None:
     written = {name: (kind, labels) for name, kind, labels in ROW.findall(PAGE.read_text(encoding="utf-8"))}
     expected = {}
-    for metric in everything()._collector_to_names:
+    for metric in everything_with_redis()._collector_to_names:
         assert isinstance(metric, Counter | Gauge | Histogram)
         (family,) = metric.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -19,9 +19,9 @@ from tests.support.service_process import ServiceProcess
 from tests.vendor_sim import VendorSim
 
 PAIRS = 5
-RATE = 50.0  # requests a second
-HANGING_CALLERS = 30
-SLOTS = 20
+RATE = 40.0  # requests a second
+HANGING_CALLERS = 40
+SLOTS = 30
 HANG = "fault-hang"
 SLOW = "slow"
 HANGING_MS = 1500
@@ -59,7 +59,7 @@ class Bulkhead:
 
 
 async def measure_bulkhead(*, requests: int) -> Bulkhead:
-    """Five interleaved pairs of *requests* each to a provider that answers after 300 ms."""
+    """Five interleaved pairs of *requests* each to a provider that answers after 500 ms."""
     async with open_world() as world, VendorSim() as sim:
         settings = world.settings(Stage.TRANSPORT, sim) | {
             "OPENROUTER_BASE_URL": world.raw.url,

@@ -152,7 +152,7 @@ def _bulkhead(measured: Bulkhead) -> str:
     lines = [
         "## P7: a provider that hangs takes nothing from the others",
         "",
-        f"{RATE:.0f} requests a second to one provider, which answers after 300 ms. Half of the time {HANGING_CALLERS}",
+        f"{RATE:.0f} requests a second to one provider, which answers after 500 ms. Half of the time {HANGING_CALLERS}",
         f"callers ask another, which hangs and has {SLOTS} slots. {measured.requests} requests in each half of a pair;",
         f"{measured.failed} failed.",
         "",

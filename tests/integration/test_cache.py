@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
-from tests.vendor_sim import MaxTokens, Status, Success, VendorSim
+from tests.vendor_sim import MaxTokens, Refusal, Status, Success, VendorSim
 
 
 async def test_the_same_question_is_paid_for_once(sim: VendorSim) -> None:
@@ -96,6 +96,29 @@ async def test_a_follower_takes_over_when_the_leader_runs_out_of_time(sim: Vendo
         answer = await follower
         assert (answer.status, answer.body["cached"]) == (200, False)
         assert sim.count() == 2
+
+
+async def test_a_leaders_short_deadline_is_not_its_followers(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "2"}, delay=0.4)])
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        leader = asyncio.create_task(gateway.compare(headers={"X-Request-Timeout-Ms": "1200"}))
+        await asyncio.sleep(0.2)
+        follower = asyncio.create_task(gateway.compare())
+        assert (await leader).status == 503, "there was no time to wait for the cooldown"
+        assert (await follower).status == 200
+        assert sim.count() == 2
+
+
+async def test_a_refusal_is_paid_for_once_even_if_the_leader_hangs_up(sim: VendorSim) -> None:
+    sim.always("openai", Refusal(delay=0.6))
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        leader = asyncio.create_task(gateway.compare())
+        await asyncio.sleep(0.2)
+        follower = asyncio.create_task(gateway.compare())
+        await asyncio.sleep(0.1)
+        leader.cancel()
+        answer = await follower
+        assert (answer.status, answer.body["code"], sim.count()) == (422, "CONTENT_REFUSED", 1)
 
 
 async def test_a_fallbacks_answer_is_kept_under_its_own_name(sim: VendorSim) -> None:

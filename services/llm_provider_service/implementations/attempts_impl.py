@@ -69,7 +69,7 @@ class AttemptRunner:
                 run.failures.append((candidate.target, failure))
                 if not failure.fails_over:
                     break
-        if run.hung_up:
+        if run.hung_up and (not run.failures or run.failures[-1][1].fails_over):
             raise HungUp
         raise refusal(run, retry_after=self._shortest_wait(run, candidates))
 

@@ -31,7 +31,7 @@ from services.llm_provider_service.domain.order import CompletionOrder, Completi
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import total_usage
 from services.llm_provider_service.domain.waiting import is_order, waited
-from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, Overloaded
+from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GaveUpEarly, Overloaded
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
 from services.llm_provider_service.implementations.gate_impl import Gate, GateFull
 from services.llm_provider_service.implementations.planner_impl import Planner
@@ -52,7 +52,7 @@ Flights = SingleFlightImpl[FlightKey, CompletionResult]
 PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
-FLIGHT_PROMOTES = (DeadlineReached, HungUp)
+FLIGHT_PROMOTES = (DeadlineReached, GaveUpEarly, HungUp)
 
 # All that one order waits for a tier of the cache that replicas share. The platform allows 0.2 s; the rest of that is
 # for an event loop that has other work to do when the time is up.

@@ -25,6 +25,7 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import (
     DeadlineReached,
     GatewayError,
+    GaveUpEarly,
     NobodyAnswered,
     Overloaded,
     VendorRejected,
@@ -150,7 +151,8 @@ def refusal(run: Run, *, retry_after: float) -> GatewayError:
         return deadline_reached(tuple(run.attempts))
     if not run.calls and any(isinstance(failure, CapacityExhausted) for _, failure in run.failures):
         return overloaded(retry_after, tuple(run.attempts))
-    return nobody_answered(tuple(run.attempts), retry_after)
+    kind = GaveUpEarly if run.deadline.callers_own else NobodyAnswered
+    return nobody_answered(tuple(run.attempts), retry_after, kind)
 
 
 def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
@@ -165,14 +167,16 @@ def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
     )
 
 
-def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) -> NobodyAnswered:
+def nobody_answered(
+    attempts: tuple[Attempt, ...], retry_after: float | None, kind: type[NobodyAnswered] = NobodyAnswered
+) -> NobodyAnswered:
     """Every candidate failed in a way that may pass, or none could be asked."""
     nothing_tried = all(attempt.outcome is AttemptOutcome.NOT_SENT for attempt in attempts)
     if nothing_tried:
         code, detail = ErrorCode.CIRCUIT_BREAKER_OPEN, "Every provider is switched off, failing or cooling down."
     else:
         code, detail = ErrorCode.SERVICE_UNAVAILABLE, "Every provider that could be asked failed."
-    return NobodyAnswered(
+    return kind(
         "No provider could answer",
         f"{detail} Try again after the time in Retry-After.",
         code=code,

@@ -12,7 +12,7 @@ from tests.faults.fault_upstream.exchange import JSON_HEAD, POISON, Exchange, wh
 
 BOMB_BYTES = 200_000_000
 HUGE_BYTES = 300_000_000
-SLOW_SECONDS = 0.3
+SLOW_SECONDS = 0.5
 _PIECE = b" " * 65_536
 _GZIP_HEAD = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 _POISON = POISON.encode()
@@ -94,7 +94,7 @@ async def huge(exchange: Exchange) -> bool:
 
 
 async def slow(exchange: Exchange) -> bool:
-    """An honest answer after 300 ms."""
+    """An honest answer after half a second."""
     await asyncio.sleep(SLOW_SECONDS)
     await exchange.answer()
     return True
