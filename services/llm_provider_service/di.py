@@ -24,7 +24,7 @@ from services.llm_provider_service.config import Settings
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
 from services.llm_provider_service.implementations.bookkeeper_impl import Bookkeeper
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey, ProviderBreakers
-from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl, NoCacheImpl
+from services.llm_provider_service.implementations.caches_impl import open_cache
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals
 from services.llm_provider_service.implementations.gate_impl import Gate
 from services.llm_provider_service.implementations.guards_impl import Guards
@@ -60,8 +60,6 @@ from services.llm_provider_service.resilience.hints import Hints
 from services.llm_provider_service.resilience.retry_budget import RetryBudget
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.scoreboard import Scoreboard
-
-BYTES_PER_MB = 1024 * 1024
 
 ProviderMap = Mapping[LLMProviderType, LLMProviderProtocol]
 GateMap = Mapping[LLMProviderType, Gate]
@@ -185,19 +183,10 @@ class WorldProvider(Provider):
     async def cache(
         self, settings: Settings, flights: Flights, recorder: Recorder, replicas: Replicas, guards: Guards
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
-        if not settings.LLM_CACHE_ENABLED:
-            async with replicas.in_step(NoCacheImpl(), guards) as cache:
-                yield cache
-            return
-        local = LocalCacheManagerImpl(
-            max_bytes=int(settings.LOCAL_CACHE_SIZE_MB * BYTES_PER_MB),
-            max_entries=settings.LOCAL_CACHE_MAX_ENTRIES,
-            ttl_seconds=settings.LOCAL_CACHE_TTL_SECONDS,
-            clock=time.monotonic,
-            coalesced=lambda: flights.coalesced,
-            on_operation=recorder.cache_operation,
-        )
-        async with replicas.in_step(replicas.behind(local, settings.LLM_CACHE_TTL), guards) as cache:
+        limits, heard = policies.cache_limits(settings), recorder.cache_operation
+        async with open_cache(
+            limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard
+        ) as cache:
             yield cache
 
     @provide

@@ -11,6 +11,7 @@ from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, Desk
 from services.llm_provider_service.config import Settings, VendorSettings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
+from services.llm_provider_service.implementations.caches_impl import CacheLimits
 from services.llm_provider_service.implementations.llm_orchestrator_impl import OrchestratorLimits
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
 from services.llm_provider_service.implementations.planner_impl import LiveProvider
@@ -27,6 +28,8 @@ from services.llm_provider_service.wire.capabilities import profiles
 
 DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
+BYTES_PER_MB = 1024 * 1024
+BYTES_PER_MB = 1024 * 1024
 
 
 def trace_policy(settings: Settings) -> TracePolicy:
@@ -53,6 +56,17 @@ def live_providers(settings: Settings) -> tuple[LiveProvider, ...]:
             weight=settings.PROVIDER_WEIGHTS.get(vendor.provider, 1),
         )
         for vendor in settings.live_vendors
+    )
+
+
+def cache_limits(settings: Settings) -> CacheLimits:
+    """How much is kept, and how long."""
+    return CacheLimits(
+        kept=settings.LLM_CACHE_ENABLED,
+        max_bytes=int(settings.LOCAL_CACHE_SIZE_MB * BYTES_PER_MB),
+        max_entries=settings.LOCAL_CACHE_MAX_ENTRIES,
+        ttl_seconds=settings.LOCAL_CACHE_TTL_SECONDS,
+        shared_ttl_seconds=settings.LLM_CACHE_TTL,
     )
 
 
@@ -166,6 +180,11 @@ def service_facts(settings: Settings) -> ServiceFacts:
         mock_mode=settings.mock_mode,
         providers=facts,
     )
+
+
+def body_memory_bytes(settings: Settings) -> int:
+    """How much of request bodies one worker holds at once."""
+    return int(settings.MAX_BODIES_MB * BYTES_PER_MB / settings.WORKERS)
 
 
 def _admission(settings: Settings, slots: int) -> AdmissionPolicy:

@@ -6,11 +6,13 @@ from contextlib import AsyncExitStack
 
 from quart import Quart
 
+from huleedu_service_libs.body_budget import install_body_budget
 from huleedu_service_libs.peers import NoPeers, Peers
 from huleedu_service_libs.problem import Problem
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
 from huleedu_service_libs.stopping_gate import install_stopping_gate
 from huleedu_service_libs.tracing import Tracing
+from services.llm_provider_service import policies
 from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
 from services.llm_provider_service.api.docs_routes import docs_routes
 from services.llm_provider_service.api.health_routes import health_routes
@@ -66,6 +68,12 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     async def close_resources() -> None:
         await container.close()
 
+    install_body_budget(
+        app,
+        type_prefix=TYPE_PREFIX,
+        budget_bytes=policies.body_memory_bytes(settings),
+        longest_body=settings.MAX_BODY_BYTES,
+    )
     gate = install_stopping_gate(app, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
     install_request_scope(app, container)
     install_edge(app, type_prefix=TYPE_PREFIX)

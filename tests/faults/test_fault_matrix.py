@@ -11,8 +11,6 @@ from tests.faults.matrix import ROWS, run_matrix
 from tests.faults.page import PAGE
 from tests.faults.rows import Observed, Row, differences
 
-pytestmark = pytest.mark.serial  # time and memory are measured
-
 
 @pytest.fixture(scope="module")
 def matrix(request: pytest.FixtureRequest) -> Mapping[str, Observed]:
@@ -23,6 +21,7 @@ def matrix(request: pytest.FixtureRequest) -> Mapping[str, Observed]:
     return asyncio.run(run_matrix(rows))
 
 
+@pytest.mark.serial  # time and memory are measured
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_fault_ends_as_the_catalogue_says(matrix: Mapping[str, Observed], row: Row) -> None:
     assert differences(row, matrix[row.id]) == []

@@ -8,10 +8,10 @@ from tests.faults.bulkhead import SLOTS, measure_bulkhead
 from tests.faults.deadlines import AT_ONCE, LATEST_MS, WAVES, measure_lateness
 from tests.faults.page import SLOWER_AT_MOST
 
-pytestmark = pytest.mark.serial
 FLAT_BYTES = 16 * 1024 * 1024  # buffers of the connections that hang; it levels out
 
 
+@pytest.mark.serial
 async def test_no_answer_comes_later_than_its_deadline_and_250_ms() -> None:
     measured = await measure_lateness()
     assert len(measured) == sum(map(len, WAVES))
@@ -20,6 +20,7 @@ async def test_no_answer_comes_later_than_its_deadline_and_250_ms() -> None:
     assert {status for late in measured for status in late.statuses} <= {502, 503, 504}
 
 
+@pytest.mark.serial
 async def test_a_hanging_provider_leaves_the_others_as_fast_as_they_were() -> None:
     measured = await measure_bulkhead(requests=48)
     assert measured.failed == 0

@@ -114,8 +114,10 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             self._ignore_upgrade(data[exc.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse(self._refusal)
+        except httptools.HttpParserError as exc:
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE if isinstance(exc.__context__, MemoryError) else self._refusal
+            )
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Read the request again without its offer; its answer ends the connection, and a second offer is junk."""

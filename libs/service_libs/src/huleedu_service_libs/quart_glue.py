@@ -213,6 +213,8 @@ def _problem_for(error: Exception, translate: Translate | None) -> Problem:
         return _invalid_body(error)
     if isinstance(error, HTTPException):
         return _framework_problem(error.code or 500)
+    if isinstance(error, MemoryError):
+        return _framework_problem(503)
     problem = translate(error) if translate is not None else None
     if problem is None:
         _log.error("unhandled_exception", endpoint=request.endpoint, **failure_fields(error))

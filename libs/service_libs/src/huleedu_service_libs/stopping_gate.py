@@ -8,8 +8,8 @@ from typing import Any
 from quart import Quart
 
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.correlation import current_correlation
-from huleedu_service_libs.problem import Problem, problem_body, problem_headers
+from huleedu_service_libs.body_budget import refuse
+from huleedu_service_libs.problem import Problem
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -35,13 +35,7 @@ class StoppingGate:
         if not self._closed or scope["type"] != "http" or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
-        body = problem_body(
-            _STOPPING, instance=scope["path"], correlation_id=current_correlation().id, type_prefix=self._type_prefix
-        )
-        headers = problem_headers(_STOPPING) | {"Connection": "close", "Content-Length": str(len(body))}
-        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": _STOPPING.status, "headers": encoded})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        await refuse(_STOPPING, scope, send, type_prefix=self._type_prefix)
 
 
 def install_stopping_gate(app: Quart, *, type_prefix: str, open_paths: frozenset[str]) -> StoppingGate:
