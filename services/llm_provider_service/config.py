@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     SHUTDOWN_GRACE_SECONDS: float = Field(default=30.0, ge=0)
     EVENT_LOOP_LAG_LIMIT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
-    MAX_BODIES_MB: float = Field(default=128.0, gt=0)
+    MAX_BODIES_MB: float = Field(default=64.0, gt=0)
 
     OTEL_EXPORTER_OTLP_ENDPOINT: str | None = Field(
         default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")

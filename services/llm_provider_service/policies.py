@@ -76,10 +76,11 @@ def redis_url(settings: Settings) -> str | None:
 
 
 def routing_rules(settings: Settings) -> tuple[Rule, ...]:
-    """The routing rules; raises `RuleError` for one that could never match here. The mock answers all without rules."""
-    if settings.mock_mode:
-        return ()
-    providers = frozenset(one.provider for one in live_providers(settings))
+    """The routing rules; raises `RuleError` for one that could never match here.
+
+    They are held against the configured vendors even while the mock answers everything, which it does without rules.
+    """
+    providers = frozenset(vendor.provider for vendor in settings.vendors if vendor.live)
     known = [profile for profile in profiles() if profile.provider in providers]
     scope = RuleScope(
         providers=providers,

@@ -163,8 +163,8 @@ def _bulkhead(measured: Bulkhead) -> str:
             for number, pair in enumerate(measured.pairs, start=1)
         ),
         "",
-        f"Median ratio {measured.ratio:.2f}, at most {SLOWER_AT_MOST:.2f} is allowed. {measured.peak} calls hung at once;",
-        f"resident memory grew by {measured.growth_bytes / MEBIBYTE:.1f} MiB from the first pair to the last.",
+        f"Median ratio {measured.ratio:.2f} (at most {SLOWER_AT_MOST:.2f}); {measured.peak} calls hung at one time.",
+        f"Resident memory grew by {measured.growth_bytes / MEBIBYTE:.1f} MiB from the first pair to the last.",
         "",
     ]
     return "\n".join(lines)

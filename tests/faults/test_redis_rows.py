@@ -1,8 +1,8 @@
 """Redis on its bad days, rows R01 to R15 of the fault catalogue, with a real server and twenty callers.
 
 What holds in each: every request gets its verdict, every question is paid for once, whoever finds out waits no more
-than 0.2 s longer, afterwards nobody asks Redis at all, and health moves and comes back within 5 s of Redis. Times on a
-shared machine get `NOISE_SECONDS` on top, which is what its scheduler may take.
+than 0.2 s longer, afterwards nobody asks Redis at all, and health moves and comes back within 5 s of Redis. What the
+event loop came late is taken off a request's time, and `NOISE_SECONDS` are allowed for what that does not see.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha1
 from pathlib import Path
 from statistics import quantiles
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -287,7 +287,7 @@ async def test_r12_it_has_too_many_clients(redis: RedisServer, sim: VendorSim) -
 
 
 async def test_r13_of_two_hundred_cancelled_commands_no_reply_reaches_another(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy(connections=8))
+    link = RedisLink(redis.url(), LinkPolicy())
     try:
         for number in range(50):
             await link.run("SET", f"k{number}", f"v{number}")
@@ -301,9 +301,9 @@ async def test_r13_of_two_hundred_cancelled_commands_no_reply_reaches_another(re
             await asyncio.sleep(0.1)
             answers = await asyncio.gather(*(link.run("GET", f"k{number}") for number in range(50)))
             assert answers == [f"v{number}".encode() for number in range(50)]
-        assert link.state.failures == 0, "a caller who leaves says nothing about Redis"
+        assert link.available, "a caller who leaves says nothing about Redis"
         async with redis.operator() as operator:
-            assert len(await operator.client_list()) <= 8 + 1
+            assert len(await operator.client_list()) <= 2 + 1
     finally:
         await link.close()
 
@@ -410,6 +410,38 @@ async def test_r14_a_damaged_entry_is_removed_after_the_scripts_were_lost(redis:
                 assert await young.metric("llm_provider_redis_operations_total", operation="delete", result="ok") == 1
 
 
+async def test_of_more_callers_than_connections_nobody_has_to_wait_for_long(redis: RedisServer) -> None:
+    link = RedisLink(redis.url(), LinkPolicy(budget_seconds=2.0))
+    slowest = 0.0
+
+    async def caller(number: int) -> None:
+        nonlocal slowest
+        for _ in range(50):
+            began = perf_counter()
+            await link.run("SET", f"k{number}", "v")
+            slowest = max(slowest, perf_counter() - began)
+
+    try:
+        await asyncio.gather(*map(caller, range(100)))
+        assert slowest < DISCOVERY_SECONDS + NOISE_SECONDS
+    finally:
+        await link.close()
+
+
+async def test_one_moment_without_answers_does_not_take_the_link_down(redis: RedisServer) -> None:
+    link = RedisLink(redis.url(), LinkPolicy())
+    try:
+        await link.run("SET", "k", "v")
+        asked = [asyncio.create_task(link.run("GET", "k")) for _ in range(100)]
+        await asyncio.sleep(0)
+        sleep(0.3)  # noqa: ASYNC251  # the event loop stands still: nobody can read what Redis has answered long ago
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert link.available
+        assert await link.run("GET", "k") == b"v"
+    finally:
+        await link.close()
+
+
 async def test_while_it_hangs_a_budget_holds_for_all_that_one_caller_asks(redis: RedisServer) -> None:
     link = RedisLink(redis.url(), LinkPolicy())
     try:
@@ -419,6 +451,11 @@ async def test_while_it_hangs_a_budget_holds_for_all_that_one_caller_asks(redis:
         results = await asyncio.gather(*(link.run("GET", "k") for _ in range(100)), return_exceptions=True)
         assert {type(result) for result in results} == {RedisAway}
         assert perf_counter() - began <= DISCOVERY_SECONDS + NOISE_SECONDS, "waiting for a connection is in the budget"
+        for _ in range(LinkPolicy().failures_in_row - 1):
+            with pytest.raises(RedisAway):
+                await link.run("GET", "k")
+        await asyncio.sleep(0.05)
+        assert link.available is False
         began = perf_counter()
         for _ in range(1000):
             with pytest.raises(RedisAway):

@@ -59,10 +59,10 @@ def _main() -> int:
     configure_logging(service="workers")
     seat = Seat.taken()
     if seat is None:
-        options = SupervisorOptions(
+        supervision = SupervisorOptions(
             workers=workers, host="127.0.0.1", port=port, grace_seconds=grace, retire_seconds=RETIRE_SECONDS
         )
-        return supervise(options, on_ready=lambda address: print("ready", *address, flush=True))
+        return supervise(supervision, on_ready=lambda address: print("ready", *address, flush=True))
     if mode == "settings-refused":
         return 2
     app, gate = _app(mode, seat.slot)

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.support.gateway import running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim
 
 P = "llm_provider_"
-
-
-async def until(gateway: Gateway, name: str, value: float, **labels: str) -> None:
-    """Wait until that series has *value*."""
-    async with asyncio.timeout(5):
-        while await gateway.metric(name, **labels) != value:  # noqa: ASYNC110  # metrics tell nobody
-            await asyncio.sleep(0.01)
 
 
 async def test_retries_are_counted_and_empty_the_budget(sim: VendorSim) -> None:
@@ -49,9 +42,9 @@ async def test_a_crowd_is_seen_waiting_and_sent_away(sim: VendorSim) -> None:
     narrow = {"LLM_MAX_CONCURRENT_REQUESTS": 1, "LLM_QUEUE_LIMIT": 1}
     async with running_gateway(**vendors(sim, "openai"), **narrow) as gateway:
         first = asyncio.create_task(gateway.compare(sample_index=1))
-        await until(gateway, P + "concurrent_requests", 1, provider="openai")
+        await gateway.until(P + "concurrent_requests", 1, provider="openai")
         second = asyncio.create_task(gateway.compare(sample_index=2))
-        await until(gateway, P + "queue_depth", 1, gate="gateway")
+        await gateway.until(P + "queue_depth", 1, gate="gateway")
         third = await gateway.compare(sample_index=3)
         assert (third.status, third.body["code"], third.headers["Retry-After"]) == (503, "SERVICE_UNAVAILABLE", "1")
         assert [(await one).status for one in (first, second)] == [200, 200]

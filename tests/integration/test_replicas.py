@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
+from services.llm_provider_service.implementations.redis_keys_impl import HINTS_FEED, REMOVALS_FEED
 from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
+from services.llm_provider_service.implementations.replica_feed_impl import KEPT_MESSAGES
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.redis_server import RedisServer, redis_server
 from tests.vendor_sim import Status, Success, VendorSim
 
 SOON = 1.0  # what one replica knows, the others know within this many seconds
 WRITTEN = 0.1  # answers are gathered for 20 ms before they are written
-ANSWERS = "llm-provider:1:answer:*"
 
 
 @pytest.fixture
@@ -148,6 +149,33 @@ async def test_a_refresh_reaches_the_other_replicas_memory(sim: VendorSim, redis
 
         await eventually(knows)
         assert sim.count() == 2
+
+
+async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare()
+        await asyncio.sleep(SOON)
+        async with redis.operator() as operator, operator.pipeline(transaction=True) as feed:
+            for number in range(KEPT_MESSAGES):
+                feed.xadd(REMOVALS_FEED, {"origin": "somebody", "key": f"local:{number:064x}"})
+            await feed.execute()
+
+        async def forgotten() -> bool:
+            return bool((await one.get("/api/v1/cache/stats")).body["entries"] == 0)
+
+        await eventually(forgotten)
+        assert (await one.compare()).body["cached"] is True, "it still lies in Redis"
+        assert sim.count() == 1
+
+
+async def test_a_feed_that_is_no_stream_harms_nobody(sim: VendorSim, redis: RedisServer) -> None:
+    await redis.say("SET", REMOVALS_FEED, "x")
+    await redis.say("SET", HINTS_FEED, "x")
+    async with replicas(sim, redis) as (one, other):
+        await one.compare(cache="refresh")
+        await asyncio.sleep(SOON)
+        assert (await other.compare()).body["cached"] is True
+        assert (await one.get("/healthz")).body["status"] == "healthy"
 
 
 async def outage(redis: RedisServer, *gateways: Gateway) -> None:

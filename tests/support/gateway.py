@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,12 @@ class Gateway:
             if series.partition("{")[0] == name and wanted <= set(series.partition("{")[2].rstrip("}").split(",")):
                 total += float(value)
         return total
+
+    async def until(self, name: str, value: float, **labels: str) -> None:
+        """Wait until that series has *value*; five seconds at most."""
+        async with asyncio.timeout(5):
+            while await self.metric(name, **labels) != value:  # noqa: ASYNC110  # metrics tell nobody
+                await asyncio.sleep(0.01)
 
 
 def vendors(sim: VendorSim, *names: str) -> dict[str, Any]:

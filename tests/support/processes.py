@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 from pathlib import Path
 from time import monotonic
 
@@ -33,6 +34,12 @@ def pin(pid: int, core: int) -> None:
     """Let all threads that a process has now run on one core only."""
     for task in _threads(pid):
         os.sched_setaffinity(int(task.name), {core})
+
+
+def let_grow(pid: int, more_bytes: int) -> None:
+    """Limit the address space of a process to what it has and so many bytes more."""
+    size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.prlimit(pid, resource.RLIMIT_AS, (size + more_bytes,) * 2)
 
 
 def _threads(pid: int) -> list[Path]:

@@ -16,6 +16,7 @@ import orjson
 from common_core.llm_contracts import ProblemDocument
 from huleedu_service_libs.correlation import CORRELATION_HEADER
 from huleedu_service_libs.problem import PROBLEM_CONTENT_TYPE, Problem
+from huleedu_service_libs.tracing import TRACE_HEADER
 from services.llm_provider_service.api.openapi_examples import CORRELATION_ID, answer_examples, request_examples
 from services.llm_provider_service.api.openapi_problems import METHOD_NOT_ALLOWED, NOT_FOUND, problem_examples
 from services.llm_provider_service.api.openapi_routes import JSON, OPERATIONS, PLAIN_BODIES, Operation
@@ -60,6 +61,12 @@ HEADERS: Final[dict[str, Any]] = {
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
         "example": 3,
+    },
+    TRACE_HEADER: {
+        "description": "The trace of this request, 32 hex digits; only where it is traced.",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "example": "0af7651916cd43dd8448eb211c80319c",
     },
     "Allow": {
         "description": "What this path takes.",
@@ -124,7 +131,11 @@ def _success(operation: Operation) -> dict[str, Any]:
     else:
         example = answer_examples()[operation.answer].model_dump(mode="json", exclude_unset=True)
         content = {JSON: {"schema": reference(operation.answer), "example": example}}
-    return {"description": "What was asked for.", "headers": _headers(CORRELATION_HEADER), "content": content}
+    return {
+        "description": "What was asked for.",
+        "headers": _headers(CORRELATION_HEADER, TRACE_HEADER),
+        "content": content,
+    }
 
 
 def _problems(operation: Operation) -> dict[str, Any]:
@@ -136,7 +147,7 @@ def _problem_response(status: int, problems: tuple[Problem, ...], path: str) -> 
     own_header = {405: ("Allow",), 503: ("Retry-After",)}.get(status, ())
     return {
         "description": STATUS_MEANINGS[status],
-        "headers": _headers(CORRELATION_HEADER, *own_header),
+        "headers": _headers(CORRELATION_HEADER, TRACE_HEADER, *own_header),
         "content": {
             PROBLEM_CONTENT_TYPE: {
                 "schema": reference(ProblemDocument),

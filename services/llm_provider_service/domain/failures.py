@@ -106,6 +106,13 @@ class ProviderFailure(Exception):
             return False
         return self.retryable or self._retry_encouraged
 
+    def forget_its_frames(self) -> None:
+        """For whoever keeps it: frames would hold the failure and the failure its frames, some 200 objects in a circle.
+
+        In an outage, freeing such circles stopped the event loop for 100 ms and more (measured).
+        """
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+
 
 class NotSent(ProviderFailure):
     """The call was not made; costs nothing and says nothing about the vendor."""

@@ -66,6 +66,7 @@ class AttemptRunner:
             try:
                 return await self._ask(run, candidate.target, others), candidate.target
             except ProviderFailure as failure:
+                failure.forget_its_frames()
                 run.failures.append((candidate.target, failure))
                 if not failure.fails_over:
                     break

@@ -180,6 +180,8 @@ class LLMOrchestratorImpl:
             if not run.calling:
                 task.cancel()
             raise
+        finally:
+            del task  # it keeps its error, and the error's traceback this frame: a circle
 
     async def _in_flight(self, run: Run, made: Plan, key: CacheKey, budget: TimeBudget) -> CompletionResult:
         """Answer *run*, or take the answer of an identical one that is under way."""

@@ -47,12 +47,12 @@ class RedisRemovals:
 
     async def _sweep(self, removal: Removal) -> int:
         pattern = entries_pattern(removal.tenant)
-        removed, cursor = 0, 0
+        removed, cursor = 0, b"0"
         while True:
             cursor, names = await self._link.run("SCAN", cursor, "MATCH", pattern, "COUNT", NAMES_PER_STEP)
             for together in _by_slot(names):
                 removed += await self._unlink(together)
-            if not cursor:
+            if cursor == b"0":
                 return removed
 
     async def _unlink(self, names: Iterable[str | bytes]) -> int:

@@ -140,11 +140,12 @@ def _messages(answer: Any) -> list[tuple[bytes, Message]]:
     if isinstance(answer, RedisRefused):
         raise answer
     found = [] if not answer else answer[0][1]
-    return [(name, {_text(field): _text(value) for field, value in fields.items()}) for name, fields in found]
+    return [(name, _pairs(flat)) for name, flat in found]
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")
+def _pairs(flat: list[bytes]) -> Message:
+    texts = [one.decode(errors="replace") for one in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def _as_message(removal: Removal) -> Message:

@@ -28,7 +28,10 @@ class RetryManagerImpl:
             return await call(1)
         except ProviderFailure as failure:
             first = failure
-        return await self._again(call, allowance, first)
+        try:
+            return await self._again(call, allowance, first)
+        finally:
+            first.forget_its_frames()
 
     async def _again(
         self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance, first: ProviderFailure
@@ -38,21 +41,25 @@ class RetryManagerImpl:
         It starts only now because nearly every call succeeds at once, and tenacity's preparations cost 13 µs.
         """
         pause: float | None = None
+        held = [allowance]  # taken away at the end: tenacity's objects hold each other and `decide`, not the request
 
         def decide(state: RetryCallState) -> bool:
             nonlocal pause
             failure = state.outcome.exception() if state.outcome else None
-            pause = self._pause_after(state.attempt_number, failure, allowance)
+            pause = self._pause_after(state.attempt_number, failure, held[0])
             return pause is not None
 
-        async for attempt in AsyncRetrying(
-            retry=decide, wait=lambda state: pause or 0.0, sleep=self._sleep, reraise=True
-        ):
-            with attempt:
-                number = attempt.retry_state.attempt_number
-                if number == 1:
-                    raise first
-                return await call(number)
+        try:
+            async for attempt in AsyncRetrying(
+                retry=decide, wait=lambda state: pause or 0.0, sleep=self._sleep, reraise=True
+            ):
+                with attempt:
+                    number = attempt.retry_state.attempt_number
+                    if number == 1:
+                        raise first
+                    return await call(number)
+        finally:
+            held.clear()
         raise AssertionError("tenacity ended without an outcome")
 
     def _pause_after(self, failures: int, failure: BaseException | None, allowance: RetryAllowance) -> float | None:

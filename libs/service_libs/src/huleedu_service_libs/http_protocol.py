@@ -1,8 +1,9 @@
 """uvicorn's HTTP/1.1 protocol with the limits that it lacks.
 
-uvicorn 0.54 has no time limit for a request's head, none for a body that nobody reads any more, no limit on the size
-of a head, answers a malformed request in plain text (even ahead of an answer that is still owed), and loses the body
-of a request that offers an `Upgrade`, as Java's client does on every plain connection.
+uvicorn 0.54 has no time limit for a request's head, none for a body that nobody reads any more, none for a caller who
+does not read the answer, no limit on the size of a head, answers a malformed request in plain text (even ahead of an
+answer that is still owed), and loses the body of a request that offers an `Upgrade`, as Java's client does on every
+plain connection.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from huleedu_service_libs.correlation import CORRELATION_HEADER, new_correlation
 from huleedu_service_libs.http_exchange import EXTENSION, Exchange
 from huleedu_service_libs.problem import Problem, problem_body, problem_headers
 
+_CODES: Final = {
+    HTTPStatus.REQUEST_TIMEOUT: ErrorCode.TIMEOUT,
+    HTTPStatus.SERVICE_UNAVAILABLE: ErrorCode.SERVICE_UNAVAILABLE,
+}
 _UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
@@ -36,6 +41,7 @@ class HttpLimits:
 
     head_seconds: float = 5.0
     unread_body_seconds: float = 5.0
+    write_seconds: float = 30.0
     keep_alive_seconds: int = 65
     head_bytes: int = 64 * 1024
     url_bytes: int = 8 * 1024
@@ -63,6 +69,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._type_prefix = type_prefix
         self._head_timer: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._head_open = False
         self._head_bytes = 0
         self._upgrade_ignored = False
@@ -84,6 +91,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._stop_body_timer()
+        self._stop_write_timer()
         super().connection_lost(exc)
         for exchange in self._exchanges:
             if exchange.on_hang_up is not None:
@@ -115,9 +123,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as exc:
             self._ignore_upgrade(data[exc.args[0] :])
         except httptools.HttpParserError as exc:
-            self._refuse(
-                HTTPStatus.SERVICE_UNAVAILABLE if isinstance(exc.__context__, MemoryError) else self._refusal
-            )
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE if isinstance(exc.__context__, MemoryError) else self._refusal)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Read the request again without its offer; its answer ends the connection, and a second offer is junk."""
@@ -178,8 +184,22 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._exchanges.popleft()
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._start_write_timer()
         if self.cycle.more_body and not self.pipeline and self._body_timer is None:
             self._body_timer = self.loop.call_later(self._limits.unread_body_seconds, self.transport.close)
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._start_write_timer()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._start_write_timer()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_write_timer()
 
     def say_last(self) -> None:
         """Let the last request that came so far be the last; an answer that has begun keeps what it promised."""
@@ -213,6 +233,16 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _start_write_timer(self) -> None:
+        """From a full write buffer, or the wish to close: a caller who reads nothing must not be kept for ever."""
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self._limits.write_seconds, self.transport.abort)
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
     def _stop_body_timer(self) -> None:
         if self._body_timer is not None:
             self._body_timer.cancel()
@@ -222,7 +252,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 def _refusal_bytes(status: HTTPStatus, type_prefix: str) -> bytes:
     problem = Problem(
         status=status,
-        code=ErrorCode.TIMEOUT if status is HTTPStatus.REQUEST_TIMEOUT else ErrorCode.INVALID_REQUEST,
+        code=_CODES.get(status, ErrorCode.INVALID_REQUEST),
         title=status.phrase,
         detail="The request could not be read as HTTP/1.1 within this server's limits.",
         type_slug="invalid-request",

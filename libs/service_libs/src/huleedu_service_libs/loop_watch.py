@@ -54,9 +54,9 @@ class LoopWatch:
         return max(0.0, self._clock() - self._due)
 
     def worst(self) -> float:
-        """The longest lag of the last five seconds."""
+        """The longest lag of the last five seconds; that of the beat that should have come by now counts."""
         since = self._clock() - _WINDOW_SECONDS
-        return max((lag for moment, lag in self._recent if moment >= since), default=0.0)
+        return max(self.overdue(), *(lag for moment, lag in self._recent if moment >= since), 0.0)
 
     @property
     def limit_seconds(self) -> float:

@@ -1,8 +1,7 @@
-"""One link to one Redis server.
+"""One link to one Redis server: bounded in time, and down at once for everybody when it is down.
 
-The bound on time is one `asyncio.timeout` around everything an operation does: redis-py's own socket timeouts are off,
-because each costs another timer and their sum would be the bound. A command that is cut off, by that bound or by a
-caller who left, closes its connection, so its reply can reach nobody else.
+The bound is one timer around everything an operation does: waiting for a courier, connecting, sending, receiving, and
+the retry of a stale connection.
 """
 
 from __future__ import annotations
@@ -10,30 +9,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar, cast
-
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from hashlib import sha1
+from typing import Any
 
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.logging import failure_fields, get_logger
+from huleedu_service_libs.redis_link.couriers import Couriers, Lost, Word
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, RedisAway, RedisRefused
-from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Permit, Transition
+from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Transition
 from huleedu_service_libs.tracing import SpanKind, traced
 
-Returned = TypeVar("Returned")
-Word = str | bytes | int | float
-
 LONGEST_CLOSE_SECONDS = 0.5
-# These are errors to redis-py, but the server behind them cannot be asked at all, by anybody.
-NOT_THERE = frozenset({"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"})
 PROBE_KEY = "huleedu:redis-link:probe"
 PIPELINE = "pipeline"
-SCRIPT = "script"
 
 log = get_logger(__name__)
 
@@ -56,20 +46,11 @@ class RedisLink:
         self._on_moved = on_moved
         self._failures = 0
         self._writable = True
+        self._ever_answered = False
         self._breaker = CircuitBreaker(
             "redis", _breaker_policy(policy), clock=clock, jitter=random.random, on_transition=self._moved
         )
-        self._pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=policy.connections,
-            timeout=policy.budget_seconds,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            retry=Retry(NoBackoff(), 1),
-            protocol=2,
-            driver_info=None,
-        )
-        self._redis: Redis = Redis(connection_pool=self._pool)
+        self._couriers = Couriers(url, connections=policy.connections, seconds=policy.budget_seconds, on_way=self._seen)
 
     @property
     def available(self) -> bool:
@@ -86,30 +67,32 @@ class RedisLink:
 
         Raises `RedisAway`, at once while the link is down, and `RedisRefused`.
         """
-        return await self._admitted(str(command[0]), lambda redis: _execute(redis, command), seconds)
+        (answer,) = await self._admitted(str(command[0]), [command], seconds)
+        if isinstance(answer, RedisRefused):
+            raise answer
+        return answer
 
     async def run_all(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The answers to *commands*, sent together; a refused one's place holds its `RedisRefused`."""
-
-        async def ask(redis: Redis) -> list[Any]:
-            async with redis.pipeline(transaction=False) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*command)
-                return list(await pipeline.execute(raise_on_error=False))
-
-        answers = await self._admitted(PIPELINE, ask)
-        return [self._refusal(one) if isinstance(one, ResponseError) else one for one in answers]
+        return await self._admitted(PIPELINE, commands)
 
     async def run_script(self, source: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """What the Lua *source* returns; it is sent by its hash, and whole only where Redis does not have it."""
-        script = self._redis.register_script(source)
-        return await self._admitted(SCRIPT, lambda _: script(keys=keys, args=arguments))
+        by_hash = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        try:
+            return await self.run("EVALSHA", by_hash, len(keys), *keys, *arguments)
+        except RedisRefused as refused:
+            if refused.code != "NOSCRIPT":
+                raise
+        return await self.run("EVAL", source, len(keys), *keys, *arguments)
 
-    async def ping(self, *, open_now: bool = False) -> None:
+    async def ping(self) -> None:
         """Find out whether Redis answers; while the link is down, success brings it up."""
-        if self._breaker.would_admit():
+        if self.available:
             with suppress(RedisAway, RedisRefused):
-                await self._bounded(self._breaker.acquire(), _ping, self._policy.budget_seconds, open_now=open_now)
+                await self.run("PING")
+        elif self._breaker.would_admit():
+            await self._probe()
         if self.available and not self._writable:
             await self._try_to_write()
 
@@ -122,71 +105,71 @@ class RedisLink:
 
     async def close(self) -> None:
         """Close every connection, within half a second even if Redis hangs."""
-        with suppress(TimeoutError, RedisError, OSError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_CLOSE_SECONDS):
-                await self._pool.aclose()
+                await self._couriers.close()
 
     async def _admitted(
-        self, operation: str, ask: Callable[[Redis], Awaitable[Returned]], seconds: float | None = None
-    ) -> Returned:
+        self, operation: str, commands: Sequence[Sequence[Word]], seconds: float | None = None
+    ) -> list[Any]:
         if self._breaker.state is not CircuitBreakerState.CLOSED:
             raise RedisAway("the link is down")
         budget = self._policy.budget_seconds
         with traced(f"redis {operation}", SpanKind.CLIENT) as span:
             span.set("db.system.name", "redis")
-            return await self._bounded(
-                self._breaker.acquire(), ask, budget if seconds is None else min(seconds, budget)
-            )
+            return await self._bounded(commands, budget if seconds is None else min(seconds, budget))
 
-    async def _bounded(
-        self, permit: Permit, ask: Callable[[Redis], Awaitable[Returned]], seconds: float, *, open_now: bool = False
-    ) -> Returned:
+    async def _bounded(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any]:
         try:
             async with asyncio.timeout(seconds):
-                answer = await ask(self._redis)
+                answers = await self._couriers.carry(commands)
         except TimeoutError:
-            raise self._away(permit, "timeout", open_now) from None
-        except ResponseError as error:
-            if _code(error) in NOT_THERE:
-                raise self._away(permit, _code(error), open_now) from None
-            self._answered(permit)
-            raise self._refusal(error) from None
-        except (RedisError, OSError, ValueError) as error:  # ValueError: what answers there is not a Redis server
-            hopeless = isinstance(error, AuthenticationError)
-            raise self._away(permit, type(error).__name__, open_now or hopeless) from None
-        except BaseException:  # CancelledError above all: the caller has gone, which says nothing about Redis
-            permit.abandon()
-            raise
-        self._answered(permit)
-        return answer
+            raise RedisAway("timeout") from None
+        if isinstance(answers, Lost):
+            raise RedisAway(answers.reason)
+        refusals = [one for one in answers if isinstance(one, RedisRefused)]
+        absence = next((one for one in refusals if one.is_absence), None)
+        if absence is not None:
+            raise RedisAway(absence.code)
+        self._heed(refusals)
+        return answers
 
-    def _answered(self, permit: Permit) -> None:
-        self._failures = 0
-        permit.succeed()
+    async def _probe(self) -> None:
+        permit = self._breaker.acquire()
+        try:
+            await self._bounded([("PING",)], self._policy.budget_seconds)
+        except RedisAway as away:
+            permit.fail(str(away))
+        else:
+            permit.succeed()
+        finally:
+            permit.abandon()  # of no effect once it is settled
 
-    def _away(self, permit: Permit, reason: str, open_now: bool) -> RedisAway:
-        self._failures += 1
-        permit.fail(reason, open_now=open_now)
-        return RedisAway(reason)
+    def _seen(self, lost: Lost | None) -> None:
+        """One way to Redis and back; a probe settles its own permit."""
+        self._failures = 0 if lost is None else self._failures + 1
+        if self._breaker.state is not CircuitBreakerState.CLOSED:
+            return
+        permit = self._breaker.acquire()
+        if lost is None:
+            permit.succeed()
+        else:
+            permit.fail(lost.reason, open_now=lost.hopeless or not self._ever_answered)
+        self._ever_answered = self._ever_answered or lost is None
 
-    def _refusal(self, error: ResponseError) -> RedisRefused:
-        refused = RedisRefused(_code(error))
-        if refused.forbids_writes:
-            if self._writable:
+    def _heed(self, refusals: list[RedisRefused]) -> None:
+        for refused in refusals:
+            if refused.forbids_writes and self._writable:
+                self._writable = False
                 log.warning("redis_refuses_writes", reason=refused.code)
-            self._writable = False
-        return refused
 
     async def _try_to_write(self) -> None:
         """A replica may have taken over under the same name, so look it up again before the next try."""
-        with suppress(RedisError, OSError):
-            await self._pool.disconnect(inuse_connections=False)
-        try:
+        await self._couriers.reconnect()
+        with suppress(RedisAway, RedisRefused):
             await self.run("SET", PROBE_KEY, b"", "PX", 1000)
-        except (RedisAway, RedisRefused):
-            return
-        self._writable = True
-        log.info("redis_accepts_writes")
+            self._writable = True
+            log.info("redis_accepts_writes")
 
     def _moved(self, transition: Transition) -> None:
         """One line when Redis goes and one when it comes back, however many callers find out and pings fail."""
@@ -205,7 +188,7 @@ async def redis_link(
     """A link that has been pinged once, so it knows whether Redis is there, and that is watched until it is closed."""
     link = RedisLink(url, policy, on_moved=on_moved)
     on_moved(link.available)
-    await link.ping(open_now=True)
+    await link.ping()
     watch = asyncio.create_task(link.keep_watch())
     watch.add_done_callback(_report)
     try:
@@ -232,16 +215,3 @@ def _breaker_policy(policy: LinkPolicy) -> BreakerPolicy:
         recovery_growth=2.0,
         recovery_cap_seconds=policy.longest_retry_seconds,
     )
-
-
-def _execute(redis: Any, command: Sequence[Word]) -> Awaitable[Any]:
-    return cast("Awaitable[Any]", redis.execute_command(*command))  # redis-py does not type it
-
-
-async def _ping(redis: Redis) -> None:
-    await redis.ping()
-
-
-def _code(error: ResponseError) -> str:
-    """The first word of Redis's answer; redis-py keeps it apart where it has a class of its own for the error."""
-    return error.status_code or str(error).partition(" ")[0][:40]

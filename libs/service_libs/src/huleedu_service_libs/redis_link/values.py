@@ -17,6 +17,11 @@ class RedisRefused(Exception):
         self.code = code
 
     @property
+    def is_absence(self) -> bool:
+        """The server answers, but it cannot be asked anything, by anybody."""
+        return self.code in {"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}
+
+    @property
     def wrong_type(self) -> bool:
         """The key holds another kind of value."""
         return self.code == "WRONGTYPE"
@@ -31,14 +36,14 @@ class RedisRefused(Exception):
 class LinkPolicy:
     """Seconds and bounds of one link.
 
-    `budget_seconds` is the longest that one operation takes, waiting for a connection, connecting, and the retry of a
-    stale connection included. `failures_in_row` take the link down; then nobody is kept waiting. While it is up it is
-    pinged every `ping_seconds`; while it is down first after `retry_seconds` and then in growing steps up to
-    `longest_retry_seconds`, which with one budget bounds how long a return goes unnoticed.
+    `budget_seconds` is the longest that one operation takes, waiting for its turn, connecting, and the retry of a stale
+    connection included. `failures_in_row` ways to Redis without an answer take the link down; then nobody is kept
+    waiting. While it is up it is pinged every `ping_seconds`; while it is down first after `retry_seconds` and then
+    in growing steps up to `longest_retry_seconds`, which with one budget bounds how long a return goes unnoticed.
     """
 
     budget_seconds: float = 0.15
-    connections: int = 16
+    connections: int = 2
     failures_in_row: int = 3
     ping_seconds: float = 1.0
     retry_seconds: float = 0.25
@@ -47,7 +52,10 @@ class LinkPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkState:
-    """`failures` counts what failed since the last answer; `writable` is false while Redis refuses to write."""
+    """`failures` counts the ways to Redis without an answer since the last one with.
+
+    `writable` is false while Redis refuses to write.
+    """
 
     available: bool
     writable: bool
