@@ -22,6 +22,8 @@ PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
 STANDARD = "OTEL_"
 PRODUCTION = "production"
+# Without a query: its options would undo the bounds of the link.
+REDIS_ADDRESS = re.compile(r"rediss?://([^/?#@]*@)?([^/?#@:]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[0-9]{0,3})?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 KEYLESS = frozenset({LLMProviderType.OLLAMA})
 VENDORS = tuple(provider for provider in LLMProviderType if provider is not LLMProviderType.MOCK)
@@ -195,6 +197,13 @@ class Settings(BaseSettings):
     def _never_the_mock(cls, value: Any) -> Any:
         if LLMProviderType.MOCK in (value if isinstance(value, tuple) else (value,)):
             raise ValueError("the mock is never a candidate beside vendors; set USE_MOCK_LLM instead")
+        return value
+
+    @field_validator("REDIS_URL")
+    @classmethod
+    def _an_address_of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not REDIS_ADDRESS.fullmatch(value.get_secret_value()):
+            raise ValueError("must be redis://[[user]:password@]host[:port][/database], or rediss:// for TLS")
         return value
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from quart import Quart
 
-from huleedu_service_libs.body_budget import install_body_budget
+from huleedu_service_libs.body_budget import BodyBudget
 from huleedu_service_libs.peers import NoPeers, Peers
 from huleedu_service_libs.problem import Problem
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
@@ -68,8 +68,8 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     async def close_resources() -> None:
         await container.close()
 
-    install_body_budget(
-        app,
+    app.asgi_app = BodyBudget(  # type: ignore[method-assign]  # as Quart documents
+        app.asgi_app,
         type_prefix=TYPE_PREFIX,
         budget_bytes=policies.body_memory_bytes(settings),
         longest_body=settings.MAX_BODY_BYTES,

@@ -8,7 +8,7 @@ from tests.faults.bulkhead import SLOTS, measure_bulkhead
 from tests.faults.deadlines import AT_ONCE, LATEST_MS, WAVES, measure_lateness
 from tests.faults.page import SLOWER_AT_MOST
 
-FLAT_BYTES = 16 * 1024 * 1024  # buffers of the connections that hang; it levels out
+FLAT_BYTES = 8 * 1024 * 1024
 
 
 @pytest.mark.serial

@@ -464,3 +464,12 @@ async def test_while_it_hangs_a_budget_holds_for_all_that_one_caller_asks(redis:
     finally:
         redis.thaw()
         await link.close()
+
+
+async def test_the_service_stops_although_redis_hangs(redis: RedisServer, sim: VendorSim) -> None:
+    async with running_gateway(**shared(sim, redis)) as gateway:
+        await gateway.compare()
+        redis.freeze()
+        await gateway.compare(cache="refresh")
+        stopping = perf_counter()
+    assert perf_counter() - stopping < 2

@@ -211,19 +211,26 @@ async def test_a_refresh_during_an_outage_stays_true_when_redis_comes_back(sim: 
             assert (await young.compare()).body["winner"] == "Essay B"
 
 
-async def test_a_refreshed_answer_that_memory_could_not_keep_is_not_replaced_by_the_old_one(
-    sim: VendorSim, redis: RedisServer
-) -> None:
+async def test_what_redis_will_not_give_up_is_not_read_from_it(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis, LOCAL_CACHE_MAX_ENTRIES=1) as (one, _):
         sim.always("openai", verdict("Essay A"))
-        await one.compare()
+        for index in range(2):
+            await one.compare(sample_index=index)
         await asyncio.sleep(WRITTEN)
-        await outage(redis, one)
+        await redis.say("REPLICAOF", "127.0.0.1", 1)
         sim.always("openai", verdict("Essay B"))
-        await one.compare(cache="refresh")
-        await one.compare(sample_index=1)
-        redis.thaw()
-        assert (await one.compare()).body["winner"] == "Essay B"
+        assert (await one.compare(sample_index=0, cache="refresh")).body["winner"] == "Essay B"
+        assert (await one.compare(sample_index=1)).body["winner"] == "Essay A", "it pushes the other out of memory"
+        assert (await one.compare(sample_index=0)).body["winner"] == "Essay B"
+        assert (await one.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 1, "pending": True}
+        assert (await one.compare(sample_index=1)).body["winner"] == "Essay B"
+        assert len(await redis.keys()) == 2
+        await redis.say("REPLICAOF", "NO", "ONE")
+
+        async def gone() -> bool:
+            return await redis.keys() == []
+
+        await eventually(gone, within=5)
 
 
 @pytest.mark.parametrize("query", ["tenant=local", "all=true"])

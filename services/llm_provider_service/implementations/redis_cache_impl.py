@@ -66,7 +66,7 @@ class RedisCacheImpl:
         clock: Clock,
     ) -> None:
         self._link = link
-        self._ttl_ms = int(ttl_seconds * 1000)
+        self._ttl_ms = max(1, int(ttl_seconds * 1000))
         self._owed = owed
         self._on_removed = on_removed
         self._metrics = metrics

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from quart import Quart
-
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.correlation import current_correlation
 from huleedu_service_libs.problem import Problem, problem_body, problem_headers
@@ -48,12 +46,6 @@ class BodyBudget:
             if name == b"transfer-encoding":
                 return self._longest
         return 0
-
-
-def install_body_budget(app: Quart, *, type_prefix: str, budget_bytes: int, longest_body: int) -> None:
-    """Put a budget around *app* as it is now."""
-    budget = BodyBudget(app.asgi_app, type_prefix=type_prefix, budget_bytes=budget_bytes, longest_body=longest_body)
-    app.asgi_app = budget  # type: ignore[method-assign]  # Quart documents this assignment
 
 
 async def refuse(problem: Problem, scope: Any, send: Any, *, type_prefix: str) -> None:

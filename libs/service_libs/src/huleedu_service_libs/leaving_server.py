@@ -90,6 +90,12 @@ class LeavingServer(HttpServer):
                 self._close_idle()
             await asyncio.sleep(_TICK_SECONDS)
 
+    async def give_up_sockets(self) -> None:
+        """Stop listening and close the inherited sockets, so that their address is free once every worker does so."""
+        await self._stop_listening()
+        for one in self._listeners:
+            one.close()
+
     async def _stop_listening(self) -> None:
         self._for_good = True
         await self.listen(())

@@ -30,7 +30,7 @@ AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 Address = tuple[str, int]
 
 _BACKLOG: Final = 2048
-_GC_THRESHOLDS: Final = (50_000, 20, 20)
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
 _DRAIN_TICK_SECONDS: Final = 0.02
 _CUT_OFF_SECONDS: Final = 1.0
 _SHUTDOWN_SECONDS: Final = 3.0

@@ -60,7 +60,7 @@ class SupervisedWorker:
             listeners=tuple(one.fileno() for one in listeners),
             supervisor=os.getpid(),
         )
-        with theirs:
+        try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *sys.orig_argv[1:],
@@ -68,6 +68,11 @@ class SupervisedWorker:
                 pass_fds=seat.descriptors,
                 process_group=0,
             )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         worker = cls(slot, process, await JsonLine.over(ours), on_ready)
         worker.ended = asyncio.create_task(worker._live(on_ask))
         return worker

@@ -123,7 +123,11 @@ class Supervisor:
         return worker
 
     async def _fill(self, slot: int) -> None:
-        self._slots[slot] = await self._start(slot)
+        try:
+            self._slots[slot] = await self._start(slot)
+        except OSError as exc:
+            _log.error("worker_not_started", slot=slot, reason=exc.strerror or str(exc))
+            self._do(self._restart(slot, _LONGEST_DELAY))
 
     def _became_ready(self, worker: SupervisedWorker) -> None:
         _log.info("worker_ready", slot=worker.slot, pid=worker.pid)
@@ -242,7 +246,11 @@ class Supervisor:
 
     async def _replace(self, slot: int) -> bool:
         """Start a second worker for *slot*; when it answers, the first one retires. False if it does not answer."""
-        replacement = await self._start(slot)
+        try:
+            replacement = await self._start(slot)
+        except OSError as exc:
+            _log.error("worker_not_started", slot=slot, reason=exc.strerror or str(exc))
+            return False
         became_ready = asyncio.ensure_future(replacement.ready.wait())
         await asyncio.wait(
             {became_ready, replacement.ended}, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED

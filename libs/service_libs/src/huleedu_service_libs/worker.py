@@ -12,8 +12,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import uvloop
 
@@ -66,7 +66,7 @@ class _Worker:
         self._grace_seconds = options.grace_seconds
         self._link = link
         self._stop = stop
-        self._listening: set[asyncio.Task[None]] = set()
+        self._changing: set[asyncio.Task[None]] = set()
 
     async def run(self, slot: int, retire_seconds: float) -> int:
         self._stop.deliver_in(asyncio.get_running_loop())
@@ -85,6 +85,7 @@ class _Worker:
         settle_garbage_collector()
         await self._server.listen({slot})
         self._link.on_listen = self._listen
+        self._link.on_orphaned = self._orphaned
         self._link.ready()
         await self._until_asked_to_end()
         if not self._stop.stopping.is_set():
@@ -93,9 +94,16 @@ class _Worker:
         return await self._leave()
 
     def _listen(self, slots: frozenset[int]) -> None:
-        task = asyncio.get_running_loop().create_task(self._server.listen(slots))
-        self._listening.add(task)
-        task.add_done_callback(self._listening.discard)
+        self._do(self._server.listen(slots))
+
+    def _orphaned(self) -> None:
+        """A new supervisor may want the address before the last request here is answered."""
+        self._do(self._server.give_up_sockets())
+
+    def _do(self, change: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(change)
+        self._changing.add(task)
+        task.add_done_callback(self._changing.discard)
 
     async def _until_asked_to_end(self) -> None:
         waits = {asyncio.ensure_future(event.wait()) for event in (self._stop.stopping, self._link.retired)}

@@ -37,6 +37,7 @@ class WorkerLink:
         self._answering: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
         self.retired = asyncio.Event()
+        self.on_orphaned: Callable[[], None] = lambda: None
         self.on_listen: Callable[[frozenset[int]], None] = lambda _slots: None
 
     async def open(self) -> None:
@@ -85,6 +86,7 @@ class WorkerLink:
     async def _read(self, line: JsonLine) -> None:
         async for message in line.messages():
             self._heard(message)
+        self.on_orphaned()
 
     def _heard(self, message: dict[str, Any]) -> None:
         match message["kind"]:

@@ -127,6 +127,7 @@ LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
         "fallback": FallbackMode.NONE,
         "cache": CacheMode.REFRESH,
         "timeout_seconds": None,
+        "may_retry": False,
     },
     CompletionRequest: {"accept": lambda answer: None},
     Caller: {"service": "another"},
