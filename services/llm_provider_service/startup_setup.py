@@ -10,7 +10,7 @@ from huleedu_service_libs.body_budget import BodyBudget
 from huleedu_service_libs.peers import NoPeers, Peers
 from huleedu_service_libs.problem import Problem
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
-from huleedu_service_libs.stopping_gate import install_stopping_gate
+from huleedu_service_libs.stopping_gate import StoppingGate
 from huleedu_service_libs.tracing import Tracing
 from services.llm_provider_service import policies
 from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
@@ -74,7 +74,8 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
         budget_bytes=policies.body_memory_bytes(settings),
         longest_body=settings.MAX_BODY_BYTES,
     )
-    gate = install_stopping_gate(app, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
+    gate = StoppingGate(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
+    app.asgi_app = gate  # type: ignore[method-assign]  # as above
     install_request_scope(app, container)
     install_edge(app, type_prefix=TYPE_PREFIX)
     return app

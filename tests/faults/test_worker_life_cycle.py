@@ -116,7 +116,7 @@ async def test_a_killed_supervisor_leaves_no_process_and_its_address_is_free_at_
     async with WorkerProgram("fine", grace=20) as program:
         await program.ready()
         workers = program.workers()
-        request = asyncio.create_task(_answer(program.url, "/slow/5.0"))
+        request = asyncio.create_task(_answer(program.url, "/slow/3.0"))
         assert await program.line() == "working"
         program.process.kill()
         assert await all_gone([program.process.pid], within=1)

@@ -13,7 +13,7 @@ from quart import Quart
 from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
 from huleedu_service_libs.server import ServerOptions
-from huleedu_service_libs.stopping_gate import install_stopping_gate
+from huleedu_service_libs.stopping_gate import StoppingGate
 from huleedu_service_libs.supervisor import SupervisorOptions, supervise
 from huleedu_service_libs.worker import serve_as_worker
 from huleedu_service_libs.worker_link import WorkerLink
@@ -49,7 +49,8 @@ def _app(mode: str, slot: int) -> tuple[Quart, Any]:
             await asyncio.sleep(1.5)
 
     install_problem_handlers(app, type_prefix=TYPE_PREFIX)
-    gate = install_stopping_gate(app, type_prefix=TYPE_PREFIX, open_paths=frozenset())
+    gate = StoppingGate(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=frozenset())
+    app.asgi_app = gate  # type: ignore[method-assign]  # as Quart documents
     install_edge(app, type_prefix=TYPE_PREFIX)
     return app, gate
 

@@ -122,7 +122,7 @@ class GatewayStatus:
         )
 
     def health(self) -> Health:
-        """Degraded when a live provider's own breaker is not closed or Redis is away; unhealthy with no live provider."""
+        """Degraded when a live provider's own breaker is not closed or Redis is away; unhealthy without any."""
         providers = {facts.provider.value: self._provider_health(facts) for facts in self._facts.providers}
         live = [providers[facts.provider] for facts in self._facts.providers if facts.live]
         cache = self._cache_health()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from quart import Quart
-
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.body_budget import refuse
 from huleedu_service_libs.problem import Problem
@@ -36,13 +34,6 @@ class StoppingGate:
             await self._app(scope, receive, send)
             return
         await refuse(_STOPPING, scope, send, type_prefix=self._type_prefix)
-
-
-def install_stopping_gate(app: Quart, *, type_prefix: str, open_paths: frozenset[str]) -> StoppingGate:
-    """Put a gate around *app* as it is now."""
-    gate = StoppingGate(app.asgi_app, type_prefix=type_prefix, open_paths=open_paths)
-    app.asgi_app = gate  # type: ignore[method-assign]  # Quart documents this assignment
-    return gate
 
 
 _STOPPING = Problem(
