@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from common_core.config_enums import LLMProviderType
-from common_core.llm_contracts import (
+from common_core.llm_status_contracts import (
     CacheCleared,
     CacheStats,
     CircuitBreakerList,

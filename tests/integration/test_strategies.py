@@ -115,7 +115,6 @@ async def test_whatever_the_strategy_an_override_beats_it_and_a_dead_vendor_cost
         assert (await gateway.get("/api/v1/providers")).body["selection_strategy"] == name
 
 
-COVERED = '[{"use": {"provider": "openai"}}, {"when": {"tag": "a"}, "use": {"provider": "google"}}]'
 RULES = json.dumps(
     [
         {"when": {"tag": ["exam"]}, "use": {"provider": "anthropic"}},

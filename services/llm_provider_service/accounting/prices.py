@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from common_core.llm_contracts import ModelPrice, PricingStatus
+from common_core.llm_contracts import PricingStatus
+from common_core.llm_status_contracts import ModelPrice
 from services.llm_provider_service.accounting.catalogue import CATALOGUE_VERSION, Catalogue
 from services.llm_provider_service.accounting.price_data import is_free
 from services.llm_provider_service.accounting.rates import ModelRates

@@ -11,22 +11,18 @@ from pydantic import BaseModel
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.domain_enums import EssayComparisonWinner
-from common_core.llm_contracts import (
+from common_core.llm_contracts import LLMComparisonRequest, LLMComparisonResponse, PricingStatus, ResultFlag, TokenUsage
+from common_core.llm_status_contracts import (
     CacheCleared,
     CacheStats,
     CircuitBreakerList,
     CircuitBreakerStatus,
-    LLMComparisonRequest,
-    LLMComparisonResponse,
     ModelInfo,
     ModelList,
     ModelPrice,
-    PricingStatus,
     ProviderList,
     ProviderStatus,
     ProviderTestResult,
-    ResultFlag,
-    TokenUsage,
 )
 from common_core.observability_enums import CircuitBreakerState
 from services.llm_provider_service.api_models import (

@@ -9,12 +9,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from common_core.config_enums import LLMProviderType
-from common_core.llm_contracts import (
+from common_core.llm_contracts import LLMComparisonRequest, LLMComparisonResponse
+from common_core.llm_status_contracts import (
     CacheCleared,
     CacheStats,
     CircuitBreakerList,
-    LLMComparisonRequest,
-    LLMComparisonResponse,
     ModelList,
     ProviderList,
     ProviderTestResult,

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common_core.llm_contracts import CacheStats
+from common_core.llm_status_contracts import CacheStats
 from common_core.observability_enums import CacheOperation
 from services.llm_provider_service.caching.entry import CachedAnswer, DamagedEntry, decode, encode
 from services.llm_provider_service.caching.key import CacheKey

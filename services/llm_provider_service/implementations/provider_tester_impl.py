@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
-from common_core.llm_contracts import CacheMode, FallbackMode, ProviderTestResult
+from common_core.llm_contracts import CacheMode, FallbackMode
+from common_core.llm_status_contracts import ProviderTestResult
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import CompletionRequest, Message, Role, Sampling, TextPart
 from services.llm_provider_service.domain.order import CompletionOrder

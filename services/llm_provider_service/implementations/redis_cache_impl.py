@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
 
-from common_core.llm_contracts import CacheTierStats
+from common_core.llm_status_contracts import CacheTierStats
 from common_core.observability_enums import CacheOperation
 from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import RedisAway, RedisRefused

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
-from common_core.llm_contracts import (
+from common_core.llm_status_contracts import (
     CircuitBreakerList,
     CircuitBreakerStatus,
     ModelInfo,

@@ -6,7 +6,7 @@ kept here, unless something was removed while it was on its way.
 
 from __future__ import annotations
 
-from common_core.llm_contracts import CacheStats, CacheTierStats
+from common_core.llm_status_contracts import CacheStats, CacheTierStats
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey
 from services.llm_provider_service.caching.removals import OwedRemovals, Removal

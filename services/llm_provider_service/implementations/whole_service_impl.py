@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from common_core.llm_contracts import (
+from common_core.llm_status_contracts import (
     CacheCleared,
     CacheStats,
     CircuitBreakerList,

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common_core.llm_contracts import CacheStats
+from common_core.llm_status_contracts import CacheStats
 from huleedu_service_libs.llm_client import LLMProviderClient
 from huleedu_service_libs.llm_client_errors import LLMProviderClientError
 from services.llm_provider_service.tools.gateway_address import GatewayUnusable, client_for, require_gateway

@@ -5,16 +5,14 @@ Field names, ranges and meanings are a promise to other services: additive chang
 
 from __future__ import annotations
 
-import operator
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.config_enums import LLMProviderType
 from common_core.domain_enums import EssayComparisonWinner
 from common_core.json_numbers import SampleIndex, Temperature, TokenLimit
-from common_core.observability_enums import CircuitBreakerState
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_JUSTIFICATION_CHARACTERS = 1000
@@ -75,7 +73,7 @@ class _Contract(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Answer(BaseModel):
+class ContractAnswer(BaseModel):
     """What the gateway says: a reader of today takes no offence at a field of tomorrow."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -133,7 +131,7 @@ class TokenUsage(_Contract):
     reasoning_tokens: int | None
 
 
-class LLMComparisonResponse(_Answer):
+class LLMComparisonResponse(ContractAnswer):
     """One strict verdict and what it cost."""
 
     winner: EssayComparisonWinner = Field(description="The better essay; there is no tie.")
@@ -158,7 +156,7 @@ class LLMComparisonResponse(_Answer):
     flags: list[ResultFlag]
 
 
-class ProblemAttempt(_Answer):
+class ProblemAttempt(ContractAnswer):
     """One upstream attempt, as a problem document shows it."""
 
     provider: str
@@ -167,14 +165,14 @@ class ProblemAttempt(_Answer):
     duration_ms: int
 
 
-class ProblemPointer(_Answer):
+class ProblemPointer(ContractAnswer):
     """One thing wrong with a request, with a JSON pointer to it."""
 
     pointer: str = Field(description="RFC 6901; empty for the whole body, a header or the query.")
     message: str
 
 
-class ProblemDocument(_Answer):
+class ProblemDocument(ContractAnswer):
     """RFC 9457 body of every 4xx and 5xx; `error`, `details` and `error_type` repeat fields for older callers."""
 
     type: str = Field(description="A URN that names the kind of problem.")
@@ -192,125 +190,3 @@ class ProblemDocument(_Answer):
     error: str = Field(description="Same text as title.")
     details: str = Field(description="Same text as detail.")
     error_type: str = Field(description="Same as code.")
-
-
-class ProviderStatus(_Answer):
-    """One provider as an operator sees it."""
-
-    provider: LLMProviderType
-    enabled: bool = Field(description="Switched on by the settings.")
-    configured: bool = Field(description="Has the key it needs.")
-    default_model: str | None
-    circuit_breaker_state: CircuitBreakerState
-    in_flight: int = Field(description="Calls under way.")
-
-
-class _AnswerOfAll(_Answer):
-    """What all workers of the service together say."""
-
-    partial: bool = Field(
-        default=False, exclude_if=operator.not_, description="True when a worker did not answer in time."
-    )
-
-
-class ProviderList(_AnswerOfAll):
-    """Answer of `GET /api/v1/providers`; the totals count all workers since midnight UTC."""
-
-    providers: list[ProviderStatus]
-    default_provider: LLMProviderType
-    selection_strategy: SelectionStrategy
-    total_requests_today: int
-    total_cost_today: str = Field(description="USD, exact decimal.")
-
-
-class ProviderTestResult(_Answer):
-    """Answer of `POST /api/v1/providers/{provider}/test`."""
-
-    success: bool
-    provider: LLMProviderType
-    model: str = Field(description="Who was asked.")
-    message: str = Field(description="What went wrong, if it did.")
-    response_time_ms: int
-
-
-class CircuitBreakerStatus(_Answer):
-    """One breaker; `model` is null for the provider's own."""
-
-    provider: LLMProviderType
-    model: str | None
-    state: CircuitBreakerState
-    failures: int = Field(description="In the window that the breaker looks at.")
-    opened_at: str | None = Field(description="UTC, ISO 8601; null while closed.")
-    retry_in_ms: int | None = Field(description="Until the next probe; null while closed.")
-    last_failure: str | None
-
-
-class CircuitBreakerList(_AnswerOfAll):
-    """Answer of `GET /api/v1/circuit-breakers`; of several workers' breakers for one target, the worst is shown."""
-
-    circuit_breakers: list[CircuitBreakerStatus]
-
-
-class ModelPrice(_Answer):
-    """USD per million tokens, as decimal strings; the first tier where a vendor has several."""
-
-    input: str | None
-    output: str | None
-    cached_input: str | None
-    cache_write: str | None
-    source: str
-    as_of: str
-
-
-class ModelInfo(_Answer):
-    """One model of the registry, with its capabilities."""
-
-    provider: LLMProviderType
-    id: str
-    capabilities: list[str]
-    context_window: int | None
-    max_output_tokens: int | None
-    prices: ModelPrice | None
-
-
-class ModelList(_Answer):
-    """Answer of `GET /api/v1/models`; says where the capability table comes from and of what date it is."""
-
-    models: list[ModelInfo]
-    capability_source: str
-    capability_date: str
-
-
-class CacheTierStats(_Answer):
-    """One tier of the cache; `dropped` are answers that could not be stored there."""
-
-    hits: int
-    misses: int
-    dropped: int
-    damaged: int = Field(description="Entries that were unreadable or another's; they count as misses.")
-
-
-class CacheStats(_AnswerOfAll):
-    """Answer of `GET /api/v1/cache/stats`, counted since the process started."""
-
-    backend: str
-    hits: int
-    misses: int
-    entries: int
-    bytes: int = Field(description="Measured size of all entries.")
-    evictions: int
-    coalesced: int = Field(description="Requests that waited for an equal one under way.")
-    tiers: dict[str, CacheTierStats] = Field(
-        default_factory=dict, exclude_if=operator.not_, description="By tier, where there is more than one."
-    )
-
-
-class CacheCleared(_AnswerOfAll):
-    """Answer of `DELETE /api/v1/cache`."""
-
-    removed: int
-    pending: bool = Field(
-        default=False,
-        exclude_if=operator.not_,
-        description="True when the shared tier is away and will be cleared on its return.",
-    )

@@ -20,14 +20,8 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from common_core.llm_contracts import (
-    CircuitBreakerList,
-    LLMComparisonRequest,
-    LLMComparisonResponse,
-    ModelList,
-    ProblemDocument,
-    ProviderList,
-)
+from common_core.llm_contracts import LLMComparisonRequest, LLMComparisonResponse, ProblemDocument
+from common_core.llm_status_contracts import CircuitBreakerList, ModelList, ProviderList
 from huleedu_service_libs.correlation import CORRELATION_HEADER, current_correlation_id, new_correlation_id
 from huleedu_service_libs.llm_client_errors import (
     LLMGatewayUnavailable,

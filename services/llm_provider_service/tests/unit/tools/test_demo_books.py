@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from common_core.config_enums import LLMProviderType
-from common_core.llm_contracts import CircuitBreakerList, CircuitBreakerStatus, ResultFlag
+from common_core.llm_contracts import ResultFlag
+from common_core.llm_status_contracts import CircuitBreakerList, CircuitBreakerStatus
 from common_core.observability_enums import CircuitBreakerState
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.tests.unit.tools.samples import failure, outcome

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from rich.console import Console
 
-from common_core.llm_contracts import CircuitBreakerList
+from common_core.llm_status_contracts import CircuitBreakerList
 from services.llm_provider_service.tests.unit.tools.samples import THREE, failure, outcome
 from services.llm_provider_service.tools.demo_books import vendor_books
 from services.llm_provider_service.tools.demo_essays import EssaySet
