@@ -19,6 +19,7 @@ from huleedu_service_libs.tracing import Tracing
 from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from services.llm_provider_service.api.comparison_route import ComparisonRoute
 from services.llm_provider_service.comparison.prompt import prompt_sha256
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
@@ -148,6 +149,8 @@ class WorldProvider(Provider):
     """Implementations behind the Protocols, and what they hold open."""
 
     scope = Scope.APP
+
+    comparison = provide(ComparisonRoute)
 
     @provide
     async def tracing(self, settings: Settings) -> AsyncIterator[Tracing]:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 
 from quart import Quart
 
 from huleedu_service_libs.body_budget import BodyBudget
+from huleedu_service_libs.fast_path import FastPath
 from huleedu_service_libs.peers import NoPeers, Peers
 from huleedu_service_libs.problem import Problem
-from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers, install_request_scope
+from huleedu_service_libs.quart_glue import (
+    install_edge,
+    install_problem_handlers,
+    install_request_scope,
+    problem_for,
+)
 from huleedu_service_libs.stopping_gate import StoppingGate
 from huleedu_service_libs.tracing import Tracing
 from services.llm_provider_service import policies
 from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
+from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
 from services.llm_provider_service.api.docs_routes import docs_routes
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.api.http_metrics import install_http_metrics
@@ -26,7 +34,6 @@ from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
 from services.llm_provider_service.implementations.recorder_impl import Recorder
 from services.llm_provider_service.protocols import (
     GatewayStatusProtocol,
-    LLMOrchestratorProtocol,
     WholeServiceProtocol,
 )
 
@@ -55,7 +62,7 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
         async with AsyncExitStack() as undo:
             undo.push_async_callback(container.close)
             tracing = await container.get(Tracing)  # opened first, closed last: the spans of what ends meanwhile go out
-            await container.get(LLMOrchestratorProtocol)
+            fast_path.post(COMPARISON_PATH, (await container.get(ComparisonRoute)).answer)
             recorder = await container.get(Recorder)
             install_http_metrics(app, recorder.http_answered, recorder.overhead)
             install_tracing(app, tracing)
@@ -68,7 +75,15 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     async def close_resources() -> None:
         await container.close()
 
-    app.asgi_app = BodyBudget(  # type: ignore[method-assign]  # as Quart documents
+    install_request_scope(app, container)
+    fast_path = FastPath(
+        app.asgi_app,
+        type_prefix=TYPE_PREFIX,
+        body_cap=settings.MAX_BODY_BYTES,
+        problem_for=partial(problem_for, translate=_translate),
+    )
+    app.asgi_app = fast_path  # type: ignore[method-assign]  # as Quart documents
+    app.asgi_app = BodyBudget(  # type: ignore[method-assign]  # as above
         app.asgi_app,
         type_prefix=TYPE_PREFIX,
         budget_bytes=policies.body_memory_bytes(settings),
@@ -76,7 +91,6 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     )
     gate = StoppingGate(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
     app.asgi_app = gate  # type: ignore[method-assign]  # as above
-    install_request_scope(app, container)
     install_edge(app, type_prefix=TYPE_PREFIX)
     return app
 

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from dishka import FromDishka
 from quart import Blueprint, Response, request
 
 from common_core.config_enums import LLMProviderType
-from huleedu_service_libs.correlation import adopt_body_correlation
+from huleedu_service_libs.fast_path import PlainRequest
 from huleedu_service_libs.quart_glue import inject, read_body
-from huleedu_service_libs.tracing import current_trace_id
-from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
 from services.llm_provider_service.api.problems import invalid_fields, not_found
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.protocols import (
     GatewayStatusProtocol,
-    LLMOrchestratorProtocol,
     ProviderTesterProtocol,
     WholeServiceProtocol,
 )
 
-llm_routes = Blueprint("llm", __name__, url_prefix="/api/v1")
+PREFIX = "/api/v1"
+llm_routes = Blueprint("llm", __name__, url_prefix=PREFIX)
 CLEAR_SCOPES = ("key", "tenant", "all")
 
 
-@llm_routes.post("/comparison")
+@llm_routes.post(COMPARISON_PATH.removeprefix(PREFIX))
 @inject
-async def compare(
-    desk: FromDishka[ComparisonDesk],
-    orchestrator: FromDishka[LLMOrchestratorProtocol],
-) -> Response:
+async def compare(route: FromDishka[ComparisonRoute]) -> Response:
     """Answer which of two essays is better."""
-    started = perf_counter()
-    asked = desk.read(await read_body(request))
-    case = desk.case(
-        asked,
-        caller=LOCAL_CALLER,
-        correlation_id=adopt_body_correlation(asked.correlation_id),
-        timeout_header=request.headers.get("X-Request-Timeout-Ms"),
-    )
-    result = await orchestrator.complete(case.order)
-    return _json(desk.reply(case, result, seconds=perf_counter() - started, trace_id=current_trace_id()))
+    return _json(await route.answer(PlainRequest(await read_body(request), request.scope["headers"])))
 
 
 @llm_routes.get("/providers")

@@ -143,7 +143,7 @@ def install_problem_handlers(app: Quart, *, type_prefix: str, translate: Transla
     app.config["RESPONSE_TIMEOUT"] = RESPONSE_SECONDS
 
     async def answer(error: Exception) -> Response:
-        problem = _problem_for(error, translate)
+        problem = problem_for(error, translate)
         response = problem_response(problem, type_prefix=type_prefix)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
@@ -206,7 +206,8 @@ def _single_header(scope: Any, wanted: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
-def _problem_for(error: Exception, translate: Translate | None) -> Problem:
+def problem_for(error: Exception, translate: Translate | None) -> Problem:
+    """The problem that *error* is; one that nobody knows is our bug, and is logged."""
     if isinstance(error, ProblemError):
         return error.problem
     if isinstance(error, InvalidBody):
@@ -217,7 +218,7 @@ def _problem_for(error: Exception, translate: Translate | None) -> Problem:
         return _framework_problem(503)
     problem = translate(error) if translate is not None else None
     if problem is None:
-        _log.error("unhandled_exception", endpoint=request.endpoint, **failure_fields(error))
+        _log.error("unhandled_exception", **failure_fields(error))
         return _BUG
     return problem
 

@@ -1,0 +1,36 @@
+"""POST /api/v1/comparison, whichever way the request came in: through Quart, or before it (`FastPath`)."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from huleedu_service_libs.correlation import adopt_body_correlation
+from huleedu_service_libs.fast_path import PlainRequest
+from huleedu_service_libs.tracing import current_trace_id
+from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from services.llm_provider_service.domain.caller import LOCAL_CALLER
+from services.llm_provider_service.protocols import LLMOrchestratorProtocol
+
+COMPARISON_PATH = "/api/v1/comparison"
+TIMEOUT_HEADER = b"x-request-timeout-ms"
+
+
+class ComparisonRoute:
+    """Answers which of two essays is better."""
+
+    def __init__(self, desk: ComparisonDesk, orchestrator: LLMOrchestratorProtocol) -> None:
+        self._desk = desk
+        self._orchestrator = orchestrator
+
+    async def answer(self, request: PlainRequest) -> bytes:
+        """The JSON of the result; raises what `api.problems` knows how to say."""
+        started = perf_counter()
+        asked = self._desk.read(request.body)
+        case = self._desk.case(
+            asked,
+            caller=LOCAL_CALLER,
+            correlation_id=adopt_body_correlation(asked.correlation_id),
+            timeout_header=request.header(TIMEOUT_HEADER),
+        )
+        result = await self._orchestrator.complete(case.order)
+        return self._desk.reply(case, result, seconds=perf_counter() - started, trace_id=current_trace_id())
