@@ -20,7 +20,6 @@ from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.api.comparison_desk import ComparisonDesk
 from services.llm_provider_service.api.comparison_route import ComparisonRoute
-from services.llm_provider_service.comparison.prompt import prompt_sha256
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
 from services.llm_provider_service.implementations.bookkeeper_impl import Bookkeeper
@@ -229,7 +228,6 @@ class WorldProvider(Provider):
             attempts=attempts,
             recorder=recorder,
             limits=policies.orchestrator_limits(settings),
-            name_prompt=prompt_sha256,
             clock=time.monotonic,
             wall_clock=time.time,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from common_core.llm_contracts import (
     LLMConfigOverrides,
     ResultFlag,
 )
+from huleedu_service_libs.correlation import new_correlation_id
 from huleedu_service_libs.json_body import read_json
 from services.llm_provider_service.api.problems import invalid_fields, invalid_model
 from services.llm_provider_service.comparison.injection import injection_suspected
@@ -95,7 +95,7 @@ class ComparisonDesk:
         order = CompletionOrder(
             request=build_request(comparison, sampling=given, defaults=self._defaults.sampling),
             request_type=REQUEST_TYPE,
-            request_id=str(uuid.uuid4()),
+            request_id=new_correlation_id(),
             correlation_id=correlation_id,
             caller=caller,
             user_id=asked.user_id,
@@ -140,7 +140,7 @@ class ComparisonDesk:
                 "requested_provider": case.order.provider,
                 "requested_model": case.order.model,
                 "attempts": sum(attempt.sent for attempt in result.attempts),
-                "prompt_sha256": result.prompt_sha256,
+                "prompt_sha256": case.order.request.prompt_sha256,
                 "flags": sorted(flags),
             }
         )

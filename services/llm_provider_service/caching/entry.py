@@ -30,7 +30,7 @@ from services.llm_provider_service.domain.order import CompletionResult
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 
-VERSION = b"llm-answer-1\n"
+VERSION = b"llm-answer-2\n"
 
 # The other flags tell of one request's way to an answer, or are found again when the answer is read.
 FLAGS_OF_AN_ANSWER = frozenset({ResultFlag.UNKNOWN_MODEL, ResultFlag.USAGE_UNKNOWN, ResultFlag.REASKED})
@@ -47,7 +47,6 @@ class CachedAnswer:
     answer: CompletionAnswer
     target: Target
     cost: Cost
-    prompt_sha256: str
     stored_at: float
     flags: frozenset[ResultFlag] = frozenset()
 
@@ -58,7 +57,6 @@ class CachedAnswer:
             answer=result.answer,
             target=result.target,
             cost=result.cost,
-            prompt_sha256=result.prompt_sha256,
             stored_at=stored_at,
             flags=result.flags & FLAGS_OF_AN_ANSWER,
         )
@@ -70,7 +68,6 @@ _ENTRY: Shape = {
     "answer": (dict,),
     "target": (dict,),
     "cost": (dict,),
-    "prompt_sha256": (str,),
     "stored_at": (float,),
     "flags": (list,),
 }
@@ -124,7 +121,6 @@ def encode(entry: CachedAnswer) -> bytes:
             "status": cost.status,
             "price_version": cost.price_version,
         },
-        "prompt_sha256": entry.prompt_sha256,
         "stored_at": float(entry.stored_at),
         "flags": sorted(entry.flags),
     }
@@ -150,7 +146,6 @@ def _entry(value: object) -> CachedAnswer:
         answer=_answer(record["answer"]),
         target=Target(LLMProviderType(target["provider"]), target["model"]),
         cost=_cost(record["cost"]),
-        prompt_sha256=record["prompt_sha256"],
         stored_at=record["stored_at"],
         flags=frozenset(map(ResultFlag, record["flags"])),
     )

@@ -8,22 +8,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-import orjson
-
 from services.llm_provider_service.comparison.verdict import VERDICT_SCHEMA, accept
 from services.llm_provider_service.domain.comparison import Comparison
-from services.llm_provider_service.domain.completion import (
-    CompletionRequest,
-    ContentPart,
-    ImagePart,
-    Message,
-    ReasoningPart,
-    Role,
-    Sampling,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from services.llm_provider_service.domain.completion import CompletionRequest, Message, Role, Sampling, TextPart
 
 PROMPT_VERSION = "2026-11-23"
 """Part of every key; any change to the texts below needs a new one."""
@@ -55,18 +42,12 @@ _USER_TEXT = (
 def build_request(comparison: Comparison, *, sampling: Sampling, defaults: Sampling) -> CompletionRequest:
     """The question to a model; an empty system text of the caller means that he wants none at all."""
     system = SYSTEM_TEXT if comparison.system_text is None else comparison.system_text
-    key = _digest(
-        PROMPT_VERSION,
-        comparison.instructions,
-        system,
-        comparison.essay_a,
-        comparison.essay_b,
-    )
+    digest = _digest(PROMPT_VERSION, comparison.instructions, system, comparison.essay_a, comparison.essay_b)
     text = _USER_TEXT.format(
         instructions=comparison.instructions,
         essay_a=comparison.essay_a,
         essay_b=comparison.essay_b,
-        key=key[:_KEY_HEX_DIGITS],
+        key=digest[:_KEY_HEX_DIGITS],
     )
     return CompletionRequest(
         messages=(Message(Role.USER, (TextPart(text),)),),
@@ -75,6 +56,7 @@ def build_request(comparison: Comparison, *, sampling: Sampling, defaults: Sampl
         defaults=defaults,
         response_schema=VERDICT_SCHEMA,
         accept=accept,
+        prompt_sha256=digest,
     )
 
 
@@ -93,32 +75,6 @@ def essays_in(text: str) -> tuple[str, str] | None:
     if essay_a is None or essay_b is None:
         return None
     return essay_a, essay_b
-
-
-def prompt_sha256(request: CompletionRequest) -> str:
-    """A name for all that the model reads in *request*'s system text and messages, 64 hex digits."""
-    fields = ["" if request.system is None else "system", request.system or ""]
-    for message in request.messages:
-        fields.append(message.role)
-        for part in message.parts:
-            fields.extend((type(part).__name__, *_what_is_read(part)))
-    return _digest(*fields)
-
-
-def _what_is_read(part: ContentPart) -> tuple[str, ...]:
-    match part:
-        case TextPart(text) | ReasoningPart(text=text):
-            return (text,)
-        case ImagePart(media_type=media_type, data_base64=data):
-            return (media_type, data)
-        case ToolCallPart(call_id=call_id, name=name, arguments=arguments):
-            return (
-                call_id,
-                name,
-                orjson.dumps(dict(arguments), option=orjson.OPT_SORT_KEYS).decode(),
-            )
-        case ToolResultPart(call_id=call_id, name=name, content=content, is_error=is_error):
-            return (call_id, name, content, str(is_error))
 
 
 def _between(text: str, opening: str, closing: str) -> str | None:

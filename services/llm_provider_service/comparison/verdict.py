@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from json import JSONDecoder
 from typing import Any, NoReturn
 
@@ -84,7 +85,12 @@ def _read(answer: CompletionAnswer) -> Verdict | Rejection:
             reason=RejectionReason.UNEXPECTED_TOOL_CALL,
             message="It called a tool instead of giving a verdict.",
         )
-    text = _unfenced(answer.text.strip(_JSON_WHITESPACE))
+    text = answer.text
+    return _of_short_text(text) if len(text) <= _LONGEST_KEPT_TEXT else _of_text(text)
+
+
+def _of_text(whole: str) -> Verdict | Rejection:
+    text = _unfenced(whole.strip(_JSON_WHITESPACE))
     if not text:
         return Rejection(reason=RejectionReason.EMPTY, message="It was empty.")
     try:
@@ -97,6 +103,12 @@ def _read(answer: CompletionAnswer) -> Verdict | Rejection:
             message="It was not exactly one JSON object.",
         )
     return _verdict(value)
+
+
+# An answer is read when it is judged, when it is said, and for every hit in the cache; what is kept stays below 2 MB.
+_KEPT_TEXTS = 256
+_LONGEST_KEPT_TEXT = 4_000
+_of_short_text = lru_cache(_KEPT_TEXTS)(_of_text)
 
 
 def _verdict(value: Any) -> Verdict | Rejection:

@@ -158,7 +158,8 @@ class CompletionRequest:
 
     `sampling` is what the caller gave: a model that cannot honour it must not be asked. `defaults` is what we
     would like where the caller gave nothing: it is left out where a model refuses it. `accept` is pure and says
-    whether an answer can be used; it is no part of the request's identity.
+    whether an answer can be used; it is no part of the request's identity. `prompt_sha256` (64 hex digits) is a name
+    for system text and messages: whoever gives one promises that different texts have different names.
     """
 
     messages: tuple[Message, ...]
@@ -168,6 +169,7 @@ class CompletionRequest:
     defaults: Sampling = NOTHING_GIVEN
     response_schema: ResponseSchema | None = None
     accept: Callable[[CompletionAnswer], Rejection | None] = field(default=accept_anything, compare=False, repr=False)
+    prompt_sha256: str | None = None
 
     def asked_again(self, rejection: Rejection) -> CompletionRequest:
         """The same question with the reason why the last answer was rejected, in our words, at its end.
@@ -176,4 +178,4 @@ class CompletionRequest:
         """
         *before, last = self.messages
         note = TextPart(f"\n\nYour previous answer was rejected: {rejection.message} Answer again, in full.")
-        return replace(self, messages=(*before, Message(last.role, (*last.parts, note))))
+        return replace(self, messages=(*before, Message(last.role, (*last.parts, note))), prompt_sha256=None)

@@ -48,5 +48,4 @@ class CompletionResult:
     cost: Cost
     attempts: tuple[Attempt, ...]
     cached: bool
-    prompt_sha256: str
     flags: frozenset[ResultFlag]

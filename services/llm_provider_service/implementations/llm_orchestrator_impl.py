@@ -25,7 +25,7 @@ from huleedu_service_libs.tracing import traced
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey, FlightKey, cache_key, flight_key
 from services.llm_provider_service.domain.attempt import AttemptOutcome
-from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest, FinishReason
+from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
 from services.llm_provider_service.domain.money import FREE, total_cost
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.target import Target
@@ -84,7 +84,6 @@ class LLMOrchestratorImpl:
         attempts: AttemptRunner,
         recorder: Recorder,
         limits: OrchestratorLimits,
-        name_prompt: Callable[[CompletionRequest], str],
         clock: Clock,
         wall_clock: Callable[[], float],
     ) -> None:
@@ -95,7 +94,6 @@ class LLMOrchestratorImpl:
         self._attempts = attempts
         self._recorder = recorder
         self._limits = limits
-        self._name_prompt = name_prompt
         self._clock = clock
         self._wall_clock = wall_clock
         self._tasks: set[asyncio.Task[CompletionResult]] = set()
@@ -158,7 +156,6 @@ class LLMOrchestratorImpl:
             cost=FREE,
             attempts=(),
             cached=True,
-            prompt_sha256=entry.prompt_sha256,
             flags=entry.flags | fallback_used,
         )
 
@@ -241,7 +238,6 @@ class LLMOrchestratorImpl:
             cost=total_cost([attempt.cost for attempt in paid]),
             attempts=tuple(run.attempts),
             cached=False,
-            prompt_sha256=self._name_prompt(run.order.request),
             flags=_flags(run, made, answer, target),
         )
         if run.order.cache is not CacheMode.BYPASS and answer.finish_reason is not FinishReason.LENGTH:

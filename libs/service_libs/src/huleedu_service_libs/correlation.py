@@ -5,13 +5,19 @@ An id ends up in headers, log lines, problem documents and later in event keys, 
 
 from __future__ import annotations
 
+import os
+import random
 import re
-import uuid
 from contextvars import ContextVar
 from typing import Final
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# The bits that RFC 9562 fixes in a random UUID.
+_VERSION_4: Final = 0x4 << 76 | 0x2 << 62
+_RANDOM_BITS: Final = ~(0xF << 76 | 0x3 << 62)
+_source: Final = random.Random()
+os.register_at_fork(after_in_child=_source.seed)
 
 
 class Correlation:
@@ -36,8 +42,10 @@ def is_acceptable(candidate: str) -> bool:
 
 
 def new_correlation_id() -> str:
-    """A fresh random UUID."""
-    return str(uuid.uuid4())
+    """A fresh UUID of version 4: unique, but no secret, for it can be foretold from enough others."""
+    # A fraction of the time of uuid4, which asks the kernel for each.
+    digits = f"{_source.getrandbits(128) & _RANDOM_BITS | _VERSION_4:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def correlation_from_header(value: str | None) -> Correlation:

@@ -7,7 +7,7 @@ plain JSON of a declared length. Every other request goes on to the framework, w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from huleedu_service_libs.callers_end import TiedToCaller
@@ -16,7 +16,7 @@ from huleedu_service_libs.http_exchange import Exchange, exchange_of
 from huleedu_service_libs.problem import Problem, problem_body, problem_headers
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-RawHeaders = Sequence[tuple[bytes, bytes]]
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 _OK: Final = 200
 _JSON: Final = b"application/json"

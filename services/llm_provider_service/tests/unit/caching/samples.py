@@ -89,7 +89,6 @@ ENTRY = CachedAnswer(
     ),
     target=TARGET,
     cost=Cost(usd=Decimal("0.00210"), status=PricingStatus.PRICED, price_version="prices 2026-11"),
-    prompt_sha256="ab" * 32,
     stored_at=1795420800.25,
     flags=frozenset({ResultFlag.UNKNOWN_MODEL, ResultFlag.REASKED}),
 )

@@ -66,6 +66,7 @@ ROWS: Mapping[type, Row] = {
             "sampling": Sampling(),
             "defaults": Sampling(),
             "response_schema": None,
+            "prompt_sha256": "0" * 64,
         },
     ),
     Caller: (
@@ -231,3 +232,13 @@ def test_running_requests_for_different_answers_never_share() -> None:
 def test_a_request_that_bypasses_the_cache_shares_with_nobody() -> None:
     order = replace(samples.ORDER, cache=CacheMode.BYPASS)
     assert flight_key(order, cache_key(order, samples.TARGET)) is None
+
+
+def test_a_request_that_names_its_texts_is_known_by_that_name() -> None:
+    named = replace(samples.REQUEST, prompt_sha256="1" * 64)
+    keys = [
+        cache_key(replace(samples.ORDER, request=request), samples.TARGET)
+        for request in (named, replace(named, prompt_sha256="2" * 64), replace(named, sampling=Sampling()))
+    ]
+    assert len(set(keys)) == len(keys)
+    assert cache_key(replace(samples.ORDER, request=replace(named, system="another")), samples.TARGET) == keys[0]
