@@ -19,9 +19,11 @@ class StructuredOutput(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelProfile:
     """One row of the capability table; `known` is false for a model the table has no row for.
+
+    Equal only to itself: what was found out about a row is remembered under it.
 
     `canonical` names the same weights at every provider, so that `fallback: same_model` can find them elsewhere.
     `output_limit_field` is the vendor's name for the output limit. `efforts` maps our levels to the vendor's words

@@ -68,6 +68,11 @@ class ProviderBreakers:
         self._target_policy = of_target
         self._provider_policy = of_provider
 
+    @property
+    def all_closed(self) -> bool:
+        """Whether every target and provider would be admitted."""
+        return self._registry.all_closed
+
     def acquire(self, target: Target) -> TargetPermit:
         """Leave for one call to *target*; raises `CircuitOpen`."""
         try:

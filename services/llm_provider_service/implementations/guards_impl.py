@@ -28,6 +28,11 @@ class Guards:
     scoreboard: Scoreboard
     hints: Hints
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether every target is available: no breaker is open, nobody cools down, no replica has hinted."""
+        return self.cooldowns.none and self.hints.none and self.breakers.all_closed
+
     def available(self, target: Target) -> bool:
         """Whether a call to *target* could go out now, and no other replica advises against it."""
         return self.left_alone(target) == 0 and self.breakers.would_admit(target)

@@ -10,7 +10,7 @@ from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.error_enums import ErrorCode
 from common_core.llm_contracts import FallbackMode
 from services.llm_provider_service.accounting.prices import PriceBook
-from services.llm_provider_service.domain.completion import CompletionRequest, TextPart
+from services.llm_provider_service.domain.completion import CompletionRequest, ImagePart, TextPart
 from services.llm_provider_service.domain.model import ModelProfile
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
@@ -20,7 +20,9 @@ from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
 from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
 from services.llm_provider_service.wire.capabilities import profile_for, profiles, unsupported
+from services.llm_provider_service.wire.parameters import Knobs
 
+MOST_KEPT_PLANS = 256
 BYTES_PER_TOKEN = 4
 EXPECTED_OUTPUT_TOKENS = 200
 
@@ -34,8 +36,18 @@ class LiveProvider:
     weight: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    candidates: Sequence[Candidate]
+    plan: Plan
+
+
 class Planner:
-    """Makes the plan of an order; the first of *live* has the highest priority."""
+    """Makes the plan of an order; the first of *live* has the highest priority.
+
+    While every target is available, the candidates of equal questions are the same; they are kept, and with the
+    strategy priority so is the plan itself. What depends on the size of a request (least-cost) is made each time.
+    """
 
     def __init__(
         self,
@@ -52,27 +64,51 @@ class Planner:
         self._priority = {one.provider: place for place, one in enumerate(live)}
         self._strategy = strategy
         self._rules = tuple(rules)
+        self._guards = guards
         self._scoreboard = guards.scoreboard
         self._breakers = guards.breakers
         self._left_alone = guards.left_alone
         self._prices = prices
         self._patience = patience_seconds
         self._mock_answers_all = mock_answers_all
+        self._kept: dict[tuple[PlanQuestion, Knobs, bool], _Kept] = {}
 
     def plan(self, order: CompletionOrder) -> Plan:
         """Who is asked for *order*, in which order; raises `InvalidOrder` for what cannot be asked of anybody."""
-        question = self._question(order)
-        self._check(question)
-        cost_matters = question.strategy is SelectionStrategy.LEAST_COST
-        size = request_bytes(order.request) if cost_matters else 0
-        candidates = [
-            self._candidate(profile, order.request, size if cost_matters else None)
-            for profile in self._profiles(question)
-        ]
+        question, request = self._question(order), order.request
+        if question.strategy is SelectionStrategy.LEAST_COST:
+            return self._made(question, self._candidates(question, request, request_bytes(request)))
+        if not self._guards.at_rest:
+            return self._made(question, self._candidates(question, request, None))
+        key = (question, Knobs.of(request), has_images(request))
+        kept = self._kept.get(key)
+        return self._first_made(key, request) if kept is None else self._made_again(question, kept)
+
+    def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest) -> Plan:
+        candidates = self._candidates(key[0], request, None)
+        made = self._made(key[0], candidates)
+        if len(self._kept) >= MOST_KEPT_PLANS:
+            self._kept.clear()
+        self._kept[key] = _Kept(candidates, made)
+        return made
+
+    def _made_again(self, question: PlanQuestion, kept: _Kept) -> Plan:
+        if question.strategy is not SelectionStrategy.PRIORITY:
+            return self._made(question, kept.candidates)
+        if kept.plan.turn and kept.plan.first is not None:
+            self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
+        return kept.plan
+
+    def _made(self, question: PlanQuestion, candidates: Sequence[Candidate]) -> Plan:
         made = plan(question, candidates, self._scoreboard)
         if made.refusals:
             raise _lacking(made)
         return made
+
+    def _candidates(self, question: PlanQuestion, request: CompletionRequest, size: int | None) -> list[Candidate]:
+        """Who may be asked, as they stand now; *size* in bytes where the cost matters."""
+        self._check(question)
+        return [self._candidate(profile, request, size) for profile in self._profiles(question)]
 
     def _question(self, order: CompletionOrder) -> PlanQuestion:
         choice = Choice(strategy=self._strategy, provider=order.provider, model=order.model)
@@ -162,6 +198,11 @@ class Planner:
     def _expected_cost(self, target: Target, request: CompletionRequest, size: int) -> Decimal | None:
         limit = request.sampling.max_output_tokens or EXPECTED_OUTPUT_TOKENS
         return self._prices.expected_cost(target, size // BYTES_PER_TOKEN, min(limit, EXPECTED_OUTPUT_TOKENS))
+
+
+def has_images(request: CompletionRequest) -> bool:
+    """Whether there is anything to look at in *request*."""
+    return any(isinstance(part, ImagePart) for message in request.messages for part in message.parts)
 
 
 def request_bytes(request: CompletionRequest) -> int:

@@ -24,6 +24,12 @@ class Cooldowns:
         self._clock = clock
         self._on_cool = on_cool
         self._until: OrderedDict[Target, float] = OrderedDict()
+        self._latest = 0.0
+
+    @property
+    def none(self) -> bool:
+        """Whether nobody cools down."""
+        return self._clock() >= self._latest
 
     def cool(self, target: Target, seconds: float) -> None:
         """Leave *target* alone for *seconds* from now."""
@@ -37,6 +43,7 @@ class Cooldowns:
         if until <= self._until.get(target, 0.0):
             return False
         self._until[target] = until
+        self._latest = max(self._latest, until)
         self._until.move_to_end(target)
         while len(self._until) > MOST_TARGETS:
             self._until.popitem(last=False)

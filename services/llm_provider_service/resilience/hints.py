@@ -26,6 +26,11 @@ class Hints:
         self._clock = clock
         self._until: OrderedDict[HintKey, float] = OrderedDict()
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing was heard of anybody that may still hold."""
+        return not self._until
+
     def learn(self, key: HintKey, seconds: float) -> None:
         """Somebody's breaker of *key* is open for *seconds* from now; the newest word on a key holds."""
         self._until[key] = self._clock() + min(seconds, LONGEST_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,7 +12,7 @@ from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionRequest, ImagePart, Sampling
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput, Unsupported
 from services.llm_provider_service.wire.capability_table import read_table
-from services.llm_provider_service.wire.parameters import thinking_budget, thinks
+from services.llm_provider_service.wire.parameters import KEPT_ANSWERS, Knobs, thinking_budget, thinks
 
 _TABLE = read_table((Path(__file__).parent / "models.json").read_bytes())
 CAPABILITY_SOURCE = _TABLE.source
@@ -41,8 +42,19 @@ def unsupported(request: CompletionRequest, profile: ModelProfile) -> tuple[Unsu
     """What the caller gave and the model cannot honour, under the caller's names; nothing for an unknown model."""
     if not profile.known:
         return ()
+    if not profile.images and any(isinstance(part, ImagePart) for m in request.messages for part in m.parts):
+        return (*_unsupported(Knobs.of(request), profile), _lack(profile, "images", "reads no images"))
+    return _unsupported(Knobs.of(request), profile)
+
+
+@lru_cache(KEPT_ANSWERS)
+def _unsupported(request: Knobs, profile: ModelProfile) -> tuple[Unsupported, ...]:
     wrong = [*_unsupported_sampling(request.sampling, profile), *_unsupported_content(request, profile)]
-    return tuple(Unsupported(field=field, message=f"{profile.id} {message}") for field, message in wrong)
+    return tuple(_lack(profile, field, message) for field, message in wrong)
+
+
+def _lack(profile: ModelProfile, field: str, message: str) -> Unsupported:
+    return Unsupported(field=field, message=f"{profile.id} {message}")
 
 
 def _unsupported_sampling(given: Sampling, profile: ModelProfile) -> Iterator[tuple[str, str]]:
@@ -82,15 +94,13 @@ def _unsupported_limit(given: Sampling, profile: ModelProfile) -> Iterator[tuple
         yield "max_tokens", f"thinks for up to {budget} tokens at this effort, so it needs a limit above that"
 
 
-def _unsupported_content(request: CompletionRequest, profile: ModelProfile) -> Iterator[tuple[str, str]]:
+def _unsupported_content(request: Knobs, profile: ModelProfile) -> Iterator[tuple[str, str]]:
     thinking = thinks(request.sampling.reasoning_effort, profile) and request.sampling.reasoning_effort is not None
-    if request.tools and not profile.tools:
+    if request.has_tools and not profile.tools:
         yield "tools", "takes no tools"
-    elif request.tools and profile.reasoning_forbids_tools and thinking:
+    elif request.has_tools and profile.reasoning_forbids_tools and thinking:
         yield "tools", "takes no tools while it reasons; ask for the effort 'none', or for no effort"
-    if not profile.images and any(isinstance(part, ImagePart) for m in request.messages for part in m.parts):
-        yield "images", "reads no images"
-    if request.response_schema is None:
+    if not request.has_schema:
         return
     if profile.structured_output is StructuredOutput.NONE:
         yield "response_schema", "cannot be bound to a JSON schema"

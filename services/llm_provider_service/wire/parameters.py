@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from common_core.llm_contracts import ReasoningEffortLevel
 from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
 from services.llm_provider_service.domain.model import ModelProfile
+
+# Requests differ in their texts, hardly ever in their knobs; what is kept stays below 2 MB.
+KEPT_ANSWERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """All of a request that decides about its parameters."""
+
+    sampling: Sampling
+    defaults: Sampling
+    has_tools: bool
+    has_schema: bool
+
+    @classmethod
+    def of(cls, request: CompletionRequest) -> Knobs:
+        """Those of *request*."""
+        return cls(request.sampling, request.defaults, bool(request.tools), request.response_schema is not None)
 
 
 def effective_sampling(request: CompletionRequest, profile: ModelProfile) -> Sampling:
@@ -15,6 +34,11 @@ def effective_sampling(request: CompletionRequest, profile: ModelProfile) -> Sam
 
     A model that the table does not know gets no default of ours but the output limit, which every vendor takes.
     """
+    return _effective(Knobs.of(request), profile)
+
+
+@lru_cache(KEPT_ANSWERS)
+def _effective(request: Knobs, profile: ModelProfile) -> Sampling:
     given = replace(request.sampling, max_output_tokens=_output_limit(request, profile))
     return _with_defaults(request, given, profile) if profile.known else given
 
@@ -30,7 +54,7 @@ def thinking_budget(effort: ReasoningEffortLevel | None, profile: ModelProfile) 
     return int(word) if word.isdigit() else None
 
 
-def _with_defaults(request: CompletionRequest, given: Sampling, profile: ModelProfile) -> Sampling:
+def _with_defaults(request: Knobs, given: Sampling, profile: ModelProfile) -> Sampling:
     effort = _effort(request, profile)
     temperature, top_p = given.temperature, given.top_p
     # A model that reasons by default is said to take a temperature at the effort none; a default does not try it out.
@@ -40,15 +64,15 @@ def _with_defaults(request: CompletionRequest, given: Sampling, profile: ModelPr
     return replace(given, temperature=temperature, top_p=top_p, stop=stop, reasoning_effort=effort)
 
 
-def _effort(request: CompletionRequest, profile: ModelProfile) -> ReasoningEffortLevel | None:
+def _effort(request: Knobs, profile: ModelProfile) -> ReasoningEffortLevel | None:
     """The caller's effort; else none where the caller's tools need it; else ours, where nothing given forbids it."""
     given, ours = request.sampling, request.defaults.reasoning_effort
     if given.reasoning_effort is not None:
         return given.reasoning_effort
-    if profile.reasoning_forbids_tools and request.tools and ReasoningEffortLevel.NONE in profile.efforts:
+    if profile.reasoning_forbids_tools and request.has_tools and ReasoningEffortLevel.NONE in profile.efforts:
         return ReasoningEffortLevel.NONE
     sampled = profile.reasoning_forbids_sampling and not (given.temperature is None and given.top_p is None)
-    forced = profile.forced_tool_forbids_thinking and request.response_schema is not None
+    forced = profile.forced_tool_forbids_thinking and request.has_schema
     cramped = (thinking_budget(ours, profile) or 0) >= (given.max_output_tokens or math.inf)
     return None if ours not in profile.efforts or sampled or forced or cramped else ours
 
@@ -63,7 +87,7 @@ def _temperature_and_top_p(given: Sampling, ours: Sampling, profile: ModelProfil
     return temperature, top_p
 
 
-def _output_limit(request: CompletionRequest, profile: ModelProfile) -> int | None:
+def _output_limit(request: Knobs, profile: ModelProfile) -> int | None:
     """The caller's limit; else ours, with room for thinking, within what the model can write; else what is required."""
     if request.sampling.max_output_tokens is not None:
         return request.sampling.max_output_tokens

@@ -12,7 +12,23 @@ _LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _SINGLE = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"})
 
 
-def adapted_schema(schema: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
+_KEPT_SCHEMAS = 64
+_adapted: dict[tuple[int, frozenset[str]], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+
+
+def adapted_schema(schema: Mapping[str, Any], refused: frozenset[str]) -> Mapping[str, Any]:
+    """*schema* as `adapt` makes it; remembered for a schema that is asked for again, so neither may change."""
+    known = _adapted.get((id(schema), refused))
+    if known is not None and known[0] is schema:
+        return known[1]
+    if len(_adapted) >= _KEPT_SCHEMAS:
+        _adapted.clear()
+    made = adapt(schema, refused)
+    _adapted[id(schema), refused] = (schema, made)
+    return made
+
+
+def adapt(schema: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
     """*schema* without *refused* keywords at any depth; each says `keyword: value` at the end of its description.
 
     The model still reads the bound, and whoever judges the answer still has the whole schema.
@@ -40,4 +56,4 @@ def _inside(keyword: str, value: Any, refused: frozenset[str]) -> Any:
 
 def _schema(value: Any, refused: frozenset[str]) -> Any:
     """A schema may also be true or false."""
-    return adapted_schema(value, refused) if isinstance(value, Mapping) else value
+    return adapt(value, refused) if isinstance(value, Mapping) else value

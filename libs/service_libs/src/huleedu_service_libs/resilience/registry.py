@@ -40,6 +40,12 @@ class CircuitBreakerRegistry(Generic[Key]):
         self._enabled = enabled
         self._capacity = capacity
         self._breakers: OrderedDict[Key, CircuitBreaker] = OrderedDict()
+        self._not_closed: set[Key] = set()
+
+    @property
+    def all_closed(self) -> bool:
+        """Whether no breaker is open or half-open."""
+        return not self._not_closed
 
     def get(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:
         """The breaker of *key*, made with *policy* if there is none yet; a living one keeps the policy it has."""
@@ -55,16 +61,28 @@ class CircuitBreakerRegistry(Generic[Key]):
 
     def _create(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:
         if len(self._breakers) >= self._capacity:
-            del self._breakers[self._most_dispensable()]
+            self._evict(self._most_dispensable())
         breaker = CircuitBreaker(
             str(key),
             policy if self._enabled else replace(policy, enabled=False),
             clock=self._clock,
             jitter=self._jitter,
-            on_transition=None if self._on_transition is None else partial(self._on_transition, key),
+            on_transition=partial(self._moved, key),
         )
         self._breakers[key] = breaker
         return breaker
+
+    def _moved(self, key: Key, transition: Transition) -> None:
+        if transition.current is CircuitBreakerState.CLOSED:
+            self._not_closed.discard(key)
+        else:
+            self._not_closed.add(key)
+        if self._on_transition is not None:
+            self._on_transition(key, transition)
+
+    def _evict(self, key: Key) -> None:
+        del self._breakers[key]
+        self._not_closed.discard(key)
 
     def _most_dispensable(self) -> Key:
         clean = (key for key in self._closed() if not self._breakers[key].has_failures())

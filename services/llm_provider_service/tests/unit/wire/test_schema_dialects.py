@@ -48,6 +48,6 @@ def test_the_order_of_properties_stays_and_the_input_is_untouched() -> None:
 @pytest.mark.parametrize("provider", VENDORS)
 def test_what_satisfies_the_whole_schema_satisfies_every_adapted_one(provider: LLMProviderType) -> None:
     adapted = adapted_schema(VERDICT_SCHEMA.schema, schema_keywords_refused(provider))
-    jsonschema_rs.validator_for(adapted).validate({"justification": "x", "winner": "Essay A", "confidence": 4})
+    jsonschema_rs.validator_for(dict(adapted)).validate({"justification": "x", "winner": "Essay A", "confidence": 4})
     assert adapted["additionalProperties"] is False
     assert "maxLength" not in adapted["properties"]["justification"]
