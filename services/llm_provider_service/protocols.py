@@ -21,7 +21,7 @@ from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey
 from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
-from services.llm_provider_service.resilience.deadline import Deadline
+from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SECONDS, Deadline
 from services.llm_provider_service.resilience.retry_policy import RetryAllowance
 from services.llm_provider_service.resilience.time_budget import TimeBudget
 from services.llm_provider_service.wire.http import WireRequest
@@ -95,8 +95,8 @@ class TimeLimits:
     total: float
 
     def within(self, remaining: float) -> TimeLimits:
-        """The same limits for a call that has only *remaining* seconds."""
-        return self if remaining >= self.total else replace(self, total=max(remaining, 0.001))
+        """The same limits for a call that has only *remaining* seconds, as exactly as a timer fires."""
+        return self if remaining + CLOCK_TOLERANCE_SECONDS >= self.total else replace(self, total=max(remaining, 0.001))
 
 
 class VendorReply(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from functools import partial
 
+from dishka import AsyncContainer
 from quart import Quart
 
 from huleedu_service_libs.body_budget import BodyBudget
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     install_problem_handlers(app, type_prefix=TYPE_PREFIX, translate=_translate)
     app.config["MAX_CONTENT_LENGTH"] = settings.MAX_BODY_BYTES
     app.config["RESPONSE_TIMEOUT"] = None
+    fast_path, gate = _install_layers(app, settings, container)
 
     @app.before_serving
     async def open_resources() -> None:
@@ -75,6 +77,11 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     async def close_resources() -> None:
         await container.close()
 
+    return app
+
+
+def _install_layers(app: Quart, settings: Settings, container: AsyncContainer) -> tuple[FastPath, StoppingGate]:
+    """Around Quart, from the inside out: Dishka's scope, the fast path, the body budget, the gate, the edge."""
     install_request_scope(app, container)
     fast_path = FastPath(
         app.asgi_app,
@@ -82,17 +89,16 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
         body_cap=settings.MAX_BODY_BYTES,
         problem_for=partial(problem_for, translate=_translate),
     )
-    app.asgi_app = fast_path  # type: ignore[method-assign]  # as Quart documents
-    app.asgi_app = BodyBudget(  # type: ignore[method-assign]  # as above
-        app.asgi_app,
+    budget = BodyBudget(
+        fast_path,
         type_prefix=TYPE_PREFIX,
         budget_bytes=policies.body_memory_bytes(settings),
         longest_body=settings.MAX_BODY_BYTES,
     )
-    gate = StoppingGate(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
-    app.asgi_app = gate  # type: ignore[method-assign]  # as above
+    gate = StoppingGate(budget, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
+    app.asgi_app = gate  # type: ignore[method-assign]  # as Quart documents
     install_edge(app, type_prefix=TYPE_PREFIX)
-    return app
+    return fast_path, gate
 
 
 def start_draining(app: Quart) -> None:

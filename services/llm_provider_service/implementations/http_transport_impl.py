@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from functools import lru_cache
+from types import TracebackType
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDict
+from yarl import URL
 
 from services.llm_provider_service.domain.failures import (
     BadResponse,
@@ -31,6 +34,9 @@ NEVER_ROUNDED = 1e9
 CHUNK_BYTES = 64 * 1024
 KEEPALIVE_SECONDS = 30.0
 DNS_SECONDS = 5
+# Some vendors have the model in the path, and models are named by callers.
+KEPT_ADDRESSES = 256
+KEPT_TIMEOUTS = 16
 
 
 def open_session(*, resolver: AbstractResolver, connections: int) -> aiohttp.ClientSession:
@@ -86,6 +92,33 @@ class AiohttpReply:
             yield chunk
 
 
+class _Exchange:
+    """One request and its reply, as a context: the connection goes back on leaving, or is closed if bytes are owed."""
+
+    def __init__(self, transport: HttpTransportImpl, request: WireRequest, limits: TimeLimits) -> None:
+        self._transport = transport
+        self._request = request
+        self._limits = limits
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> VendorReply:
+        try:
+            self._response = response = await self._transport.post(self._request, self._limits)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise _as_failure(error) from error
+        return AiohttpReply(response, max_bytes=self._transport.max_bytes, idle_seconds=self._limits.idle)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        if self._response is not None and self._response.content.at_eof():
+            self._response.release()
+        elif self._response is not None:
+            self._response.close()
+        if isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)):
+            raise _as_failure(error) from error
+
+
 class HttpTransportImpl:
     """Sends to one origin; base URL and credentials are fixed when it is made, so a key never leaves its origin."""
 
@@ -93,34 +126,34 @@ class HttpTransportImpl:
         self, session: aiohttp.ClientSession, *, base_url: str, credentials: Mapping[str, str], max_bytes: int
     ) -> None:
         self._session = session
-        self._base_url = base_url
         self._credentials = dict(credentials)
-        self._max_bytes = max_bytes
+        self._url = lru_cache(KEPT_ADDRESSES)(lambda path: URL(address(base_url, path)))
+        self._said: Mapping[str, str] = {}
+        self._headers: CIMultiDict[str] = CIMultiDict(self._credentials)
+        self.max_bytes = max_bytes
 
-    @asynccontextmanager
-    async def send(self, request: WireRequest, limits: TimeLimits) -> AsyncIterator[VendorReply]:
+    def send(self, request: WireRequest, limits: TimeLimits) -> _Exchange:
         """Send *request*; see `TransportProtocol`."""
-        try:
-            response = await self._session.post(
-                address(self._base_url, request.path),
-                data=request.body,
-                headers={**request.headers, **self._credentials},
-                allow_redirects=False,
-                timeout=_client_timeout(limits),
-            )
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _as_failure(error) from error
-        try:
-            yield AiohttpReply(response, max_bytes=self._max_bytes, idle_seconds=limits.idle)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _as_failure(error) from error
-        finally:
-            if response.content.at_eof():
-                response.release()
-            else:
-                response.close()
+        return _Exchange(self, request, limits)
+
+    async def post(self, request: WireRequest, limits: TimeLimits) -> aiohttp.ClientResponse:
+        """The reply to *request*, as far as its head; raises what aiohttp raises."""
+        return await self._session.post(
+            self._url(request.path),
+            data=request.body,
+            headers=self._all_headers(request.headers),
+            allow_redirects=False,
+            timeout=_client_timeout(limits),
+        )
+
+    def _all_headers(self, said: Mapping[str, str]) -> CIMultiDict[str]:
+        """*said* and the credentials; the requests of one codec all say the same."""
+        if said is not self._said:
+            self._said, self._headers = said, CIMultiDict({**said, **self._credentials})
+        return self._headers
 
 
+@lru_cache(KEPT_TIMEOUTS)
 def _client_timeout(limits: TimeLimits) -> aiohttp.ClientTimeout:
     """Aiohttp's limits; it rounds those above a threshold up to whole seconds, so the threshold is out of reach.
 
