@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -65,6 +66,36 @@ async def test_a_bad_body_gets_a_pointer(body: Any, pointer: str) -> None:
         assert (answer.status, answer.body["code"]) == (400, "VALIDATION_ERROR"), answer.body
         assert pointer in [error["pointer"] for error in answer.body["errors"]]
         assert (answer.body["error"], answer.body["error_type"]) == (answer.body["title"], answer.body["code"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(BODY),
+        json.dumps(BODY | {"essay_a": ""}),
+        json.dumps(BODY | {"llm_config_overrides": {"provider_override": "google"}}),
+        "{",
+        '{"a": 1, "a": 2}',
+        "",
+    ],
+)
+async def test_a_request_in_pieces_gets_the_answer_of_one_that_came_whole(sim: VendorSim, body: str) -> None:
+    """The first comes through Quart, the second before it; what may differ is what differs each time."""
+    headers = {"Content-Type": "application/json", "X-Correlation-ID": "same", "X-Request-Timeout-Ms": "5000"}
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        yield body.encode()
+
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        first = await gateway.ask("POST", "/api/v1/comparison", data=in_pieces(), headers=headers)
+        second = await gateway.ask("POST", "/api/v1/comparison", data=body.encode(), headers=headers)
+    varies = {"request_id", "response_time_ms", "cached", "cost_usd", "cost_estimate", "pricing_status", "attempts"}
+    assert first.status == second.status
+    assert {k: v for k, v in first.body.items() if k not in varies} == {
+        k: v for k, v in second.body.items() if k not in varies
+    }
+    names = [{name.lower() for name in answer.headers} for answer in (first, second)]
+    assert names[0] == names[1]
 
 
 async def test_null_says_not_given_even_for_unknown_fields() -> None:
