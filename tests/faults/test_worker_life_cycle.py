@@ -14,6 +14,8 @@ from tests.support.crowd import Caller, Crowd, Reply
 from tests.support.processes import all_gone, children
 from tests.support.worker_program import WorkerProgram
 
+BUSY_SECONDS = 1.5  # what a machine with other work may add; whatever is frozen here is so for a minute
+
 
 async def _served_by(url: str) -> int:
     caller = Caller(url)
@@ -80,14 +82,14 @@ async def test_a_frozen_worker_holds_up_neither_the_others_nor_any_end() -> None
         orphaned.process.kill()
         await stopped.logged("worker_silent")
         started = monotonic()
-        served = {await asyncio.wait_for(_served_by(stopped.url), 2) for _ in range(20)}
+        served = {await asyncio.wait_for(_served_by(stopped.url), 2 + BUSY_SECONDS) for _ in range(20)}
         assert len(served) == 1
-        assert monotonic() - started < 2
+        assert monotonic() - started < 2 + BUSY_SECONDS
         started = monotonic()
         stopped.process.send_signal(signal.SIGTERM)
         assert await stopped.ended() == 1
-        assert monotonic() - started <= 5.5
-        assert await all_gone(workers, within=4)
+        assert monotonic() - started <= 5.5 + BUSY_SECONDS
+        assert await all_gone(workers, within=4 + BUSY_SECONDS)
         lost = await asyncio.gather(*frozen, return_exceptions=True)
     assert all(isinstance(one, OSError | EOFError) for one in lost)
 
