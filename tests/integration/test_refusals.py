@@ -120,6 +120,22 @@ async def test_provider_tests_run_one_at_a_time(sim: VendorSim) -> None:
         assert (await gateway.ask("POST", "/api/v1/providers/openai/test")).status == 200
 
 
+async def test_a_provider_test_runs_until_its_call_has_ended_even_if_its_caller_has_gone(sim: VendorSim) -> None:
+    sim.always("openai", Success(delay=1.5))
+    path = "/api/v1/providers/openai/test"
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        leaving = asyncio.create_task(gateway.ask("POST", path))
+        await sim.has_read(1)
+        leaving.cancel()
+        await gateway.until("llm_provider_requests_total", 1, provider="openai", status="hung_up")
+        refused = await gateway.ask("POST", path)
+        assert (refused.status, refused.body["type"].rpartition(":")[2]) == (503, "provider-test-running")
+        assert sim.count() == 1
+        await gateway.until("llm_provider_concurrent_requests", 0)
+        assert (await gateway.ask("POST", path)).status == 200
+        assert sim.count() == 2
+
+
 async def test_a_certificate_that_proves_nothing_is_told_and_never_tried_again(sim: VendorSim, tmp_path: Path) -> None:
     greeted: list[object] = []
 
