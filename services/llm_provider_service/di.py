@@ -163,7 +163,8 @@ class WorldProvider(Provider):
             yield {mock.provider: mock}
             return
         endpoints = [policies.endpoint(vendor) for vendor in settings.live_vendors]
-        async with open_vendors(endpoints, policies.line_limits(settings), wall_clock=time.time) as providers:
+        limits = policies.line_limits(settings)
+        async with open_vendors(endpoints, limits, clock=time.monotonic, wall_clock=time.time) as providers:
             yield providers
 
     @provide

@@ -49,6 +49,10 @@ class LLMOrchestratorProtocol(Protocol):
         """Answer *order*; raise a `GatewayError` if nobody could."""
         ...
 
+    def is_under_way(self, request_id: str) -> bool:
+        """Whether work for that request still runs, as it may when its caller has gone."""
+        ...
+
 
 class LLMCacheManagerProtocol(Protocol):
     """Accepted answers, kept for a while."""

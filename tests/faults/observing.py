@@ -18,7 +18,6 @@ from tests.vendor_sim import VendorSim
 HEALTHY_MODEL = "healthy"
 AFTER_THE_BREAKER = 0.3
 OCCUPIED_MS = 2000
-UNTIL_OCCUPIED = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +132,16 @@ async def _asked(place: Place, row: Row) -> tuple[list[Answer], float]:
 
 
 async def _occupy(place: Place, row: Row) -> asyncio.Task[Answer]:
-    """A call that hangs and holds a slot."""
+    """A call that hangs and holds a slot by now."""
     blocker = asyncio.create_task(place.ask(row.vendor, "fault-hang", deadline_ms=OCCUPIED_MS))
-    await asyncio.sleep(UNTIL_OCCUPIED)
+    while not await _calls_under_way(place, row.vendor) and not blocker.done():  # noqa: ASYNC110 -- nobody tells
+        await asyncio.sleep(0.01)
     return blocker
+
+
+async def _calls_under_way(place: Place, vendor: str) -> int:
+    providers = (await place.gateway.get("/api/v1/providers")).body["providers"]
+    return sum(one["in_flight"] for one in providers if one["provider"] == vendor)
 
 
 async def _elsewhere(place: Place, row: Row) -> bool | None:

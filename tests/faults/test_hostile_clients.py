@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from huleedu_service_libs.http_protocol import HttpLimits
-from huleedu_service_libs.server import HttpServer, bind
+from huleedu_service_libs.http_server import HttpServer, bind
 from tests.support.crowd import Caller, read_reply, request_bytes
 from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
 from tests.support.processes import children, let_grow
@@ -88,16 +88,16 @@ async def test_a_caller_who_does_not_read_is_cut_off_and_its_task_ends() -> None
 @pytest.mark.serial
 async def test_a_slow_reader_who_goes_on_reading_gets_everything() -> None:
     app = BigAnswers()
-    async with serving(app, HttpLimits(write_seconds=0.5)) as (host, port):
+    async with serving(app, HttpLimits(write_seconds=1.0)) as (host, port):
         reader, writer = await asyncio.open_connection(host, port, limit=65536)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         received, started = 0, monotonic()
         while chunk := await reader.read(65536):
             received += len(chunk)
-            await asyncio.sleep(0.015)
+            await asyncio.sleep(0.025)
         writer.close()
     assert received > 4 * 1024 * 1024
-    assert monotonic() - started > 0.5, "longer than the write time in all, never without progress"
+    assert monotonic() - started > 1.0, "longer than the write time in all, never without progress"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ async def test_a_process_without_descriptors_survives_and_recovers(workers: int)
 async def test_a_flood_of_large_bodies_is_refused_before_memory_ends() -> None:
     """300 bodies of 1.9 MB would take 770 MB; the process may grow by 250 MB, and holds 16 MiB of bodies at once."""
     flood = ASKED | {"essay_a": "x" * 1_900_000, "cache": "bypass"}
-    async with ServiceProcess(USE_MOCK_LLM=True, MOCK_LATENCY_MS=500, MAX_BODIES_MB=16) as service:
+    async with ServiceProcess(USE_MOCK_LLM=True, MOCK_LATENCY_MS=3000, MAX_BODIES_MB=16) as service:
         assert await _outcome(Caller(service.url), "POST", PATH, ASKED, last=True) == 200
         let_grow(service.pid, 250_000_000)
         callers = [Caller(service.url) for _ in range(300)]
@@ -225,7 +225,7 @@ async def test_a_wall_clock_that_jumps_moves_no_deadline_breaker_cooldown_or_cac
         for number, jump in enumerate((3600, -3600), start=1):
             slow = Caller(service.url)
             under_way = asyncio.create_task(slow.ask("POST", PATH, ASKED | {"sample_index": 100 * number}))
-            await asyncio.sleep(0.3)
+            await sim.has_read(sim.count() + 1)
             offset.write_text(str(jump))
             finished = await under_way
             assert (finished.status, finished.json()["provider"]) == (200, "anthropic")

@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha1
+from itertools import count, islice
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, sleep
@@ -28,6 +29,7 @@ from services.llm_provider_service.implementations.redis_cache_impl import REMOV
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.load import Load, under_load
 from tests.support.redis_server import RedisServer, redis_server
+from tests.support.slow_line import slow_line
 from tests.vendor_sim import Status, VendorSim
 
 pytestmark = pytest.mark.serial
@@ -77,7 +79,7 @@ async def live_through(gateway: Gateway, sim: VendorSim, fault: Step, mend: Step
     """Load before, during and after a fault; asserts the promises, and returns what was seen."""
     paid_before = sim.count()
     async with under_load(gateway) as load:
-        await asyncio.sleep(0.5)
+        await load.each_has_more(3)
         before = load.slowest()
         await fault()
         struck = perf_counter()
@@ -85,25 +87,26 @@ async def live_through(gateway: Gateway, sim: VendorSim, fault: Step, mend: Step
         if away:
             assert cache["redis_failure_count"] > 0
             assert await gateway.metric("llm_provider_redis_up") == 0
-            await nobody_waits(gateway)
+            await nobody_waits(gateway, load)
         mended = perf_counter()
         await mend()
         cache = await until(gateway, "healthy", within=RECOVERY_SECONDS)
         assert (cache["redis_available"], cache["redis_failure_count"]) == (True, 0)
         assert await gateway.metric("llm_provider_redis_up") == 1
-        await asyncio.sleep(0.3)
+        await load.each_has_more(3)
     assert load.failed() == []
     assert sim.count() - paid_before == load.questions, "each question is paid for once: the local tier serves"
     assert load.slowest(struck, mended) <= before + DISCOVERY_SECONDS + NOISE_SECONDS
     return load
 
 
-async def nobody_waits(gateway: Gateway) -> None:
-    """Once the link is down, requests do not ask Redis; it may be asked again for a moment, when a ping got through."""
-    await asyncio.sleep(0.2)
+async def nobody_waits(gateway: Gateway, load: Load) -> None:
+    """Once the link is down, and who had asked before has been answered, no request asks Redis."""
+    await load.each_has_more(1)
     asked = await look_ups(gateway)
-    await asyncio.sleep(0.3)
-    assert await look_ups(gateway) - asked <= 3
+    await load.each_has_more(3)
+    assert await look_ups(gateway) == asked
+    assert await gateway.metric("llm_provider_redis_up") == 0, "it was away all the time"
 
 
 async def test_r01_without_redis_at_the_start_the_service_boots_and_serves(tmp_path: Path, sim: VendorSim) -> None:
@@ -119,8 +122,7 @@ async def test_r01_without_redis_at_the_start_the_service_boots_and_serves(tmp_p
         await redis.start()
         await until(gateway, "healthy", within=RECOVERY_SECONDS)
         await gateway.compare(sample_index=1)
-        await asyncio.sleep(0.1)
-        assert len(await redis.keys()) == 1
+        await redis.holds(1)
         redis.kill()
 
 
@@ -144,37 +146,45 @@ async def test_r03_it_hangs_and_goes_on(redis: RedisServer, sim: VendorSim) -> N
 
 
 async def test_r03_while_it_hangs_a_request_takes_no_longer_than_without_it(redis: RedisServer, sim: VendorSim) -> None:
-    async def p99(gateway: Gateway, first: int) -> float:
+    """A busy machine makes a hundred requests slower, never quicker, so the quickest of a few hundreds counts."""
+    questions = count(100)
+
+    async def p99(gateway: Gateway) -> float:
         times = []
-        for question in range(first, first + 100):
+        for question in islice(questions, 100):
             began = perf_counter()
             await gateway.compare(sample_index=question)
             times.append(perf_counter() - began)
         return quantiles(times, n=100)[-1]
 
     async with running_gateway(**shared(sim, redis)) as gateway:
-        healthy = await p99(gateway, 100)
+        bound = await p99(gateway) + 0.005 + 0.02  # 5 ms, and 20 for a machine that is shared
         redis.freeze()
         await until(gateway, "degraded", within=RECOVERY_SECONDS)
         asked = await look_ups(gateway)
-        frozen = await p99(gateway, 200)
+        frozen = [await p99(gateway)]
+        while min(frozen) > bound and len(frozen) < 5:
+            frozen.append(await p99(gateway))
         assert await look_ups(gateway) == asked
-        assert frozen <= healthy + 0.005 + 0.02, "5 ms, and 20 for a machine that is shared"
+        assert min(frozen) <= bound, frozen
         redis.thaw()
         await until(gateway, "healthy", within=RECOVERY_SECONDS)
 
 
 async def test_r04_it_is_slow_and_no_reply_reaches_anybody_else(redis: RedisServer, sim: VendorSim) -> None:
-    async def pause() -> None:
-        await redis.say("CLIENT", "PAUSE", 1000, "ALL")
+    """A line that holds replies back, because `CLIENT PAUSE` cannot be ended before its time and keeps its own."""
+    async with slow_line(redis.port) as line:
 
-    async def wait() -> None:
-        await asyncio.sleep(1)
+        async def hold_back() -> None:
+            line.seconds = 2 * LinkPolicy().budget_seconds
 
-    async with running_gateway(**shared(sim, redis)) as gateway:
-        await live_through(gateway, sim, pause, wait)
-        stats = (await gateway.get("/api/v1/cache/stats")).body["tiers"]["redis"]
-        assert stats["damaged"] == 0, "a reply that belongs to another question would not fit its key"
+        async def let_go() -> None:
+            line.seconds = 0.0
+
+        async with running_gateway(**shared(sim, redis, REDIS_URL=f"redis://127.0.0.1:{line.port}/0")) as gateway:
+            await live_through(gateway, sim, hold_back, let_go)
+            stats = (await gateway.get("/api/v1/cache/stats")).body["tiers"]["redis"]
+            assert stats["damaged"] == 0, "a reply that belongs to another question would not fit its key"
 
 
 async def test_r05_it_is_full_and_reads_go_on(redis: RedisServer, sim: VendorSim) -> None:
@@ -188,7 +198,7 @@ async def test_r05_it_is_full_and_reads_go_on(redis: RedisServer, sim: VendorSim
 
     async with running_gateway(**shared(sim, redis)) as gateway, running_gateway(**shared(sim, redis)) as young:
         await gateway.compare(sample_index=1)
-        await asyncio.sleep(0.1)
+        await redis.holds(1)
         await live_through(gateway, sim, fill, empty, away=False)
 
 
@@ -202,7 +212,7 @@ async def test_r08_it_becomes_a_replica_and_reads_go_on(redis: RedisServer, sim:
 
     async with running_gateway(**shared(sim, redis)) as gateway, running_gateway(**shared(sim, redis)) as young:
         await gateway.compare(sample_index=1)
-        await asyncio.sleep(0.1)
+        await redis.holds(1)
         await live_through(gateway, sim, demote, promote, away=False)
 
 
@@ -287,7 +297,7 @@ async def test_r12_it_has_too_many_clients(redis: RedisServer, sim: VendorSim) -
 
 
 async def test_r13_of_two_hundred_cancelled_commands_no_reply_reaches_another(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy())
+    link = RedisLink(redis.url(), LinkPolicy(budget_seconds=2.0))
     try:
         for number in range(50):
             await link.run("SET", f"k{number}", f"v{number}")
@@ -311,18 +321,18 @@ async def test_r13_of_two_hundred_cancelled_commands_no_reply_reaches_another(re
 async def test_r13_callers_who_hang_up_disturb_nobody(redis: RedisServer, sim: VendorSim) -> None:
     async with running_gateway(**shared(sim, redis)) as gateway:
         async with under_load(gateway) as load:
-            await asyncio.sleep(0.3)
+            await load.each_has_more(1)
             await redis.say("CLIENT", "PAUSE", 100, "ALL")
             leaving = [asyncio.create_task(gateway.compare(sample_index=one)) for one in range(40)]
             await asyncio.sleep(0.05)
             for one in leaving:
                 one.cancel()
             await asyncio.gather(*leaving, return_exceptions=True)
-            await asyncio.sleep(0.5)
+            await load.each_has_more(3)
         assert load.failed() == []
         stats = (await gateway.get("/api/v1/cache/stats")).body["tiers"]["redis"]
         assert stats["damaged"] == 0
-        assert (await cache_health(gateway))["redis_available"] is True
+        await until(gateway, "healthy", within=RECOVERY_SECONDS)
 
 
 SPOILED: dict[str, Callable[[bytes], bytes]] = {
@@ -341,15 +351,15 @@ async def test_r07_and_r15_a_spoiled_entry_is_a_miss_and_is_removed(
 ) -> None:
     async with running_gateway(**shared(sim, redis)) as gateway, running_gateway(**shared(sim, redis)) as young:
         good = (await gateway.compare()).body
-        await asyncio.sleep(0.1)
-        (name,) = await redis.keys()
-        await redis.say("SET", name, SPOILED[kind](await redis.say("GET", name)))
+        (name,) = await redis.holds(1)
+        spoiled = SPOILED[kind](await redis.say("GET", name))
+        await redis.say("SET", name, spoiled)
         answer = await young.compare(cache="use", sample_index=0)
         assert (answer.status, answer.body["cached"], answer.body["winner"]) == (200, False, good["winner"])
         assert sim.count() == 2
         tier = (await young.get("/api/v1/cache/stats")).body["tiers"]["redis"]
         assert (tier["damaged"], tier["hits"]) == (1, 0)
-        await asyncio.sleep(0.1)
+        await redis.wait_for("GET", name, holds=lambda sealed: sealed not in {None, spoiled})
         async with running_gateway(**shared(sim, redis)) as third:
             assert (await third.compare()).body["cached"] is True, "the new answer has taken its place"
 
@@ -358,8 +368,7 @@ async def test_r15_an_entry_under_another_key_or_tenant_is_never_served(redis: R
     async with running_gateway(**shared(sim, redis)) as gateway, running_gateway(**shared(sim, redis)) as young:
         await gateway.compare()
         await gateway.compare(sample_index=1)
-        await asyncio.sleep(0.1)
-        one, other = await redis.keys()
+        one, other = await redis.holds(2)
         await redis.say("SET", one, await redis.say("GET", other))
         answers = [(await young.compare(sample_index=index)).body["cached"] for index in (0, 1)]
         assert sorted(answers) == [False, True]
@@ -369,14 +378,12 @@ async def test_r15_an_entry_under_another_key_or_tenant_is_never_served(redis: R
 async def test_r06_a_key_of_another_type_is_a_miss_and_is_overwritten(redis: RedisServer, sim: VendorSim) -> None:
     async with running_gateway(**shared(sim, redis)) as gateway, running_gateway(**shared(sim, redis)) as young:
         await gateway.compare()
-        await asyncio.sleep(0.1)
-        (name,) = await redis.keys()
+        (name,) = await redis.holds(1)
         await redis.say("DEL", name)
         await redis.say("LPUSH", name, "x")
         answer = await young.compare()
         assert (answer.status, answer.body["cached"]) == (200, False)
-        await asyncio.sleep(0.1)
-        assert await redis.say("TYPE", name) in {b"string", b"none"}
+        await redis.wait_for("TYPE", name, holds=lambda kind: kind in {b"string", b"none"})
         assert (await cache_health(young))["cache_mode"] == "healthy"
 
 
@@ -397,17 +404,15 @@ async def test_r14_lost_scripts_are_sent_again(redis: RedisServer) -> None:
 async def test_r14_a_damaged_entry_is_removed_after_the_scripts_were_lost(redis: RedisServer, sim: VendorSim) -> None:
     async with running_gateway(**shared(sim, redis)) as gateway:
         await gateway.compare()
-        await asyncio.sleep(0.1)
-        (name,) = await redis.keys()
+        (name,) = await redis.holds(1)
         sim.always("openai", Status(400))
         for _ in range(2):
             await redis.say("SET", name, b"spoiled")
             await redis.say("SCRIPT", "FLUSH")
             async with running_gateway(**shared(sim, redis)) as young:
                 assert (await young.compare()).status == 422
-                await asyncio.sleep(0.1)
-                assert await redis.keys() == []
-                assert await young.metric("llm_provider_redis_operations_total", operation="delete", result="ok") == 1
+                await redis.holds(0)
+                await young.until("llm_provider_redis_operations_total", 1, operation="delete", result="ok")
 
 
 async def test_of_more_callers_than_connections_nobody_has_to_wait_for_long(redis: RedisServer) -> None:
@@ -454,13 +459,14 @@ async def test_while_it_hangs_a_budget_holds_for_all_that_one_caller_asks(redis:
         for _ in range(LinkPolicy().failures_in_row - 1):
             with pytest.raises(RedisAway):
                 await link.run("GET", "k")
-        await asyncio.sleep(0.05)
-        assert link.available is False
+        async with asyncio.timeout(RECOVERY_SECONDS):
+            while link.available:  # noqa: ASYNC110 -- it tells its owner, who is not here
+                await asyncio.sleep(0.01)
         began = perf_counter()
         for _ in range(1000):
             with pytest.raises(RedisAway):
                 await link.run("GET", "k")
-        assert perf_counter() - began < 0.1
+        assert perf_counter() - began < 2, "nobody waits: with a budget for each it would be 150"
     finally:
         redis.thaw()
         await link.close()
@@ -472,4 +478,4 @@ async def test_the_service_stops_although_redis_hangs(redis: RedisServer, sim: V
         redis.freeze()
         await gateway.compare(cache="refresh")
         stopping = perf_counter()
-    assert perf_counter() - stopping < 2
+    assert perf_counter() - stopping < 4, "it would wait for ever"

@@ -14,6 +14,8 @@ from tests.support.crowd import Caller, Crowd, Reply
 from tests.support.processes import all_gone, children
 from tests.support.worker_program import WorkerProgram
 
+BUSY_SECONDS = 1.5  # what a machine with other work may add; whatever is frozen here is so for a minute
+
 
 async def _served_by(url: str) -> int:
     caller = Caller(url)
@@ -30,6 +32,14 @@ async def _answer(url: str, path: str) -> Reply:
         caller.hang_up()
 
 
+async def _first_refusal(url: str) -> Reply:
+    """What a worker says as soon as it has heard that it must stop."""
+    async with asyncio.timeout(5):
+        while (reply := await _answer(url, "/pid")).status == 200:  # noqa: ASYNC110 — only its answers tell
+            await asyncio.sleep(0.01)
+    return reply
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_refuses_what_is_new_and_finishes_what_is_under_way(number: signal.Signals) -> None:
     async with WorkerProgram("fine", workers=1, grace=10) as program:
@@ -39,9 +49,7 @@ async def test_a_signal_refuses_what_is_new_and_finishes_what_is_under_way(numbe
         request = asyncio.create_task(_answer(program.url, "/slow/2.0"))
         assert await program.line() == "working"
         program.process.send_signal(number)
-        await program.logged("supervisor_stopping")
-        await asyncio.sleep(0.3)
-        refused = [await _answer(program.url, "/pid"), await kept.ask("GET", "/pid")]
+        refused = [await _first_refusal(program.url), await kept.ask("GET", "/pid")]
         finished = await request
         assert await program.ended() == 0
     for reply in refused:
@@ -52,18 +60,17 @@ async def test_a_signal_refuses_what_is_new_and_finishes_what_is_under_way(numbe
 
 
 async def test_a_second_signal_ends_the_grace() -> None:
-    async with WorkerProgram("fine", grace=30) as program:
+    async with WorkerProgram("fine", workers=1, grace=30) as program:
         await program.ready()
         request = asyncio.create_task(_answer(program.url, "/slow/20.0"))
         assert await program.line() == "working"
         started = monotonic()
         program.process.send_signal(signal.SIGTERM)
-        await program.logged("supervisor_stopping")
-        await asyncio.sleep(0.2)
+        await _first_refusal(program.url)
         program.process.send_signal(signal.SIGTERM)
         assert (await request).status == 503
         assert await program.ended() == 0
-    assert monotonic() - started < 5
+    assert monotonic() - started < 10, "neither the request's 20 s nor the grace's 30"
 
 
 @pytest.mark.serial
@@ -80,14 +87,14 @@ async def test_a_frozen_worker_holds_up_neither_the_others_nor_any_end() -> None
         orphaned.process.kill()
         await stopped.logged("worker_silent")
         started = monotonic()
-        served = {await asyncio.wait_for(_served_by(stopped.url), 2) for _ in range(20)}
+        served = {await asyncio.wait_for(_served_by(stopped.url), 2 + BUSY_SECONDS) for _ in range(20)}
         assert len(served) == 1
-        assert monotonic() - started < 2
+        assert monotonic() - started < 2 + BUSY_SECONDS
         started = monotonic()
         stopped.process.send_signal(signal.SIGTERM)
         assert await stopped.ended() == 1
-        assert monotonic() - started <= 5.5
-        assert await all_gone(workers, within=4)
+        assert monotonic() - started <= 5.5 + BUSY_SECONDS
+        assert await all_gone(workers, within=4 + BUSY_SECONDS)
         lost = await asyncio.gather(*frozen, return_exceptions=True)
     assert all(isinstance(one, OSError | EOFError) for one in lost)
 

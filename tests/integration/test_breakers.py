@@ -52,7 +52,7 @@ async def test_exactly_one_probe_goes_out_and_one_success_closes(sim: VendorSim)
     async with running_gateway(**settings) as gateway:
         for index in range(3):
             await gateway.compare(sample_index=index)
-        sim.always("openai", Success(delay=0.3))
+        sim.always("openai", Success(delay=1.0))
         before = sim.count("openai")
         await asyncio.sleep(0.6)
         answers = await asyncio.gather(*(gateway.compare(sample_index=100 + index) for index in range(30)))

@@ -90,7 +90,7 @@ async def test_a_follower_takes_over_when_the_leader_runs_out_of_time(sim: Vendo
     sim.script("openai", [Success(delay=3), Success()])
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         leader = asyncio.create_task(gateway.compare(headers={"X-Request-Timeout-Ms": "800"}))
-        await asyncio.sleep(0.2)
+        await sim.has_read(1)
         follower = asyncio.create_task(gateway.compare())
         assert (await leader).status == 504
         answer = await follower
@@ -102,7 +102,7 @@ async def test_a_leaders_short_deadline_is_not_its_followers(sim: VendorSim) -> 
     sim.script("openai", [Status(429, headers={"Retry-After": "2"}, delay=0.4)])
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         leader = asyncio.create_task(gateway.compare(headers={"X-Request-Timeout-Ms": "1200"}))
-        await asyncio.sleep(0.2)
+        await sim.has_read(1)
         follower = asyncio.create_task(gateway.compare())
         assert (await leader).status == 503, "there was no time to wait for the cooldown"
         assert (await follower).status == 200
@@ -110,12 +110,12 @@ async def test_a_leaders_short_deadline_is_not_its_followers(sim: VendorSim) -> 
 
 
 async def test_a_refusal_is_paid_for_once_even_if_the_leader_hangs_up(sim: VendorSim) -> None:
-    sim.always("openai", Refusal(delay=0.6))
+    sim.always("openai", Refusal(delay=1.5))
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         leader = asyncio.create_task(gateway.compare())
-        await asyncio.sleep(0.2)
+        await sim.has_read(1)
         follower = asyncio.create_task(gateway.compare())
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)  # nothing tells that a follower follows
         leader.cancel()
         answer = await follower
         assert (answer.status, answer.body["code"], sim.count()) == (422, "CONTENT_REFUSED", 1)

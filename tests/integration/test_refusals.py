@@ -51,18 +51,18 @@ async def test_the_status_says_what_is_wrong_if_anything_does(
         assert ("Retry-After" in answer.headers) is (status == 503)
 
 
-async def occupied(gateway: Gateway, **fields: Any) -> asyncio.Task[Any]:
+async def occupied(gateway: Gateway, sim: VendorSim) -> asyncio.Task[Any]:
     """A request that holds its provider's only slot."""
-    task = asyncio.create_task(gateway.compare(sample_index=99, **fields))
-    await asyncio.sleep(0.1)
+    task = asyncio.create_task(gateway.compare(sample_index=99))
+    await sim.has_read(1)
     return task
 
 
 async def test_a_full_provider_is_busy_and_not_broken(sim: VendorSim) -> None:
-    sim.script("openai", [Success(delay=0.8)])
+    sim.script("openai", [Success(delay=1.5)])
     settings = vendors(sim, "openai") | {"LLM_MAX_CONCURRENT_PER_PROVIDER": 1, "LLM_QUEUE_LIMIT": 0}
     async with running_gateway(**settings) as gateway:
-        running = await occupied(gateway)
+        running = await occupied(gateway, sim)
         answer = await gateway.compare()
         assert (answer.status, answer.body["code"]) == (503, "SERVICE_UNAVAILABLE"), answer.body
         assert answer.body["type"].endswith(":overloaded")
@@ -73,11 +73,11 @@ async def test_a_full_provider_is_busy_and_not_broken(sim: VendorSim) -> None:
 
 
 async def test_the_only_target_that_was_called_says_what_is_wrong(sim: VendorSim) -> None:
-    sim.script("openai", [Success(delay=0.8)])
+    sim.script("openai", [Success(delay=1.5)])
     sim.always("anthropic", ERRORS["anthropic-bad-key"])
     settings = vendors(sim, *TWO) | {"LLM_MAX_CONCURRENT_PER_PROVIDER": 1, "LLM_QUEUE_LIMIT": 0}
     async with running_gateway(**settings) as gateway:
-        running = await occupied(gateway)
+        running = await occupied(gateway, sim)
         answer = await gateway.compare()
         assert (answer.status, answer.body["code"]) == (502, "PROVIDER_AUTHENTICATION_ERROR"), answer.body
         assert answer.body["provider"] == "anthropic"
@@ -111,13 +111,29 @@ async def test_a_provider_test_is_one_call_even_if_it_fails(sim: VendorSim) -> N
 
 
 async def test_provider_tests_run_one_at_a_time(sim: VendorSim) -> None:
-    sim.always("openai", Success(delay=0.3))
+    sim.always("openai", Success(delay=0.6))
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         asked = (gateway.ask("POST", "/api/v1/providers/openai/test") for _ in range(4))
         answers = await asyncio.gather(*asked)
         assert sorted(answer.status for answer in answers) == [200, 503, 503, 503]
         assert sim.count() == 1
         assert (await gateway.ask("POST", "/api/v1/providers/openai/test")).status == 200
+
+
+async def test_a_provider_test_runs_until_its_call_has_ended_even_if_its_caller_has_gone(sim: VendorSim) -> None:
+    sim.always("openai", Success(delay=1.5))
+    path = "/api/v1/providers/openai/test"
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        leaving = asyncio.create_task(gateway.ask("POST", path))
+        await sim.has_read(1)
+        leaving.cancel()
+        await gateway.until("llm_provider_requests_total", 1, provider="openai", status="hung_up")
+        refused = await gateway.ask("POST", path)
+        assert (refused.status, refused.body["type"].rpartition(":")[2]) == (503, "provider-test-running")
+        assert sim.count() == 1
+        await gateway.until("llm_provider_concurrent_requests", 0)
+        assert (await gateway.ask("POST", path)).status == 200
+        assert sim.count() == 2
 
 
 async def test_a_certificate_that_proves_nothing_is_told_and_never_tried_again(sim: VendorSim, tmp_path: Path) -> None:

@@ -18,8 +18,7 @@ from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.redis_server import RedisServer, redis_server
 from tests.vendor_sim import Status, Success, VendorSim
 
-SOON = 1.0  # what one replica knows, the others know within this many seconds
-WRITTEN = 0.1  # answers are gathered for 20 ms before they are written
+SOON = 3.0  # what one replica knows, the others know within a second, if the machine is not busy elsewhere
 
 
 @pytest.fixture
@@ -45,6 +44,22 @@ async def eventually(holds: Callable[[], Awaitable[bool]], *, within: float = SO
         await asyncio.sleep(0.02)
 
 
+async def have_come_to_read(redis: RedisServer, replicas: int) -> None:
+    """Wait until each of the replicas has asked the feeds for news, a few times."""
+    rounds = await redis_calls(redis, "xread") + 4 * replicas
+
+    async def often_enough() -> bool:
+        return await redis_calls(redis, "xread") >= rounds
+
+    await eventually(often_enough, within=20)
+
+
+async def everybody_was_told(redis: RedisServer, replicas: int = 2) -> None:
+    """Wait until there is a hint, and each of the replicas has come to read it."""
+    await redis.wait_for("XLEN", HINTS_FEED, holds=lambda hints: hints > 0)
+    await have_come_to_read(redis, replicas)
+
+
 def verdict(winner: str) -> Success:
     """An answer that can be told apart."""
     return Success(text=f'{{"justification": "Because.", "winner": "{winner}", "confidence": 3}}')
@@ -66,7 +81,7 @@ async def tier(gateway: Gateway, name: str = "redis") -> dict[str, int]:
 async def test_what_one_replica_paid_for_the_other_has(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, other):
         paid = await one.compare()
-        await asyncio.sleep(WRITTEN)
+        await redis.holds(1)
         given = await other.compare()
         assert (given.body["cached"], given.body["cost_usd"], sim.count()) == (True, "0", 1)
         assert given.body["justification"] == paid.body["justification"]
@@ -89,8 +104,7 @@ async def test_a_hit_in_memory_does_not_touch_redis(sim: VendorSim, redis: Redis
 async def test_entries_lie_under_their_tenant_and_live_for_their_time(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis, LLM_CACHE_TTL=100) as (one, _):
         await one.compare()
-        await asyncio.sleep(WRITTEN)
-        (name,) = await redis.keys()
+        (name,) = await redis.holds(1)
         assert name.startswith(b"llm-provider:1:answer:{local}:")
         assert 98_000 < await redis.say("PTTL", name) <= 100_000
 
@@ -102,8 +116,7 @@ async def test_a_clear_reaches_redis_and_the_other_replicas_memory(
     async with replicas(sim, redis) as (one, other):
         for gateway in (one, other):
             await gateway.compare()
-            await asyncio.sleep(WRITTEN)
-        (name,) = await redis.keys()
+            (name,) = await redis.holds(1)
         query = {"key": f"key=local:{name.decode().rpartition(':')[2]}", "tenant": "tenant=local", "all": "all=true"}
         assert (await one.ask("DELETE", f"/api/v1/cache?{query[how]}")).body == {"removed": 1}
         assert await redis.keys() == []
@@ -137,7 +150,7 @@ async def test_a_refresh_reaches_the_other_replicas_memory(sim: VendorSim, redis
     async with replicas(sim, redis) as (one, other):
         sim.always("openai", verdict("Essay A"))
         await one.compare()
-        await asyncio.sleep(WRITTEN)
+        await redis.holds(1)
         assert (await other.compare()).body["winner"] == "Essay A"
         sim.always("openai", verdict("Essay B"))
         await one.compare(cache="refresh")
@@ -154,7 +167,8 @@ async def test_a_refresh_reaches_the_other_replicas_memory(sim: VendorSim, redis
 async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, _):
         await one.compare()
-        await asyncio.sleep(SOON)
+        await redis.holds(1)
+        await have_come_to_read(redis, replicas=1)
         async with redis.operator() as operator, operator.pipeline(transaction=True) as feed:
             for number in range(KEPT_MESSAGES):
                 feed.xadd(REMOVALS_FEED, {"origin": "somebody", "key": f"local:{number:064x}"})
@@ -173,7 +187,8 @@ async def test_a_feed_that_is_no_stream_harms_nobody(sim: VendorSim, redis: Redi
     await redis.say("SET", HINTS_FEED, "x")
     async with replicas(sim, redis) as (one, other):
         await one.compare(cache="refresh")
-        await asyncio.sleep(SOON)
+        await redis.holds(1)
+        await have_come_to_read(redis, replicas=2)
         assert (await other.compare()).body["cached"] is True
         assert (await one.get("/healthz")).body["status"] == "healthy"
 
@@ -195,7 +210,7 @@ async def test_a_refresh_during_an_outage_stays_true_when_redis_comes_back(sim: 
         sim.always("openai", verdict("Essay A"))
         for gateway in (one, other):
             await gateway.compare()
-            await asyncio.sleep(WRITTEN)
+            await redis.holds(1)
         await outage(redis, one, other)
         sim.always("openai", verdict("Essay B"))
         assert (await one.compare(cache="refresh")).body["winner"] == "Essay B"
@@ -203,7 +218,7 @@ async def test_a_refresh_during_an_outage_stays_true_when_redis_comes_back(sim: 
         redis.thaw()
         began = perf_counter()
         while (await other.compare()).body["winner"] != "Essay B":
-            assert perf_counter() - began < 5
+            assert perf_counter() - began < 10
             await asyncio.sleep(0.02)
         assert (await one.compare()).body["winner"] == "Essay B"
         settings = {**vendors(sim, "openai", "anthropic"), "REDIS_URL": redis.url()}
@@ -216,7 +231,7 @@ async def test_what_redis_will_not_give_up_is_not_read_from_it(sim: VendorSim, r
         sim.always("openai", verdict("Essay A"))
         for index in range(2):
             await one.compare(sample_index=index)
-        await asyncio.sleep(WRITTEN)
+        await redis.holds(2)
         await redis.say("REPLICAOF", "127.0.0.1", 1)
         sim.always("openai", verdict("Essay B"))
         assert (await one.compare(sample_index=0, cache="refresh")).body["winner"] == "Essay B"
@@ -240,7 +255,7 @@ async def test_a_clear_during_an_outage_is_done_when_redis_comes_back(
     async with replicas(sim, redis) as (one, other):
         for index in range(3):
             await one.compare(sample_index=index)
-        await asyncio.sleep(WRITTEN)
+        await redis.holds(3)
         assert (await other.compare(sample_index=0)).body["cached"] is True
         await outage(redis, one, other)
         cleared = await one.ask("DELETE", f"/api/v1/cache?{query}")
@@ -261,7 +276,7 @@ async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: Vend
     async with replicas(sim, redis) as (one, other):
         for index in range(10):
             await one.compare(sample_index=index)
-        await asyncio.sleep(WRITTEN)
+        await redis.holds(10)
         for index in range(10):
             assert (await other.compare(sample_index=index)).body["cached"] is True
         assert sim.count() == 10
@@ -292,7 +307,7 @@ async def test_an_open_breaker_is_known_to_the_others_within_a_second(sim: Vendo
             await one.compare(sample_index=index)
         assert "open" in await state_of(one, "openai")
         calls = sim.count("openai")
-        await asyncio.sleep(SOON)
+        await everybody_was_told(redis)
         answer = await other.compare(sample_index=10)
         assert (answer.status, answer.body["provider"]) == (200, "anthropic")
         assert sim.count("openai") == calls, "the other has not called it once"
@@ -305,7 +320,7 @@ async def test_whoever_has_nobody_else_to_ask_finds_out_for_itself(sim: VendorSi
     async with running_gateway(**settings) as one, running_gateway(**settings) as other:
         for index in range(3):
             await one.compare(sample_index=index)
-        await asyncio.sleep(SOON)
+        await everybody_was_told(redis)
         sim.always("openai", Success())
         assert (await one.compare(sample_index=10)).body["code"] == "CIRCUIT_BREAKER_OPEN"
         assert (await other.compare(sample_index=11)).status == 200
@@ -316,7 +331,7 @@ async def test_a_breaker_that_closes_takes_its_hint_back(sim: VendorSim, redis: 
     async with replicas(sim, redis, LLM_CIRCUIT_BREAKER_RECOVERY_TIMEOUT=1.5, LLM_CACHE_ENABLED=False) as (one, other):
         for index in range(3):
             await one.compare(sample_index=index)
-        await asyncio.sleep(0.6)
+        await everybody_was_told(redis)
         assert (await other.compare(sample_index=10)).body["provider"] == "anthropic"
         sim.always("openai", Success())
 
@@ -334,10 +349,10 @@ async def test_a_cooldown_is_known_to_the_others_and_to_those_that_start_later(
     settings = {**vendors(sim, "openai", "anthropic"), "REDIS_URL": redis.url()}
     async with replicas(sim, redis) as (one, other):
         assert (await one.compare()).body["provider"] == "anthropic"
-        await asyncio.sleep(SOON)
+        await everybody_was_told(redis)
         assert (await other.compare(sample_index=1)).body["provider"] == "anthropic"
         async with running_gateway(**settings) as young:
-            await asyncio.sleep(SOON)
+            await everybody_was_told(redis, replicas=3)
             assert (await young.compare(sample_index=2)).body["provider"] == "anthropic"
         assert sim.count("openai") == 1
 
@@ -346,7 +361,7 @@ async def test_without_a_cache_replicas_still_tell_each_other(sim: VendorSim, re
     sim.script("openai", [Status(429, headers={"Retry-After": "30"})])
     async with replicas(sim, redis, LLM_CACHE_ENABLED=False) as (one, other):
         await one.compare()
-        await asyncio.sleep(SOON)
+        await everybody_was_told(redis)
         assert (await other.compare()).body["provider"] == "anthropic"
         assert sim.count("openai") == 1
         assert await redis.keys() == []

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.support.crowd import Caller, Reply
 from tests.support.gateway import ESSAY_A, ESSAY_B
 from tests.support.service_process import ServiceProcess
 
 pytestmark = pytest.mark.serial
 BODY = {"user_prompt": "Which essay argues better?", "essay_a": ESSAY_A, "essay_b": ESSAY_B}
-SLOW_MS = 1500
+SLOW_MS = 2000
 
 
 async def until_in_flight(url: str, http: aiohttp.ClientSession) -> None:
@@ -28,28 +30,43 @@ async def until_in_flight(url: str, http: aiohttp.ClientSession) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_what_is_under_way_is_answered_and_the_exit_code_is_0(number: signal.Signals) -> None:
+async def test_what_is_under_way_is_answered_and_what_is_new_is_sent_elsewhere(number: signal.Signals) -> None:
     async with ServiceProcess(MOCK_LATENCY_MS=SLOW_MS) as service, aiohttp.ClientSession() as http:
         working = asyncio.create_task(http.post(f"{service.url}/api/v1/comparison", json=BODY))
         await until_in_flight(service.url, http)
         service.send_signal(number)
-        await asyncio.sleep(0.2)
-        status = await asked_again(service.url)
-        assert status in {503, None}, "told to go elsewhere, or not let in at all"
+        ready = await not_ready(service.url)
+        refused = [await ask(service.url, "POST", "/api/v1/comparison", BODY) for _ in range(3)]
+        alive, metrics = await ask(service.url, "GET", "/healthz"), await ask(service.url, "GET", "/metrics")
+        assert not working.done()
         async with await working as response:
             assert response.status == 200
             assert (await response.json())["winner"] == "Essay A"
         assert await service.end() == 0
         assert "Traceback" not in service.log()
+    assert (ready.json()["detail"], ready.ends_connection) == ("The service is stopping.", True)
+    for reply in refused:
+        assert (reply.status, reply.json()["title"], reply.ends_connection) == (503, "The service is stopping", True)
+        assert reply.headers["content-type"] == "application/problem+json"
+    assert (alive.status, metrics.status) == (200, 200)
+    assert "llm_provider_concurrent_requests{" in metrics.body.decode()
 
 
-async def asked_again(url: str) -> int | None:
-    """The status of readiness on a fresh connection; `None` where nobody lets us in."""
+async def ask(url: str, method: str, path: str, body: Any = None) -> Reply:
+    """One request on a connection of its own."""
+    caller = Caller(url)
     try:
-        async with aiohttp.ClientSession() as http, http.get(f"{url}/readyz") as response:
-            return response.status
-    except aiohttp.ClientConnectionError:
-        return None
+        return await caller.ask(method, path, body)
+    finally:
+        caller.hang_up()
+
+
+async def not_ready(url: str) -> Reply:
+    """What readiness says once the signal has come."""
+    async with asyncio.timeout(5):
+        while (reply := await ask(url, "GET", "/readyz")).status != 503:  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.01)
+    return reply
 
 
 async def test_a_kept_connection_hears_at_once_that_traffic_should_go_elsewhere() -> None:
@@ -61,13 +78,12 @@ async def test_a_kept_connection_hears_at_once_that_traffic_should_go_elsewhere(
         await reader.readuntil(b'{"ready":true}')
         working = asyncio.create_task(http.post(f"{service.url}/api/v1/comparison", json=BODY))
         await until_in_flight(service.url, http)
-        started = time.monotonic()
         service.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.1)
+        await not_ready(service.url)
         writer.write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
         heard = await reader.read()
-        assert time.monotonic() - started < 1
-        assert heard == b"" or heard.startswith(b"HTTP/1.1 503 "), "not ready, or closed: never a 200"
+        assert not working.done()
+        assert heard.startswith(b"HTTP/1.1 503 ")
         writer.close()
         async with await working as response:
             assert response.status == 200

@@ -86,9 +86,7 @@ async def test_least_busy_avoids_who_has_much_to_do(sim: VendorSim) -> None:
         busy = [
             asyncio.create_task(gateway.compare(sample_index=i, llm_config_overrides=only_openai)) for i in range(3)
         ]
-        async with asyncio.timeout(10):
-            while sim.count("openai") < 3:  # noqa: ASYNC110 -- the simulator has no event to wait for
-                await asyncio.sleep(0.01)
+        await sim.has_read(3, "openai")
         assert await who_answers(gateway, 12, first=10) == ["anthropic"] * 12
         await asyncio.gather(*busy)
 

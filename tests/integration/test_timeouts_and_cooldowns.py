@@ -47,7 +47,7 @@ async def test_a_cooldown_that_somebody_else_met_holds_for_retries_too(sim: Vend
     sim.script("openai", [Status(503, delay=0.3), Status(429, headers={"Retry-After": "1"})])
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         hiccup = asyncio.create_task(gateway.compare(sample_index=1))
-        await asyncio.sleep(0.1)
+        await sim.has_read(1, "openai")
         limited = asyncio.create_task(gateway.compare(sample_index=2))
         assert [(await hiccup).status, (await limited).status] == [200, 200]
         asked = sorted(call.at for call in sim.calls("openai"))
@@ -75,7 +75,7 @@ async def test_a_wait_that_is_over_is_no_wait(sim: VendorSim, past: str) -> None
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         assert (await gateway.compare(sample_index=1)).status == 503
         answer = await gateway.compare(sample_index=2)
-        assert (answer.status, answer.body["response_time_ms"] < 400) == (200, True), answer.body
+        assert (answer.status, answer.body["response_time_ms"] < 900) == (200, True), answer.body
 
 
 async def test_a_caller_who_has_gone_is_counted_and_leaves_no_noise(sim: VendorSim) -> None:
@@ -84,13 +84,9 @@ async def test_a_caller_who_has_gone_is_counted_and_leaves_no_noise(sim: VendorS
     sim.always("openai", Status(503, delay=0.4))
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         caller = asyncio.create_task(gateway.compare())
-        async with asyncio.timeout(10):
-            while not sim.count("openai"):  # noqa: ASYNC110 -- the simulator has no event to wait for
-                await asyncio.sleep(0.01)
-            caller.cancel()
-            hung_up = {"provider": "openai", "status": "hung_up"}
-            while not await gateway.metric("llm_provider_requests_total", **hung_up):  # noqa: ASYNC110 -- as above
-                await asyncio.sleep(0.05)
+        await sim.has_read(1, "openai")
+        caller.cancel()
+        await gateway.until("llm_provider_requests_total", 1, provider="openai", status="hung_up")
         await asyncio.sleep(0.6)
         assert sim.count("openai") == 1
         assert (await gateway.get("/api/v1/providers")).body["total_requests_today"] == 1
@@ -104,9 +100,7 @@ async def test_nobody_waits_long_for_a_turn_while_somebody_else_could_answer(sim
     settings = vendors(sim, "openai", "anthropic") | {"FALLBACK_PATIENCE_SECONDS": 1.0}
     async with running_gateway(**settings) as gateway:
         first = asyncio.create_task(gateway.compare(sample_index=0))
-        async with asyncio.timeout(10):
-            while sim.count("openai") < 2:  # noqa: ASYNC110 -- the simulator has no event to wait for
-                await asyncio.sleep(0.01)
+        await sim.has_read(2, "openai")
         others = await asyncio.gather(*(gateway.compare(sample_index=index) for index in (1, 2)))
         assert [answer.body["provider"] for answer in others] == ["anthropic", "anthropic"]
         assert max(answer.body["response_time_ms"] for answer in others) < 3000

@@ -209,7 +209,7 @@ async def test_a_dead_collector_disturbs_nobody(sim: VendorSim) -> None:
                 slowest = max(slowest, time.monotonic() - since)
                 assert (answer.status, len(answer.body["trace_id"])) == (200, 32)
             leaving = time.monotonic()
-        assert time.monotonic() - leaving <= 2.0
+        assert time.monotonic() - leaving <= 4.0
         assert slowest < 1.0
 
 
@@ -217,4 +217,4 @@ async def test_a_refused_collector_disturbs_nobody(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, "openai"), OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") as gateway:
         assert (await gateway.compare()).status == 200
         leaving = time.monotonic()
-    assert time.monotonic() - leaving <= 2.0
+    assert time.monotonic() - leaving <= 4.0

@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from huleedu_service_libs.http_server import HttpServer, bind
 from huleedu_service_libs.lifespan import Lifespan
-from huleedu_service_libs.server import HttpServer, bind
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 from services.llm_provider_service.startup_setup import create_app

@@ -31,7 +31,14 @@ class Load:
 
     shots: list[Shot] = field(default_factory=list)
     questions: int = 0
+    answers: list[int] = field(default_factory=lambda: [0] * CALLERS)
     lags: list[tuple[float, float]] = field(default_factory=list)
+
+    async def each_has_more(self, answers: int) -> None:
+        """Wait until each caller has so many more: one is what may be under way, three hold a new question."""
+        due = [had + answers for had in self.answers]
+        while any(has < wanted for has, wanted in zip(self.answers, due, strict=True)):  # noqa: ASYNC110 -- counted
+            await asyncio.sleep(TICK_SECONDS)
 
     def slowest(self, since: float = 0.0, until: float = float("inf")) -> float:
         """Seconds of the slowest request that began in that time, less those in which the machine did not run us."""
@@ -59,12 +66,13 @@ async def under_load(gateway: Gateway, *, first_question: int = 1000) -> AsyncIt
         cached = answer.status == 200 and answer.body["cached"]
         load.shots.append(Shot(began, perf_counter() - began, answer.status, cached))
 
-    async def caller() -> None:
+    async def caller(number: int) -> None:
         while not stop.is_set():
             question = first_question + load.questions
             load.questions += 1
             for _ in range(2):
                 await ask(question)
+                load.answers[number] += 1
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def tick() -> None:
@@ -74,7 +82,7 @@ async def under_load(gateway: Gateway, *, first_question: int = 1000) -> AsyncIt
             load.lags.append((perf_counter(), max(0.0, perf_counter() - due)))
 
     ticking = asyncio.create_task(tick())
-    callers = [asyncio.create_task(caller()) for _ in range(CALLERS)]
+    callers = [asyncio.create_task(caller(number)) for number in range(CALLERS)]
     try:
         yield load
     finally:

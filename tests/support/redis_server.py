@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 READY_SECONDS = 10.0
+WRITTEN_SECONDS = 5.0
 
 
 def server_program() -> str:
@@ -85,6 +86,19 @@ class RedisServer:
         """Every entry of the cache."""
         async with self.operator() as client:
             return [name async for name in client.scan_iter(match="llm-provider:1:answer:*")]
+
+    async def holds(self, entries: int) -> list[bytes]:
+        """Wait until so many entries lie in it: they are written behind the answer. Their names."""
+        async with asyncio.timeout(WRITTEN_SECONDS):
+            while len(names := await self.keys()) != entries:  # noqa: ASYNC110 -- another process gives no event
+                await asyncio.sleep(0.01)
+        return names
+
+    async def wait_for(self, *command: str | bytes, holds: Callable[[Any], bool]) -> None:
+        """Wait until what it answers to *command* is as wanted."""
+        async with asyncio.timeout(WRITTEN_SECONDS):
+            while not holds(await self.say(*command)):  # noqa: ASYNC110 -- as above
+                await asyncio.sleep(0.01)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -36,6 +36,7 @@ DIALECTS: Mapping[Vendor, Dialect] = {
 SEEDS = {vendor: number for number, vendor in enumerate(Vendor, start=1)}
 CONTROL_PREFIX = "/_sim/"
 _SHUTDOWN_SECONDS = 0.2
+_ARRIVAL_SECONDS = 10.0
 
 
 class VendorSim:
@@ -126,6 +127,12 @@ class VendorSim:
     def count(self, vendor: str | None = None, model: str | None = None, scenario: str | None = None) -> int:
         """How many calls arrived, cut ones and refused ones included."""
         return self.ledger.count(vendor, model, scenario)
+
+    async def has_read(self, calls: int, vendor: str | None = None) -> None:
+        """Wait until so many calls have arrived whole; what each is answered with is decided then."""
+        async with asyncio.timeout(_ARRIVAL_SECONDS):
+            while self.count(vendor) - self.count(vendor, scenario="unread") < calls:  # noqa: ASYNC110 -- only counted
+                await asyncio.sleep(0.005)
 
     def billed(self, vendor: str | None = None, model: str | None = None) -> Tokens:
         """All tokens charged."""

@@ -221,7 +221,7 @@ async def test_extra_bytes_behind_an_answer_are_sent(sim: VendorSim) -> None:
 async def test_a_hang_ends_when_the_client_leaves(sim: VendorSim, client: Client, where: Any) -> None:
     sim.script("openai", [Hang(where=where)])
     with pytest.raises(TimeoutError):
-        await client.ask(Vendor.OPENAI, timeout=0.15)
+        await client.ask(Vendor.OPENAI, timeout=0.5)
     await until(lambda: sim.ledger.in_flight("openai") == 0)
     (call,) = sim.calls("openai")
     assert call.client_left
@@ -232,7 +232,7 @@ async def test_a_hang_ends_when_the_client_leaves(sim: VendorSim, client: Client
 async def test_a_client_who_leaves_a_slow_success_is_billed_all_the_same(sim: VendorSim, client: Client) -> None:
     sim.script("openai", [Success(delay=5)])
     with pytest.raises(TimeoutError):
-        await client.ask(Vendor.OPENAI, timeout=0.15)
+        await client.ask(Vendor.OPENAI, timeout=0.5)
     await until(lambda: sim.ledger.in_flight("openai") == 0)
     (call,) = sim.calls("openai")
     assert call.client_left
@@ -246,7 +246,7 @@ async def test_a_drip_comes_byte_by_byte(sim: VendorSim, client: Client) -> None
     assert time.monotonic() - started >= 0.05 * (len(reply.raw) // 200)
     assert reply.json["object"] == "chat.completion"
     with pytest.raises(TimeoutError):
-        await client.ask(Vendor.OPENAI, timeout=0.15)
+        await client.ask(Vendor.OPENAI, timeout=0.5)
     assert sim.count("openai", scenario="drip") == 2
 
 

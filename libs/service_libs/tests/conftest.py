@@ -16,6 +16,7 @@ from quart import Quart, Response, request
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.correlation import adopt_body_correlation
 from huleedu_service_libs.http_protocol import HttpLimits
+from huleedu_service_libs.http_server import HttpServer, bind
 from huleedu_service_libs.json_body import read_json
 from huleedu_service_libs.problem import Problem, ProblemError
 from huleedu_service_libs.quart_glue import (
@@ -25,7 +26,6 @@ from huleedu_service_libs.quart_glue import (
     install_request_scope,
     read_body,
 )
-from huleedu_service_libs.server import HttpServer, bind
 
 TYPE_PREFIX = "urn:test:"
 BODY_CAP = 64 * 1024

@@ -12,13 +12,14 @@ from quart import Quart
 from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
 from huleedu_service_libs.server import Address, ServerOptions, serve
+from huleedu_service_libs.stopping_gate import StoppingGate
 
 
 def _say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def _app(mode: str) -> Quart:
+def _app(mode: str) -> tuple[Quart, StoppingGate]:
     app = Quart("process")
 
     @app.get("/slow/<float:seconds>")
@@ -26,6 +27,10 @@ def _app(mode: str) -> Quart:
         _say("working")
         await asyncio.sleep(seconds)
         return {"slept": seconds}
+
+    @app.get("/alive")
+    async def alive() -> Any:
+        return {"alive": True}
 
     @app.get("/freeze")
     async def freeze() -> Any:
@@ -49,16 +54,27 @@ def _app(mode: str) -> Quart:
             await asyncio.sleep(60)
 
     install_problem_handlers(app, type_prefix="urn:test:")
+    gate = StoppingGate(app.asgi_app, type_prefix="urn:test:", open_paths=frozenset({"/alive"}))
+    app.asgi_app = gate  # type: ignore[method-assign]  # as Quart documents
     install_edge(app, type_prefix="urn:test:")
-    return app
+    return app, gate
 
 
 def _ready(address: Address) -> None:
     _say("ready", *address)
 
 
-if __name__ == "__main__":
+def _main(mode: str, port: int, grace: float) -> int:
     configure_logging(service="process")
-    chosen, port, grace = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    app, gate = _app(mode)
+
+    def stopping() -> None:
+        gate.close()
+        _say("stopping")
+
     options = ServerOptions(type_prefix="urn:test:", port=port, grace_seconds=grace)
-    sys.exit(serve(_app(chosen), options, on_ready=_ready, on_stopping=lambda: _say("stopping")))
+    return serve(app, options, on_ready=_ready, on_stopping=stopping)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

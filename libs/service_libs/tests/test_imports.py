@@ -19,6 +19,7 @@ HEAVY = (
     "hypercorn",
     "opentelemetry",
     "requests",
+    "redis",
 )
 ALLOWED: dict[str, set[str]] = {
     "problem": set(),
@@ -34,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "genai_attributes": set(),
     "otlp": {"opentelemetry", "requests", "structlog"},
     "server": {"uvicorn", "structlog"},
+    "redis_link.link": {"structlog"},
     "quart_glue": {"quart", "werkzeug", "flask", "dishka", "structlog", "hypercorn"},
 }
 

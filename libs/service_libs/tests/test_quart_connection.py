@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from quart import Quart, Response, request
 
+from huleedu_service_libs.http_server import HttpServer, bind
 from huleedu_service_libs.quart_connection import LeanHttpConnection
-from huleedu_service_libs.server import HttpServer, bind
 
 POST = b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from libs.service_libs.tests.conftest import RawReply, one_answer
+
 PROGRAM = Path(__file__).with_name("process_app.py")
 
 
@@ -37,6 +39,19 @@ class Running:
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = self.url.removeprefix("http://").split(":")
+        return await asyncio.open_connection(host, int(port))
+
+    async def exchange(self, path: str) -> RawReply:
+        """One GET on a connection of its own, read until the server closes it; for a server that is stopping."""
+        reader, writer = await self.connect()
+        writer.write(_get_bytes(path))
+        try:
+            return RawReply(await reader.read())
+        finally:
+            writer.close()
 
     async def ended(self) -> tuple[int, list[str], list[dict[str, object]]]:
         out, err = await self.process.communicate()
@@ -65,28 +80,93 @@ async def program(mode: str = "fine", *, port: int = 0, grace: float = 5) -> Asy
             await process.communicate()
 
 
+def _get_bytes(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
 async def _get(url: str) -> tuple[int, dict[str, object]]:
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return response.status, await response.json(content_type=None)
 
 
+def _is_a_refusal(reply: RawReply) -> bool:
+    problem = reply.problem()
+    return (
+        (reply.status, problem["code"], problem["title"], problem["retryable"])
+        == (503, "SERVICE_UNAVAILABLE", "The service is stopping", True)
+        and (reply.headers["connection"], reply.headers["content-type"]) == ("close", "application/problem+json")
+        and "x-correlation-id" in reply.headers
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_lets_the_request_in_flight_finish_and_exits_with_0(number: signal.Signals) -> None:
+async def test_a_signal_refuses_what_is_new_lets_what_is_under_way_finish_and_exits_with_0(
+    number: signal.Signals,
+) -> None:
     async with program() as running:
         await running.ready()
-        request = asyncio.create_task(_get(f"{running.url}/slow/0.7"))
+        kept_reader, kept = await running.connect()
+        kept.write(_get_bytes("/alive"))
+        assert "connection" not in RawReply(await one_answer(kept_reader)).headers
+        half_reader, half = await running.connect()
+        half.write(_get_bytes("/slow/0.1")[:10])
+        request = asyncio.create_task(running.exchange("/slow/2.0"))
         assert await running.line() == "working"
         running.send(number)
         assert await running.line() == "stopping"
-        await asyncio.sleep(0.1)
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await _get(f"{running.url}/slow/0.1")
-        assert await request == (200, {"slept": 0.7})
+        kept.write(_get_bytes("/slow/0.1"))
+        half.write(_get_bytes("/slow/0.1")[10:])
+        refused = [RawReply(await reader.read()) for reader in (kept_reader, half_reader)]
+        refused += [await running.exchange("/slow/0.1") for _ in range(5)]
+        alive = await running.exchange("/alive")
+        assert not request.done()
+        finished = await request
         code, out, log = await running.ended()
+        for writer in (kept, half):
+            writer.close()
+    assert all(map(_is_a_refusal, refused))
+    assert (alive.status, alive.headers["connection"]) == (200, "close")
+    assert (finished.status, finished.headers["connection"]) == (200, "close")
     assert code == 0
-    assert out == ["closed", ""]
+    assert out == ["closed", ""], "nobody else was let in to work"
     assert [line["event"] for line in log] == ["server_listening", "server_stopping", "server_stopped"]
     assert log[-1]["cut_off"] == 0
+
+
+async def test_after_the_last_request_nobody_is_let_in_however_many_come() -> None:
+    """The end waits for what was under way at the signal; callers who keep coming cannot put it off."""
+    async with program(grace=30) as running:
+        await running.ready()
+        request = asyncio.create_task(running.exchange("/slow/1.0"))
+        assert await running.line() == "working"
+        running.send(signal.SIGTERM)
+        assert await running.line() == "stopping"
+        started = time.monotonic()
+        answers = await _answers_until_nobody_listens(running)
+        assert (await request).status == 200
+        code, _, _ = await running.ended()
+    assert code == 0
+    assert time.monotonic() - started < 10
+    assert {answer.status for answer in answers} == {200}
+
+
+async def _answers_until_nobody_listens(running: Running) -> list[RawReply]:
+    answers: list[RawReply] = []
+    while True:
+        try:
+            answers.append(await running.exchange("/alive"))
+        except ConnectionError:
+            return answers
+
+
+async def test_the_address_is_free_while_the_application_closes() -> None:
+    """Nobody hangs in the queue of a socket that will not be read any more."""
+    async with program("end-hangs", grace=20) as running:
+        await running.ready()
+        running.send(signal.SIGTERM)
+        assert [await running.line(), await running.line()] == ["stopping", "closed"]
+        with pytest.raises(ConnectionRefusedError):
+            await running.connect()
 
 
 async def test_an_idle_server_with_an_open_connection_stops_at_once() -> None:

@@ -119,6 +119,10 @@ class LLMOrchestratorImpl:
         self._recorder.answered(result.target, self._clock() - started, cached=result.cached)
         return result
 
+    def is_under_way(self, request_id: str) -> bool:
+        """See `LLMOrchestratorProtocol`."""
+        return any(task.get_name() == request_id for task in self._tasks)
+
     async def finish_running(self) -> None:
         """Wait for calls whose callers have gone; each ends within its own deadline."""
         while self._tasks:
@@ -166,7 +170,7 @@ class LLMOrchestratorImpl:
         return Deadline.after(order.timeout_seconds, self._clock, callers_own=True)
 
     async def _shielded(self, run: Run, made: Plan, key: CacheKey, budget: TimeBudget) -> CompletionResult:
-        task = asyncio.create_task(self._in_flight(run, made, key, budget))
+        task = asyncio.create_task(self._in_flight(run, made, key, budget), name=run.order.request_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:

@@ -34,7 +34,8 @@ class ProviderTester:
         self._orchestrator = orchestrator
         self._default_models = default_models
         self._clock = clock
-        self._busy = False
+        self._order: CompletionOrder | None = None
+        self._asking = False
 
     async def test(self, provider: LLMProviderType) -> ProviderTestResult:
         """See `ProviderTesterProtocol`; what the provider answers badly is a result, not an error."""
@@ -53,18 +54,24 @@ class ProviderTester:
                 slug="provider-test-running",
                 retry_after=1.0,
             )
-        self._busy = True
+        self._asking = True
         started = self._clock()
         try:
             model, message = await self._ask(provider)
         except GatewayError as error:
             return self._result(provider, self._default_models[provider], error.detail, started, success=False)
         finally:
-            self._busy = False
+            self._asking = False
         return self._result(provider, model, message, started, success=True)
 
+    @property
+    def _busy(self) -> bool:
+        """A test whose caller has gone runs until its call has ended."""
+        return self._asking or (self._order is not None and self._orchestrator.is_under_way(self._order.request_id))
+
     async def _ask(self, provider: LLMProviderType) -> tuple[str, str]:
-        result = await self._orchestrator.complete(_order(provider))
+        self._order = _order(provider)
+        result = await self._orchestrator.complete(self._order)
         return result.answer.model, "The provider answered."
 
     def _result(

@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiohttp import AsyncResolver
 from aiohttp.abc import AbstractResolver
 
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.implementations.address_guard_impl import GuardedResolver
 from services.llm_provider_service.implementations.anthropic_provider_impl import AnthropicProviderImpl
+from services.llm_provider_service.implementations.forgetful_resolver_impl import ForgetfulResolver
 from services.llm_provider_service.implementations.google_provider_impl import GoogleProviderImpl
 from services.llm_provider_service.implementations.http_transport_impl import HttpTransportImpl, open_session
 from services.llm_provider_service.implementations.ollama_provider_impl import OllamaProviderImpl
 from services.llm_provider_service.implementations.openai_provider_impl import OpenAIProviderImpl
 from services.llm_provider_service.implementations.openrouter_provider_impl import OpenRouterProviderImpl
 from services.llm_provider_service.protocols import LLMProviderProtocol, TimeLimits, TransportProtocol
+from services.llm_provider_service.resilience.deadline import Clock
 from services.llm_provider_service.wire.codec import codec_for
 
 
@@ -43,19 +44,21 @@ class LineLimits:
 
 @asynccontextmanager
 async def open_vendors(
-    endpoints: Sequence[VendorEndpoint], limits: LineLimits, *, wall_clock: Callable[[], float]
+    endpoints: Sequence[VendorEndpoint], limits: LineLimits, *, clock: Clock, wall_clock: Callable[[], float]
 ) -> AsyncIterator[Mapping[LLMProviderType, LLMProviderProtocol]]:
     """The providers of *endpoints*; their connections close with the context."""
     async with AsyncExitStack() as stack:
         made = {}
         for endpoint in endpoints:
-            transport = await _transport(endpoint, limits, stack)
+            transport = await _transport(endpoint, limits, stack, clock)
             made[endpoint.provider] = _provider(endpoint, transport, limits.times, wall_clock)
         yield made
 
 
-async def _transport(endpoint: VendorEndpoint, limits: LineLimits, stack: AsyncExitStack) -> TransportProtocol:
-    inner = AsyncResolver()
+async def _transport(
+    endpoint: VendorEndpoint, limits: LineLimits, stack: AsyncExitStack, clock: Clock
+) -> TransportProtocol:
+    inner = ForgetfulResolver(clock=clock)
     stack.push_async_callback(inner.close)
     resolver: AbstractResolver = inner if endpoint.allow_private else GuardedResolver(inner)
     session = await stack.enter_async_context(open_session(resolver=resolver, connections=limits.connections))

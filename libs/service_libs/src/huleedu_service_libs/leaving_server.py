@@ -1,4 +1,4 @@
-"""The listening part of a worker: it accepts from several inherited sockets, and leaves without cutting anybody off.
+"""The listening part of a process that gets signals: it leaves without cutting anybody off.
 
 HTTP/1.1 has no way to say "no more requests" to an idle connection, and closing one races with a request that is on
 its way. So a leaving server closes none of them at first: it says `Connection: close` in every answer, and only a
@@ -11,11 +11,11 @@ import asyncio
 import select
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from huleedu_service_libs.http_protocol import GuardedHttpProtocol, HttpLimits
-from huleedu_service_libs.server import HttpServer
+from huleedu_service_libs.http_server import AsgiApp, HttpServer
 
 _TICK_SECONDS: Final = 0.02
 # What an idle connection gets at a stop, for the request that may be on its way.
@@ -23,11 +23,11 @@ _LAST_WORD_SECONDS: Final = 0.5
 
 
 class LeavingServer(HttpServer):
-    """An `HttpServer` for one worker of several."""
+    """An `HttpServer` that accepts from several sockets, as one worker of several has to, or from the only one."""
 
     def __init__(
         self,
-        app: Callable[[Any, Any, Any], Awaitable[None]],
+        app: AsgiApp,
         listeners: Sequence[socket.socket],
         *,
         type_prefix: str,
@@ -40,7 +40,7 @@ class LeavingServer(HttpServer):
         self._for_good = False
 
     async def listen(self, slots: Iterable[int]) -> None:
-        """Accept from these of the inherited sockets and from no others; the sockets themselves stay open."""
+        """Accept from these of the sockets and from no others; the sockets themselves stay open."""
         async with self._changing:
             wanted = frozenset[int]() if self._for_good else frozenset(slots)
             if self._clock is None:
@@ -58,7 +58,10 @@ class LeavingServer(HttpServer):
             connection.say_last()
 
     async def finish(self, grace_seconds: float, hurry: asyncio.Event) -> int:
-        """Let the requests under way end, still answering new ones, then close; returns how many were cut off."""
+        """Let the requests under way end, still answering new ones, then close everything, the sockets included.
+
+        Returns how many were cut off. Without a request or a connection it takes no time.
+        """
         # uvicorn's sets tell nobody when they empty, hence the polling below.
         under_way = set(self._state.tasks)
         hurried = asyncio.ensure_future(hurry.wait())
@@ -67,7 +70,7 @@ class LeavingServer(HttpServer):
             await asyncio.wait({*under_way, hurried}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             under_way = {task for task in under_way if not task.done()}
         hurried.cancel()
-        await self._stop_listening()
+        await self.give_up_sockets()
         closing = min(end, time.monotonic() + _LAST_WORD_SECONDS)
         while self._state.connections and time.monotonic() < closing and not hurry.is_set():  # noqa: ASYNC110 — as above
             await asyncio.sleep(_TICK_SECONDS)
@@ -91,7 +94,7 @@ class LeavingServer(HttpServer):
             await asyncio.sleep(_TICK_SECONDS)
 
     async def give_up_sockets(self) -> None:
-        """Stop listening and close the inherited sockets, so that their address is free once every worker does so."""
+        """Stop listening and close the sockets, so that their address is free once everybody who has them does so."""
         await self._stop_listening()
         for one in self._listeners:
             one.close()

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 import uvloop
 
+from huleedu_service_libs.http_server import AsgiApp
 from huleedu_service_libs.leaving_server import LeavingServer
 from huleedu_service_libs.lifespan import Lifespan, LifespanFailed
 from huleedu_service_libs.logging import get_logger
-from huleedu_service_libs.server import AsgiApp, ServerOptions, settle_garbage_collector, shut_down, started
+from huleedu_service_libs.server import ServerOptions, leave, settle_garbage_collector, started
 from huleedu_service_libs.stop_signals import StopSignals
 from huleedu_service_libs.worker_link import WorkerLink
 from huleedu_service_libs.worker_seat import Seat
@@ -91,7 +92,8 @@ class _Worker:
         if not self._stop.stopping.is_set():
             _log.info("worker_retiring")
             await self._server.fade(_LINGER_SECONDS, retire_seconds, self._stop.stopping)
-        return await self._leave()
+        grace_seconds = self._grace_seconds if self._stop.stopping.is_set() else 0.0  # who retires has had its time
+        return await leave(self._server, self._lifespan, self._stop, grace_seconds)
 
     def _listen(self, slots: frozenset[int]) -> None:
         self._do(self._server.listen(slots))
@@ -110,14 +112,6 @@ class _Worker:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for one in waits:
             one.cancel()
-
-    async def _leave(self) -> int:
-        """Grace is for a stop only: a retired worker has had all its time before."""
-        grace_seconds = self._grace_seconds if self._stop.stopping.is_set() else 0.0
-        grace_end = time.monotonic() + grace_seconds
-        self._server.say_last()
-        cut_off = await self._server.finish(grace_seconds, self._stop.hurry)
-        return await shut_down(self._lifespan, self._stop, grace_end, cut_off)
 
 
 def _watch_supervisor(supervisor: int, grace_seconds: float) -> None:

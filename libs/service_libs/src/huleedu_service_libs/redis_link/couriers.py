@@ -23,21 +23,11 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from huleedu_service_libs.logging import failure_fields, get_logger
-from huleedu_service_libs.redis_link.values import RedisRefused
-
-Word = str | bytes | int | float
+from huleedu_service_libs.redis_link.values import Lost, RedisRefused, Word
 
 MOST_TOGETHER = 128
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """There is no answer; `hopeless` says that asking again will not help (a refused password)."""
-
-    reason: str
-    hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from typing import Any
 
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.logging import failure_fields, get_logger
-from huleedu_service_libs.redis_link.couriers import Couriers, Lost, Word
-from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, RedisAway, RedisRefused
+from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, Lost, RedisAway, RedisRefused, Word
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Transition
 from huleedu_service_libs.tracing import SpanKind, traced
 
@@ -42,6 +41,8 @@ class RedisLink:
         on_moved: Callable[[bool], None] = lambda available: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        from huleedu_service_libs.redis_link.couriers import Couriers  # redis-py is big: it comes with the first link
+
         self._policy = policy
         self._on_moved = on_moved
         self._failures = 0

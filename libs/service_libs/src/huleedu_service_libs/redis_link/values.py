@@ -1,8 +1,10 @@
-"""What a Redis link is told (its policy) and what it tells (its state, absences, refusals)."""
+"""What a Redis link is told (its policy, the words of commands) and what it tells (its state, absences, refusals)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+Word = str | bytes | int | float
 
 
 class RedisAway(Exception):
@@ -30,6 +32,14 @@ class RedisRefused(Exception):
     def forbids_writes(self) -> bool:
         """Reading goes on, writing does not: memory is full, or the server is a replica."""
         return self.code in {"OOM", "READONLY", "MISCONF", "NOREPLICAS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """There is no answer; `hopeless` says that asking again will not help (a refused password)."""
+
+    reason: str
+    hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
