@@ -184,11 +184,17 @@ class WorldProvider(Provider):
 
     @provide
     async def cache(
-        self, settings: Settings, flights: Flights, recorder: Recorder, replicas: Replicas, guards: Guards
+        self,
+        settings: Settings,
+        flights: Flights,
+        recorder: Recorder,
+        replicas: Replicas,
+        guards: Guards,
+        peers: Peers,
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
         async with open_cache(
-            limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard
+            limits, replicas, guards, peers, coalesced=lambda: flights.coalesced, on_operation=heard
         ) as cache:
             yield cache
 

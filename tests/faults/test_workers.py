@@ -23,8 +23,10 @@ from services.llm_provider_service.config import Settings
 from services.llm_provider_service.metrics import GAUGE_MERGES, GatewayMetrics, SharedTierMetrics
 from tests.load.generator import Aim, closed_loop
 from tests.support.crowd import Caller, Crowd, Reply
+from tests.support.gateway import vendors
 from tests.support.processes import all_gone, children, cpu_seconds, pin
 from tests.support.service_process import ServiceProcess
+from tests.vendor_sim import Success, VendorSim
 
 pytestmark = [pytest.mark.serial, pytest.mark.asyncio(loop_scope="module")]
 
@@ -179,6 +181,33 @@ async def work_is_seen_and_cleared_by_all(url: str) -> None:
     assert {one["entries"] for one in stats} == {4}
     assert (await ask(url, "DELETE", "/api/v1/cache?all=true")).json() == {"removed": 4}
     assert {(await ask(url, "GET", "/api/v1/cache/stats")).json()["entries"] for _ in range(6)} == {0}
+
+
+async def test_what_one_worker_refreshes_no_worker_serves_as_it_was() -> None:
+    asked = ASKED | {"cache": "use"}
+    async with VendorSim() as sim, ServiceProcess(WORKERS=2, **vendors(sim, "openai")) as running:
+        sim.always("openai", Success(text='{"justification": "Old.", "winner": "Essay A", "confidence": 3}'))
+        await until_all_have_it(running.url, asked)
+        assert sim.count() == 2, "each worker has paid for its own"
+        sim.always("openai", Success(text='{"justification": "New.", "winner": "Essay B", "confidence": 3}'))
+        assert (await ask(running.url, "POST", PATH, ASKED | {"cache": "refresh"})).json()["winner"] == "Essay B"
+        replies = [(await ask(running.url, "POST", PATH, asked)).json() for _ in range(30)]
+        assert Counter(one["winner"] for one in replies) == {"Essay B": 30}
+        assert Counter(one["cached"] for one in replies) == {True: 29, False: 1}
+        assert sim.count() == 4, "who refreshed has it, the other asks once"
+        frozen = children(running.pid)[0]
+        os.kill(frozen, signal.SIGSTOP)
+        await logged(running, "worker_silent", 1)
+        started = monotonic()
+        assert (await ask(running.url, "POST", PATH, ASKED | {"cache": "refresh"})).status == 200
+        assert monotonic() - started < 1.0, "nobody waits for a frozen one"
+        os.kill(frozen, signal.SIGCONT)
+
+
+async def until_all_have_it(url: str, body: dict[str, Any]) -> None:
+    """Ask until every worker has stored its answer."""
+    while (await ask(url, "GET", "/api/v1/cache/stats")).json()["entries"] != 2:
+        assert (await ask(url, "POST", PATH, body)).status == 200
 
 
 async def a_stop_flips_readiness_refuses_the_new_and_finishes_the_old(running: ServiceProcess) -> None:

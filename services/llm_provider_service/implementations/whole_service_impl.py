@@ -26,10 +26,11 @@ from huleedu_service_libs.metric_merge import keep_counts, merge, render_merged,
 from huleedu_service_libs.metrics import render
 from huleedu_service_libs.peers import Fold, Peers, Poll
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals, add_totals
+from services.llm_provider_service.implementations.workers_cache_impl import CLEAR
 from services.llm_provider_service.metrics import GAUGE_MERGES, PREFIX, GatewayMetrics
 from services.llm_provider_service.protocols import GatewayStatusProtocol, LLMCacheManagerProtocol
 
-METRICS, TOTALS, PROVIDERS, BREAKERS, STATS, CLEAR = "metrics", "totals", "providers", "breakers", "stats", "clear"
+METRICS, TOTALS, PROVIDERS, BREAKERS, STATS = "metrics", "totals", "providers", "breakers", "stats"
 # What a worker counted stays counted when it is gone: no counter ever decreases.
 FOLDS: Mapping[str, Fold] = {METRICS: keep_counts, TOTALS: add_totals}
 BY_WEIGHT = (CircuitBreakerState.CLOSED, CircuitBreakerState.HALF_OPEN, CircuitBreakerState.OPEN)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Handler = Callable[[Any], Awaitable[Any]]
 Fold = Callable[[Any, Any], Any]
+ANSWER_SECONDS: Final = 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,11 @@ class Peers(Protocol):
         """
         ...
 
-    async def ask(self, question: str, argument: Any = None) -> Poll:
-        """Ask all others; returns within 500 ms, with the answers that came."""
+    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
+        """Ask all others; returns within *seconds* and 50 ms, with the answers that came.
+
+        Whoever is silent until then, hears the question nevertheless, when it hears again.
+        """
         ...
 
 
@@ -66,7 +70,7 @@ class NoPeers:
         if lasting:
             self._lasting[question] = handler
 
-    async def ask(self, question: str, argument: Any = None) -> Poll:
+    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
         """Nobody else answers."""
         handler = self._lasting.get(question)
         return Poll(mine=None if handler is None else await handler(argument))

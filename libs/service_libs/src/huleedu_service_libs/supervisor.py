@@ -21,7 +21,6 @@ from huleedu_service_libs.supervised_worker import SupervisedWorker
 from huleedu_service_libs.worker_seat import bind_shared
 
 SETTINGS_EXIT: Final = 2
-_POLL_SECONDS: Final = 0.45
 _BEAT_SECONDS: Final = 1.0
 # Beats without an answer, until others accept for a worker, and until it is killed as frozen for good.
 _SUSPECT_BEATS: Final = 2
@@ -207,7 +206,7 @@ class Supervisor:
     async def _poll(self, asker: SupervisedWorker, asked: dict[str, Any]) -> None:
         question = asked["question"]
         others = [one for one in self._workers if one is not asker and one.ready.is_set()]
-        replies = await asyncio.gather(*(one.ask(question, asked["argument"], _POLL_SECONDS) for one in others))
+        replies = await asyncio.gather(*(one.ask(question, asked["argument"], asked["seconds"]) for one in others))
         answers = [None if reply is None else reply[question] for reply in replies]
         silent = sum(answer is None for answer in answers)
         lasting = question in self._options.folds
