@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import repeat
 from math import inf
+from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.support.crowd import Caller, Crowd, Reply
 from tests.support.gateway import vendors
 from tests.support.processes import all_gone, children, cpu_seconds, pin
 from tests.support.service_process import ServiceProcess
-from tests.vendor_sim import Success, VendorSim
+from tests.vendor_sim import Status, Success, VendorSim
 
 pytestmark = [pytest.mark.serial, pytest.mark.asyncio(loop_scope="module")]
 
@@ -183,7 +184,7 @@ async def work_is_seen_and_cleared_by_all(url: str) -> None:
     assert {(await ask(url, "GET", "/api/v1/cache/stats")).json()["entries"] for _ in range(6)} == {0}
 
 
-async def test_what_one_worker_refreshes_no_worker_serves_as_it_was() -> None:
+async def test_what_one_worker_refreshes_all_forget_and_what_one_suffers_all_say() -> None:
     asked = ASKED | {"cache": "use"}
     async with VendorSim() as sim, ServiceProcess(WORKERS=2, **vendors(sim, "openai")) as running:
         sim.always("openai", Success(text='{"justification": "Old.", "winner": "Essay A", "confidence": 3}'))
@@ -195,13 +196,47 @@ async def test_what_one_worker_refreshes_no_worker_serves_as_it_was() -> None:
         assert Counter(one["winner"] for one in replies) == {"Essay B": 30}
         assert Counter(one["cached"] for one in replies) == {True: 29, False: 1}
         assert sim.count() == 4, "who refreshed has it, the other asks once"
-        frozen = children(running.pid)[0]
-        os.kill(frozen, signal.SIGSTOP)
-        await logged(running, "worker_silent", 1)
+        await a_frozen_worker_is_missed_and_nobody_waits_for_it(running)
+        sim.always("openai", Status(401))
+        assert (await ask(running.url, "POST", PATH, ASKED)).status == 502
+        seen = [await health(running.url) for _ in range(20)]
+        assert [one["status"] for one in seen] == ["degraded"] * 20, "whichever worker is asked"
+        assert {one["providers"]["openai"]["circuit_breaker_state"] for one in seen} == {"open"}
+
+
+async def a_frozen_worker_is_missed_and_nobody_waits_for_it(running: ServiceProcess) -> None:
+    """Health says so as long as it is frozen."""
+    await nobody_is_missed(running.url)
+    frozen = children(running.pid)[0]
+    os.kill(frozen, signal.SIGSTOP)
+    await logged(running, "worker_silent", 1)
+    started = monotonic()
+    assert (await ask(running.url, "POST", PATH, ASKED | {"cache": "refresh"})).status == 200
+    assert monotonic() - started < 1.0
+    seconds = []
+    for _ in range(9):
         started = monotonic()
-        assert (await ask(running.url, "POST", PATH, ASKED | {"cache": "refresh"})).status == 200
-        assert monotonic() - started < 1.0, "nobody waits for a frozen one"
-        os.kill(frozen, signal.SIGCONT)
+        (warning,) = (await health(running.url))["warnings"]
+        seconds.append(monotonic() - started)
+        assert warning.startswith("1 of 2 workers")
+    assert median(seconds) < 0.1
+    os.kill(frozen, signal.SIGCONT)
+    await nobody_is_missed(running.url)
+
+
+async def nobody_is_missed(url: str) -> None:
+    """Wait until health has nothing to warn of."""
+    async with asyncio.timeout(5):
+        while (await health(url))["warnings"]:  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.02)
+
+
+async def health(url: str) -> dict[str, Any]:
+    """What one of the workers says of all."""
+    reply = await ask(url, "GET", "/healthz")
+    assert reply.status == 200
+    answer: dict[str, Any] = reply.json()
+    return answer
 
 
 async def until_all_have_it(url: str, body: dict[str, Any]) -> None:

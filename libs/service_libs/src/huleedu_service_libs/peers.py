@@ -22,7 +22,8 @@ class Poll:
     `mine` is this worker's own answer to a lasting question, as the supervisor knows it now: whoever shows the sum must
     add this one and not a newer one, or the sum could fall when this worker is killed a moment later.
 
-    For a lasting question a silent worker is represented by what it said last, and still counted as silent.
+    For a lasting question a silent worker is represented by what it said last, and still counted as silent. `others` is
+    how many there should be to ask.
     """
 
     mine: Any = None
@@ -31,6 +32,12 @@ class Poll:
     asked: int = 0
     silent: int = 0
     restarts: int = 0
+    others: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many of the others are dead, not there yet, or silent."""
+        return max(0, self.others - self.asked + self.silent)
 
 
 class Peers(Protocol):

@@ -221,6 +221,7 @@ class Supervisor:
                 "asked": len(others),
                 "silent": silent,
                 "restarts": self._restarts,
+                "others": self._options.workers - 1,
             },
         )
 

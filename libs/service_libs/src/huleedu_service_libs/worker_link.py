@@ -75,7 +75,8 @@ class WorkerLink:
             async with asyncio.timeout(seconds + _WAY_SECONDS):
                 return replace(await poll, mine=mine)
         except TimeoutError:
-            return Poll(mine=mine, asked=self._seat.workers - 1, silent=self._seat.workers - 1)
+            others = self._seat.workers - 1
+            return Poll(mine=mine, asked=others, silent=others, others=others)
         finally:
             del self._asked[number]
 
