@@ -12,6 +12,7 @@ from dishka import AsyncContainer, Provider, Scope, make_async_container, provid
 from dishka.entities.validation_settings import STRICT_VALIDATION
 
 from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.loop_watch import LoopWatch, watching_the_loop
 from huleedu_service_libs.peers import Peers
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
@@ -78,6 +79,10 @@ class MemoryProvider(Provider):
         return DayTotals(time.time)
 
     @provide
+    def background(self) -> BackgroundWork:
+        return BackgroundWork()
+
+    @provide
     def prices(self) -> PriceBook:
         return PriceBook(lambda: datetime.now(UTC))
 
@@ -94,8 +99,10 @@ class MemoryProvider(Provider):
         return policies.retry_policy(settings)
 
     @provide
-    async def replicas(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[Replicas]:
-        async with open_replicas(policies.redis_url(settings), metrics.registry) as replicas:
+    async def replicas(
+        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
+    ) -> AsyncIterator[Replicas]:
+        async with open_replicas(policies.redis_url(settings), metrics.registry, background) as replicas:
             yield replicas
 
     @provide
@@ -168,10 +175,12 @@ class WorldProvider(Provider):
             yield providers
 
     @provide
-    async def loop_watch(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[LoopWatch]:
+    async def loop_watch(
+        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
+    ) -> AsyncIterator[LoopWatch]:
         limit = settings.EVENT_LOOP_LAG_LIMIT_SECONDS
         watch = LoopWatch(limit, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe)
-        async with watching_the_loop(watch):
+        async with watching_the_loop(watch, background):
             yield watch
 
     @provide
@@ -254,6 +263,7 @@ class WorldProvider(Provider):
         totals: DayTotals,
         prices: PriceBook,
         loop_watch: LoopWatch,
+        background: BackgroundWork,
         replicas: Replicas,
     ) -> GatewayStatusProtocol:
         return GatewayStatus(
@@ -265,6 +275,7 @@ class WorldProvider(Provider):
             clock=time.monotonic,
             wall_clock=time.time,
             loop_watch=loop_watch,
+            background=background,
             redis=replicas.link_state,
         )
 
