@@ -39,6 +39,7 @@ from services.llm_provider_service.implementations.provider_tester_impl import P
 from services.llm_provider_service.implementations.recorder_impl import GATEWAY, Recorder
 from services.llm_provider_service.implementations.replicas_impl import Replicas, open_replicas
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
+from services.llm_provider_service.implementations.slots_impl import Slots
 from services.llm_provider_service.implementations.status_impl import GatewayStatus
 from services.llm_provider_service.implementations.tracing_impl import open_tracing
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
@@ -120,7 +121,6 @@ class MemoryProvider(Provider):
         return Guards(
             breakers=breakers,
             cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
-            gates=gates,
             budgets={provider: recorder.watched(provider, RetryBudget()) for provider in gates},
             turnstile=Turnstile(),
             scoreboard=Scoreboard(time.monotonic),
@@ -193,12 +193,18 @@ class WorldProvider(Provider):
             yield cache
 
     @provide
+    def slots(self, settings: Settings, gates: GateMap, recorder: Recorder) -> Slots:
+        gateway = recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic)
+        return Slots(gateway, gates, reserve_seconds=policies.retry_policy(settings).minimum_attempt_seconds)
+
+    @provide
     def attempts(
         self,
         providers: ProviderMap,
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
         guards: Guards,
+        slots: Slots,
         books: Bookkeeper,
     ) -> AttemptRunner:
         return AttemptRunner(
@@ -206,6 +212,7 @@ class WorldProvider(Provider):
             retries=retries,
             policy=policy,
             guards=guards,
+            slots=slots,
             books=books,
             clock=time.monotonic,
             sleep=sleep_waiting,
@@ -225,7 +232,6 @@ class WorldProvider(Provider):
             planner=planner,
             cache=cache,
             flights=flights,
-            gate=recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic),
             attempts=attempts,
             recorder=recorder,
             limits=policies.orchestrator_limits(settings),
