@@ -22,6 +22,7 @@ PAIRS = 5
 RATE = 40.0  # requests a second
 HANGING_CALLERS = 40
 SLOTS = 30
+SLOWER_AT_MOST = 1.10
 HANG = "fault-hang"
 SLOW = "slow"
 HANGING_MS = 1500
