@@ -23,6 +23,7 @@ RATE = 40.0  # requests a second
 HANGING_CALLERS = 130
 SLOTS = 30
 GATEWAY_SLOTS = 60  # all of them could hang, if waiting for a provider took one
+SLOWER_AT_MOST = 1.10
 HANG = "fault-hang"
 SLOW = "slow"
 HANGING_MS = 1500
