@@ -111,7 +111,8 @@ async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer
 
 
 def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """Apart from the terminal: a Ctrl-C there is for the test, which stops the server itself."""
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def _free_port() -> int:
