@@ -14,8 +14,7 @@ from tests.soak.vitals import Growth, Rest, Sample, growth, leaks
 
 MEBIBYTE = 1024 * 1024
 MOST_RISE_BYTES = 2 * MEBIBYTE
-"""Of resident memory over the second half. Where nothing leaked it rose by 0.3 to 0.5 MiB in four runs of 36 seconds
-to five minutes, however long they were: a heap that settles. So a longer run finds a smaller leak."""
+"""Of resident memory over the second half; how it was chosen is on the page that is written of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
