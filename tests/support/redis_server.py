@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 READY_SECONDS = 10.0
+_PORTS = range(20_000, 32_000)
 
 
 def server_program() -> str:
@@ -116,7 +118,13 @@ def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback on which a server can be started again after it was away.
+
+    It is none of those that Linux gives to connections by default: while the server is away, one of them could get it,
+    and a connection to a port that nobody listens on can even get that very port and be one with itself.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
