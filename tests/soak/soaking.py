@@ -25,7 +25,7 @@ from tests.soak.vitals import Rest, Sample, at_rest
 LOOK_SECONDS = 0.5
 POOLS_EXPIRE_FROM_MINUTES = 2.0
 WAVE_SECONDS = 1.5
-MORE_SECONDS = 10.0
+POOLS_EMPTY_SECONDS = 2 * KEEPALIVE_SECONDS + 10  # aiohttp looks for idle connections only so often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class Soak:
         pools = {f"with {name}": most for name in (*VENDORS, "the raw upstream")}
         if self.extent.minutes >= POOLS_EXPIRE_FROM_MINUTES:
             pools = dict.fromkeys(pools, 0)
-        after = await at_rest(self.stage, like=before, pools=pools, within=KEEPALIVE_SECONDS + MORE_SECONDS)
+        after = await at_rest(self.stage, like=before, pools=pools, within=POOLS_EMPTY_SECONDS)
         metrics = await self.stage.metrics()
         tally = self.callers.tally
         return Result(
