@@ -22,7 +22,7 @@ CALLERS = "with callers"
 NO_POOLS: Mapping[str, int] = {}
 _CLOSE_WAIT = "08"
 _LISTENS = "0A"
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 12.0
 
 
@@ -100,7 +100,7 @@ async def tasks_of(stage: Stage) -> dict[str, int]:
     stage.service.send_signal(signal.SIGUSR1)
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while not stage.tasks_file.exists():  # noqa: ASYNC110 — another process gives no event
-            await asyncio.sleep(_LOOK_SECONDS / 10)
+            await asyncio.sleep(_LOOK_SECONDS / 20)
     found: dict[str, int] = json.loads(stage.tasks_file.read_text(encoding="utf-8"))
     return found
 
