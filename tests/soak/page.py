@@ -79,7 +79,8 @@ def _vendors(result: Result) -> Iterator[str]:
 
 
 def _faults(played: Counter[str]) -> Iterator[str]:
-    yield f"{played.total()} faults: " + ", ".join(f"{n} × {name}" for name, n in sorted(played.items())) + "."
+    each = ", ".join(f"{n} × {name}" for name, n in sorted(played.items()))
+    yield f"{played.total()} faults: {each or 'none'}."
     yield ""
 
 

@@ -162,8 +162,8 @@ def _well_known(number: int) -> dict[str, Any]:
     return {"user_prompt": _PROMPT, "essay_a": essay_a, "essay_b": essay_b}
 
 
-def last_wave(size: int) -> list[Question]:
-    """So many different questions for healthy vendors, which take them in turns."""
+def wave_of(size: int) -> list[Question]:
+    """So many different questions, dealt out to the simulated vendors: those hold their answers back when told to."""
     dice = Random(size)
     return [
         Question(
@@ -173,7 +173,8 @@ def last_wave(size: int) -> list[Question]:
                 **_well_known(dice.randrange(_WELL_KNOWN)),
                 "sample_index": 1 + number,
                 "cache": CacheMode.BYPASS,
-                "tags": [SelectionStrategy.ROUND_ROBIN],
+                "fallback": FallbackMode.NONE,
+                "llm_config_overrides": {"provider_override": VENDORS[number % len(VENDORS)]},
                 "metadata": {"number": number},
             },
             deadline=LONGEST_SECONDS,

@@ -12,19 +12,19 @@ from random import Random
 from time import monotonic
 
 from services.llm_provider_service.implementations.http_transport_impl import KEEPALIVE_SECONDS
-from tests.soak.books import FrontBooks, VendorBooks, answers_in, series
+from tests.soak.books import FrontBooks, VendorBooks, answers_in
 from tests.soak.callers import Callers, Tally
 from tests.soak.load import Load
 from tests.soak.playing import play
-from tests.soak.questions import RAW_FAULTS, VENDORS, bursts, last_wave
+from tests.soak.questions import RAW_FAULTS, VENDORS, bursts
 from tests.soak.result import Calm, Extent, Result
-from tests.soak.stage import LIMITS, SLOTS, Stage, running_stage
+from tests.soak.stage import LIMITS, Stage, running_stage
 from tests.soak.timeline import Event, timeline
 from tests.soak.vitals import Rest, Sample, at_rest
+from tests.soak.wave import last_wave
 
 LOOK_SECONDS = 0.5
 POOLS_EXPIRE_FROM_MINUTES = 2.0
-WAVE_SECONDS = 1.5
 POOLS_EMPTY_SECONDS = 2 * KEEPALIVE_SECONDS + 10  # aiohttp looks for idle connections only so often
 
 
@@ -108,26 +108,29 @@ class Soak:
         while True:
             resident = self.stage.service.resident_bytes()
             self.samples.append(Sample(monotonic() - self.started, self.callers.tally.sent, resident))
-            health = await self.stage.gateway.get("/healthz")
-            if health.status != 200:
-                self.health_failures.append(f"health answered {health.status}: {health.body}")
-            self.watch(
-                Glance(
-                    seconds=monotonic() - self.started,
-                    phase=self.phase,
-                    faults=tuple(self.faults),
-                    tally=self.callers.tally,
-                    waiting=self.callers.waiting,
-                    resident=resident,
-                    vendors=self.stage.books(await self.stage.metrics()),
-                )
-            )
+            await self._look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        health = await self.stage.gateway.get("/healthz")
+        if health.status != 200:
+            self.health_failures.append(f"health answered {health.status}: {health.body}")
+        self.watch(
+            Glance(
+                seconds=monotonic() - self.started,
+                phase=self.phase,
+                faults=tuple(self.faults),
+                tally=self.callers.tally,
+                waiting=self.callers.waiting,
+                resident=self.stage.service.resident_bytes(),
+                vendors=self.stage.books(await self.stage.metrics()),
+            )
+        )
 
     async def _last_look(self, asked: int, unanswered: Sequence[str]) -> Calm:
         health = (await self.stage.gateway.get("/healthz")).body
         breakers = (await self.stage.gateway.get("/api/v1/circuit-breakers")).body["circuit_breakers"]
-        wave, waited, peak = await self._last_wave()
+        wave, waited, peak = await last_wave(self.stage, self.callers)
         return Calm(
             asked=asked,
             unanswered=unanswered,
@@ -143,28 +146,12 @@ class Soak:
             wave_peak=peak,
         )
 
-    async def _last_wave(self) -> tuple[Counter[int], float, float]:
-        """As many requests at once as there are slots: if none waits, none was lost. Statuses, who waited, the peak."""
-        for name in VENDORS:
-            await self.stage.vendors[name].always(name, {"kind": "Success", "delay": WAVE_SECONDS})
-        waited = await self._waited_for_a_slot()
-        begun = self.callers.ask(last_wave(SLOTS))
-        peak = 0.0
-        while not all(task.done() for task in begun):
-            metrics = await self.stage.metrics()
-            peak = max(peak, sum(value for _, value in series(metrics, "concurrent_requests")))
-        replies = [await task for task in begun]
-        await self.callers.finish()
-        return Counter(one.status if one else 0 for one in replies), await self._waited_for_a_slot() - waited, peak
-
-    async def _waited_for_a_slot(self) -> float:
-        counts = series(await self.stage.metrics(), "queue_wait_seconds_count")
-        return sum(value for _, value in counts)
-
     async def _result(self, began: datetime, before: Rest, calm: Calm) -> Result:
         most = LIMITS["LLM_MAX_CONCURRENT_PER_PROVIDER"]
+        self.phase = "coming to rest"
+        await self._look()
         pools = {f"with {name}": most for name in (*VENDORS, "the raw upstream")}
-        if self.extent.minutes >= POOLS_EXPIRE_FROM_MINUTES:
+        if self.extent.minutes >= POOLS_EXPIRE_FROM_MINUTES and not self.over.is_set():
             pools = dict.fromkeys(pools, 0)
         after = await at_rest(self.stage, like=before, pools=pools, within=POOLS_EMPTY_SECONDS)
         metrics = await self.stage.metrics()
