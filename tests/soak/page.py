@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from pathlib import Path
 
-from tests.faults.page import commit, machine
+from tests.faults.page import machine
 from tests.soak.board import answers, clock
 from tests.soak.callers import SLACK_SECONDS
 from tests.soak.result import MEBIBYTE, MOST_RISE_BYTES, Result
@@ -55,7 +55,7 @@ def report(result: Result) -> Iterator[str]:
     early = ", ended early" if result.ended_early else ""
     yield f"## {result.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {clock(result.seconds)} minutes{early}"
     yield ""
-    yield f"Commit {commit()}; {machine()}; seed {result.extent.seed}, {result.extent.rate:g} bursts a second."
+    yield f"Commit {result.commit}; {machine()}; seed {result.extent.seed}, {result.extent.rate:g} bursts a second."
     yield AS_IT_SHOULD_BE if not problems else "**Not as it should be:**"
     yield from (f"- {problem}" for problem in problems)
     yield ""

@@ -50,9 +50,10 @@ class Calm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Everything; `ended_early` says that somebody stopped it."""
+    """Everything; `commit` is what was checked out when it began, `ended_early` says that somebody stopped it."""
 
     extent: Extent
+    commit: str
     began: datetime
     seconds: float
     ended_early: bool

@@ -12,6 +12,7 @@ from random import Random
 from time import monotonic
 
 from services.llm_provider_service.implementations.http_transport_impl import KEEPALIVE_SECONDS
+from tests.faults.page import commit
 from tests.soak.books import FrontBooks, VendorBooks, answers_in
 from tests.soak.callers import Callers, Tally
 from tests.soak.load import Load
@@ -59,7 +60,7 @@ class Soak:
 
     async def run(self) -> Result:
         """All of it."""
-        began = datetime.now(UTC)
+        began, checked_out = datetime.now(UTC), commit()
         load = Load(self.callers, bursts(self.extent.seed), rate=self.extent.rate, dice=Random(self.extent.seed))
         await load.run(self.extent.warm_up_seconds, self.over)
         await self.callers.finish()
@@ -73,7 +74,7 @@ class Soak:
             with suppress(asyncio.CancelledError):
                 await looking
         calm = await self._last_look(asked, unanswered)
-        return await self._result(began, before, calm)
+        return await self._result(began, checked_out, before, calm)
 
     async def _bad_weather(self, load: Load) -> None:
         self.phase = "bad weather"
@@ -146,7 +147,7 @@ class Soak:
             wave_peak=peak,
         )
 
-    async def _result(self, began: datetime, before: Rest, calm: Calm) -> Result:
+    async def _result(self, began: datetime, checked_out: str, before: Rest, calm: Calm) -> Result:
         most = LIMITS["LLM_MAX_CONCURRENT_PER_PROVIDER"]
         self.phase = "coming to rest"
         await self._look()
@@ -158,6 +159,7 @@ class Soak:
         tally = self.callers.tally
         return Result(
             extent=self.extent,
+            commit=checked_out,
             began=began,
             seconds=monotonic() - self.started,
             ended_early=self.over.is_set(),
