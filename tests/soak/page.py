@@ -38,7 +38,7 @@ It is a failure
 - when, of {SLOTS} requests at once for {SLOTS} slots, one has to wait; when a task of the event loop, a socket, a slot
   or a place in line is held that was not held before the load; when the log holds an error;
 - when resident memory rises by more than {MOST_RISE_BYTES / MEBIBYTE:g} MiB over the second half of the run, by a line
-  through its samples. Where nothing leaked it rose by 0.3 to 1.0 MiB in seven runs of 36 seconds to five minutes, by
+  through its samples. Where nothing leaked it rose by 0.3 to 1.0 MiB in seven runs of 36 seconds to five minutes;
   1.7 MiB in one in whose second half more requests piled up than ever before. With 4 KB kept of every request it rose
   by 3.8 MiB in 48 seconds; a longer run finds a smaller leak.
 """
