@@ -77,7 +77,7 @@ def _circumstances(run: Run) -> str:
     lines = [
         "## This run",
         "",
-        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {_commit()}; {_machine()}.",
+        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {commit()}; {machine()}.",
         f"{len(run.rows)} rows. {verdict}",
         *(f"- {problem}" for problem in problems),
         "",
@@ -126,12 +126,14 @@ def _notes(row: Row, seen: Observed) -> str:
     return ", ".join(notes)
 
 
-def _commit() -> str:
+def commit() -> str:
+    """What is checked out, and whether something was changed."""
     said = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     return said.stdout.strip() or "unknown"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Where it ran."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
