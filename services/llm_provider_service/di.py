@@ -187,15 +187,14 @@ class WorldProvider(Provider):
         self, settings: Settings, flights: Flights, recorder: Recorder, replicas: Replicas, guards: Guards
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
-        async with open_cache(
-            limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard
-        ) as cache:
+        opened = open_cache(limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard)
+        async with opened as cache:
             yield cache
 
     @provide
-    def slots(self, settings: Settings, gates: GateMap, recorder: Recorder) -> Slots:
+    def slots(self, settings: Settings, gates: GateMap, policy: RetryPolicy, recorder: Recorder) -> Slots:
         gateway = recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic)
-        return Slots(gateway, gates, reserve_seconds=policies.retry_policy(settings).minimum_attempt_seconds)
+        return Slots(gateway, gates, reserve_seconds=policy.minimum_attempt_seconds)
 
     @provide
     def attempts(
