@@ -40,6 +40,7 @@ from services.llm_provider_service.implementations.provider_tester_impl import P
 from services.llm_provider_service.implementations.recorder_impl import GATEWAY, Recorder
 from services.llm_provider_service.implementations.replicas_impl import Replicas, open_replicas
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
+from services.llm_provider_service.implementations.slots_impl import Slots
 from services.llm_provider_service.implementations.status_impl import GatewayStatus
 from services.llm_provider_service.implementations.tracing_impl import open_tracing
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
@@ -73,14 +74,13 @@ class MemoryProvider(Provider):
 
     metrics = provide(GatewayMetrics)
     recorder = provide(Recorder)
+    background = provide(staticmethod(lambda: BackgroundWork()), provides=BackgroundWork)
+    live = provide(staticmethod(policies.live_providers))
+    retry_policy = provide(staticmethod(policies.retry_policy))
 
     @provide
     def totals(self) -> DayTotals:
         return DayTotals(time.time)
-
-    @provide
-    def background(self) -> BackgroundWork:
-        return BackgroundWork()
 
     @provide
     def prices(self) -> PriceBook:
@@ -89,14 +89,6 @@ class MemoryProvider(Provider):
     @provide
     def books(self, prices: PriceBook, recorder: Recorder) -> Bookkeeper:
         return Bookkeeper(prices, recorder, wall_clock=time.time)
-
-    @provide
-    def live(self, settings: Settings) -> tuple[LiveProvider, ...]:
-        return policies.live_providers(settings)
-
-    @provide
-    def retry_policy(self, settings: Settings) -> RetryPolicy:
-        return policies.retry_policy(settings)
 
     @provide
     async def replicas(
@@ -127,7 +119,6 @@ class MemoryProvider(Provider):
         return Guards(
             breakers=breakers,
             cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
-            gates=gates,
             budgets={provider: recorder.watched(provider, RetryBudget()) for provider in gates},
             turnstile=Turnstile(),
             scoreboard=Scoreboard(time.monotonic),
@@ -157,6 +148,7 @@ class WorldProvider(Provider):
     scope = Scope.APP
 
     comparison = provide(ComparisonRoute)
+    whole = provide(WholeService, provides=WholeServiceProtocol)
 
     @provide
     async def tracing(self, settings: Settings) -> AsyncIterator[Tracing]:
@@ -178,8 +170,9 @@ class WorldProvider(Provider):
     async def loop_watch(
         self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
     ) -> AsyncIterator[LoopWatch]:
-        limit = settings.EVENT_LOOP_LAG_LIMIT_SECONDS
-        watch = LoopWatch(limit, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe)
+        watch = LoopWatch(
+            settings.EVENT_LOOP_LAG_LIMIT_SECONDS, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe
+        )
         async with watching_the_loop(watch, background):
             yield watch
 
@@ -202,10 +195,14 @@ class WorldProvider(Provider):
         peers: Peers,
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
-        async with open_cache(
-            limits, replicas, guards, peers, coalesced=lambda: flights.coalesced, on_operation=heard
-        ) as cache:
+        opened = open_cache(limits, replicas, guards, peers, coalesced=lambda: flights.coalesced, on_operation=heard)
+        async with opened as cache:
             yield cache
+
+    @provide
+    def slots(self, settings: Settings, gates: GateMap, policy: RetryPolicy, recorder: Recorder) -> Slots:
+        gateway = recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic)
+        return Slots(gateway, gates, reserve_seconds=policy.minimum_attempt_seconds)
 
     @provide
     def attempts(
@@ -214,6 +211,7 @@ class WorldProvider(Provider):
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
         guards: Guards,
+        slots: Slots,
         books: Bookkeeper,
     ) -> AttemptRunner:
         return AttemptRunner(
@@ -221,6 +219,7 @@ class WorldProvider(Provider):
             retries=retries,
             policy=policy,
             guards=guards,
+            slots=slots,
             books=books,
             clock=time.monotonic,
             sleep=sleep_waiting,
@@ -240,7 +239,6 @@ class WorldProvider(Provider):
             planner=planner,
             cache=cache,
             flights=flights,
-            gate=recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic),
             attempts=attempts,
             recorder=recorder,
             limits=policies.orchestrator_limits(settings),
@@ -278,17 +276,6 @@ class WorldProvider(Provider):
             background=background,
             redis=replicas.link_state,
         )
-
-    @provide
-    def whole(
-        self,
-        peers: Peers,
-        status: GatewayStatusProtocol,
-        cache: LLMCacheManagerProtocol,
-        totals: DayTotals,
-        metrics: GatewayMetrics,
-    ) -> WholeServiceProtocol:
-        return WholeService(peers, status=status, cache=cache, totals=totals, metrics=metrics)
 
 
 def build_container(settings: Settings, peers: Peers) -> AsyncContainer:

@@ -138,19 +138,7 @@ class Supervisor:
                 self._do(self._restart(slot, _LONGEST_DELAY))
                 return
             self._slots[slot] = worker
-        await self._get_ready(worker)
-
-    async def _get_ready(self, worker: SupervisedWorker) -> bool:
-        """Wait until it answers, or kill it; False if it does not answer."""
-        became_ready = asyncio.ensure_future(worker.ready.wait())
-        await asyncio.wait(
-            {became_ready, worker.ended}, timeout=self._options.start_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
-        became_ready.cancel()
-        if not worker.ready.is_set() and not worker.ended.done():
-            _log.error("worker_start_hangs", slot=worker.slot, pid=worker.pid, seconds=self._options.start_seconds)
-            worker.signal(signal.SIGKILL)
-        return worker.serving
+        await worker.gets_ready(self._options.start_seconds)
 
     def _became_ready(self, worker: SupervisedWorker) -> None:
         _log.info("worker_ready", slot=worker.slot, pid=worker.pid)
@@ -271,21 +259,14 @@ class Supervisor:
         """Start a second worker for *slot*; when it answers, the first one retires. False if it does not answer."""
         async with self._filling[slot]:
             replacement = await self._start(slot)
-            if replacement is None or not await self._get_ready(replacement):
+            if replacement is None or not await replacement.gets_ready(self._options.start_seconds):
                 return False
             before = self._slots.get(slot)
             self._slots[slot] = replacement
         self._hand_out_sockets()
         if before is not None:
-            await self._retire(before)
+            await before.retire(self._options.retire_seconds + _KILL_AFTER_GRACE_SECONDS)
         return True
-
-    async def _retire(self, worker: SupervisedWorker) -> None:
-        """Wait until it has answered what is under way; one that is not ready yet has nothing under way."""
-        if worker.ready.is_set():
-            worker.retire()
-            await asyncio.wait({worker.ended}, timeout=self._options.retire_seconds + _KILL_AFTER_GRACE_SECONDS)
-        worker.signal(signal.SIGKILL)
 
     def _stop(self, number: signal.Signals) -> None:
         if not self._stopping.is_set():
