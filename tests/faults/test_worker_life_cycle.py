@@ -189,6 +189,17 @@ async def test_a_worker_that_hangs_while_it_starts_is_killed_and_tried_again() -
         assert hanging["pid"] not in program.workers()
 
 
+async def test_a_second_sighup_is_heeded_although_the_first_restart_is_given_up() -> None:
+    async with WorkerProgram("first-hangs", workers=1) as program:
+        while not program.workers():  # noqa: ASYNC110 — it hears signals when it starts them
+            await asyncio.sleep(0.02)
+        program.process.send_signal(signal.SIGHUP)
+        await program.logged("rolling_restart_started")
+        program.process.send_signal(signal.SIGHUP)
+        await program.logged("rolling_restart_given_up")
+        await program.logged("rolling_restart_started", 2, within=2)
+
+
 async def test_a_slot_that_is_replaced_while_it_waits_for_its_restart_gets_one_worker() -> None:
     """The supervisor stands still meanwhile, so that it hears of the death and of SIGHUP at once."""
     async with WorkerProgram("fine") as program:

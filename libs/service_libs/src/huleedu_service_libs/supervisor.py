@@ -239,21 +239,23 @@ class Supervisor:
     # Replacing all, and the end.
 
     def _hang_up(self) -> None:
-        if self._rolling is not None and not self._rolling.done():
-            self._roll_again = True
-        elif not self._stopping.is_set():
+        self._roll_again = True
+        if (self._rolling is None or self._rolling.done()) and not self._stopping.is_set():
             self._rolling = self._do(self._roll())
 
     async def _roll(self) -> None:
+        """Once, and once more for a SIGHUP that comes meanwhile: the settings may have changed since."""
+        while self._roll_again:
+            self._roll_again = False
+            await self._replace_all()
+
+    async def _replace_all(self) -> None:
         _log.info("rolling_restart_started", workers=self._options.workers)
         for slot in range(self._options.workers):
             if not await self._replace(slot):
                 _log.error("rolling_restart_given_up", slot=slot, reason="the replacement did not become ready")
                 return
         _log.info("rolling_restart_finished", workers=self._options.workers)
-        if self._roll_again:
-            self._roll_again = False
-            self._rolling = self._do(self._roll())
 
     async def _replace(self, slot: int) -> bool:
         """Start a second worker for *slot*; when it answers, the first one retires. False if it does not answer."""
