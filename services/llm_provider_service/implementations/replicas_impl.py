@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.redis_link.link import RedisLink, redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
@@ -34,6 +35,7 @@ OnTransition = Callable[[BreakerKey, Transition], None]
 @dataclass(frozen=True, slots=True)
 class _Shared:
     link: RedisLink
+    background: BackgroundWork
     metrics: SharedTierMetrics
     feed: ReplicaFeed
     owed: OwedRemovals
@@ -93,21 +95,24 @@ class Replicas:
             return
         tiers = cache if isinstance(cache, TwoTierCacheImpl) else None
         work = _Work(self._shared, tiers, HintListener(guards.hints, guards.cooldowns))
-        async with keeping_in_step(work):
+        async with keeping_in_step(work, self._shared.background):
             yield cache
 
 
 @asynccontextmanager
-async def open_replicas(url: str | None, registry: CollectorRegistry) -> AsyncIterator[Replicas]:
+async def open_replicas(
+    url: str | None, registry: CollectorRegistry, background: BackgroundWork
+) -> AsyncIterator[Replicas]:
     """Open the link to the Redis at *url*; whatever is there, this takes no longer than the link's budget."""
     if url is None:
         yield Replicas()
         return
     metrics = SharedTierMetrics(registry)
-    async with redis_link(url, LinkPolicy(), on_moved=metrics.moved) as link:
+    async with redis_link(url, LinkPolicy(), background, on_moved=metrics.moved) as link:
         feed = ReplicaFeed(link, origin=uuid4().hex)
         owed = OwedRemovals()
-        yield Replicas(_Shared(link, metrics, feed, owed, RedisRemovals(link, owed, on_removed=feed.removed)))
+        removals = RedisRemovals(link, owed, on_removed=feed.removed)
+        yield Replicas(_Shared(link, background, metrics, feed, owed, removals))
 
 
 @dataclass(frozen=True, slots=True)
