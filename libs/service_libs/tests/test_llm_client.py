@@ -83,6 +83,17 @@ async def test_a_comparison_comes_back_typed(gateway: Gateway, client: LLMProvid
     assert len(request.headers["X-Correlation-ID"]) == 36
 
 
+async def test_the_answer_of_a_later_service_is_read_because_it_was_paid_for(
+    gateway: Gateway, client: LLMProviderClient
+) -> None:
+    usage = {**RESULT["token_usage"], "audio_tokens": 3}
+    gateway.script = [web.json_response({**RESULT, "token_usage": usage, "flags": ["fallback_used", "judged_twice"]})]
+    result = await client.compare(REQUEST)
+    assert (result.winner, result.token_usage.total_tokens) == ("Essay A", 10)
+    assert result.flags == ["fallback_used", "judged_twice"]
+    assert gateway.hits == 1
+
+
 async def test_the_correlation_id_of_the_request_or_of_the_context_is_sent(
     gateway: Gateway, client: LLMProviderClient
 ) -> None:
