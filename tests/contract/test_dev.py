@@ -91,7 +91,7 @@ def test_a_step_that_fails_is_one_sentence_and_a_log_and_the_next_call_makes_it_
 
 def test_a_real_pip_that_finds_no_index_is_one_sentence_too(bare: Machine) -> None:
     (bare.path / "python3").symlink_to(Path(sys.executable).resolve())
-    bare.settings.update(PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0", PIP_CONFIG_FILE="/dev/null")
+    bare.settings.update(PIP_INDEX_URL="http://127.0.0.1:9", PIP_RETRIES="0", PIP_CONFIG_FILE="/dev/null")
     said = bare.dev("serve")
     assert said.exit_code == 1
     assert said.last_words.startswith("./dev: PDM could not be installed: is the package index reachable?")

@@ -1,4 +1,4 @@
-"""`./dev serve` as its person sees it: a taken port, and an address of IPv6."""
+"""`./dev serve` as its person sees it: a taken port, a misspelt variable, an address of IPv6."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import shutil
 import socket
 from asyncio.subprocess import PIPE
 
+import aiohttp
 import pytest
 
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.tools.greeting import greeting
 from tests.support.programs import start_tool
 from tests.support.service_process import ServiceProcess
+
+SECRET = "hunter2-hunter2"
 
 
 def _has_ipv6() -> bool:
@@ -34,6 +37,21 @@ async def test_a_taken_port_is_a_line_for_the_log_and_a_sentence_for_the_person(
     assert (ended.exit_code, ended.out) == (1, "")
     assert json.loads(logged)["event"] == "server_cannot_bind"
     assert sentence == f"Port {port} is taken; stop what listens there, or set LLM_PROVIDER_SERVICE_PORT."
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_health_warns_of_a_misspelt_variable(workers: int) -> None:
+    async with (
+        ServiceProcess(PROT=SECRET, WORKERS=workers) as service,
+        aiohttp.request("GET", f"{service.url}/healthz") as answer,
+    ):
+        said = await answer.text()
+    health = json.loads(said)
+    assert health["status"] == "healthy"
+    assert health["warnings"][-1] == (
+        "LLM_PROVIDER_SERVICE_PROT is no setting and is ignored; did you mean LLM_PROVIDER_SERVICE_PORT?"
+    )
+    assert SECRET not in said
 
 
 @pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")

@@ -58,7 +58,7 @@ class ProviderFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
-    """What the settings say of the service."""
+    """What the settings say of the service; *warnings* are sentences about them that an operator should see."""
 
     name: str
     version: str
@@ -67,6 +67,7 @@ class ServiceFacts:
     default_provider: LLMProviderType
     mock_mode: bool
     providers: Sequence[ProviderFacts]
+    warnings: Sequence[str] = ()
 
 
 class GatewayStatus:
@@ -167,6 +168,9 @@ class GatewayStatus:
         )
 
     def _warnings(self) -> list[str]:
+        return [*self._warnings_of_providers(), *self._facts.warnings]
+
+    def _warnings_of_providers(self) -> list[str]:
         if self._facts.mock_mode:
             return [MOCK_WARNING]
         return [] if any(facts.live for facts in self._facts.providers) else [NOBODY_WARNING]

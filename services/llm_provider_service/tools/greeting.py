@@ -7,7 +7,8 @@ import json
 import shlex
 
 from huleedu_service_libs.server import Address
-from services.llm_provider_service.config import PREFIX, Settings, VendorSettings
+from services.llm_provider_service.config import PREFIX, Settings
+from services.llm_provider_service.vendor_settings import VendorSettings
 
 SAMPLE = {
     "user_prompt": "Which essay argues its case better?",
@@ -35,6 +36,7 @@ def greeting(settings: Settings, url: str) -> str:
             f"LLM Provider Service: {url}",
             "Vendors:",
             *vendors,
+            *(f"Warning: {stray}" for stray in settings.strays),
             f"API page: {url}/docs",
             "Try it:",
             f"curl -s {where} -H 'Content-Type: application/json' -d '{json.dumps(SAMPLE)}'",

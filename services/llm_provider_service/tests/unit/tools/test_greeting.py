@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import shlex
+from pathlib import Path
 
 import pytest
 
-from services.llm_provider_service.config import Settings
+from services.llm_provider_service.config import Settings, load_settings
 from services.llm_provider_service.tools.greeting import greeting, unbound, url_of
 
 SETTINGS = Settings(_env_file=None, PORT=8090)
@@ -38,3 +39,12 @@ def test_a_taken_port_is_one_sentence_that_names_what_to_set() -> None:
 def test_an_address_that_cannot_be_had_is_named_with_the_reason() -> None:
     said = unbound(SETTINGS, OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"))
     assert said.startswith("Cannot listen on 127.0.0.1, port 8090 (Cannot assign requested address); set ")
+
+
+def test_a_misspelt_variable_is_in_the_greeting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLM_PROVIDER_SERVICE_PROT", "8111")
+    said = greeting(load_settings(), "http://127.0.0.1:8090")
+    warning = "LLM_PROVIDER_SERVICE_PROT is no setting and is ignored; did you mean LLM_PROVIDER_SERVICE_PORT?"
+    assert f"Warning: {warning}" in said.splitlines()
+    assert "8111" not in said
