@@ -39,6 +39,7 @@ from services.llm_provider_service.implementations.provider_tester_impl import P
 from services.llm_provider_service.implementations.recorder_impl import GATEWAY, Recorder
 from services.llm_provider_service.implementations.replicas_impl import Replicas, open_replicas
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
+from services.llm_provider_service.implementations.slots_impl import Slots
 from services.llm_provider_service.implementations.status_impl import GatewayStatus
 from services.llm_provider_service.implementations.tracing_impl import open_tracing
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
@@ -120,7 +121,6 @@ class MemoryProvider(Provider):
         return Guards(
             breakers=breakers,
             cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
-            gates=gates,
             budgets={provider: recorder.watched(provider, RetryBudget()) for provider in gates},
             turnstile=Turnstile(),
             scoreboard=Scoreboard(time.monotonic),
@@ -187,10 +187,14 @@ class WorldProvider(Provider):
         self, settings: Settings, flights: Flights, recorder: Recorder, replicas: Replicas, guards: Guards
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
-        async with open_cache(
-            limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard
-        ) as cache:
+        opened = open_cache(limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard)
+        async with opened as cache:
             yield cache
+
+    @provide
+    def slots(self, settings: Settings, gates: GateMap, policy: RetryPolicy, recorder: Recorder) -> Slots:
+        gateway = recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic)
+        return Slots(gateway, gates, reserve_seconds=policy.minimum_attempt_seconds)
 
     @provide
     def attempts(
@@ -199,6 +203,7 @@ class WorldProvider(Provider):
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
         guards: Guards,
+        slots: Slots,
         books: Bookkeeper,
     ) -> AttemptRunner:
         return AttemptRunner(
@@ -206,6 +211,7 @@ class WorldProvider(Provider):
             retries=retries,
             policy=policy,
             guards=guards,
+            slots=slots,
             books=books,
             clock=time.monotonic,
             sleep=sleep_waiting,
@@ -225,7 +231,6 @@ class WorldProvider(Provider):
             planner=planner,
             cache=cache,
             flights=flights,
-            gate=recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic),
             attempts=attempts,
             recorder=recorder,
             limits=policies.orchestrator_limits(settings),

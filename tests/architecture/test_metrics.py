@@ -62,8 +62,8 @@ async def live_through_everything(vendor: SmallVendor, gateway: Gateway) -> None
     vendor.once = [429]
     assert (await gateway.compare(sample_index=2)).body["attempts"] == 2
     vendor.seconds = 0.1
-    crowd = await asyncio.gather(*(gateway.compare(sample_index=index) for index in (3, 4, 5)))
-    assert sorted(answer.status for answer in crowd) == [200, 200, 503]
+    crowd = await asyncio.gather(*(gateway.compare(sample_index=index) for index in range(3, 9)))
+    assert {answer.status for answer in crowd} == {200, 503}
     vendor.status = 401
     assert (await gateway.compare(sample_index=1)).status == 502
 

@@ -20,8 +20,10 @@ from tests.vendor_sim import VendorSim
 
 PAIRS = 5
 RATE = 40.0  # requests a second
-HANGING_CALLERS = 40
+HANGING_CALLERS = 130
 SLOTS = 30
+GATEWAY_SLOTS = 60  # all of them could hang, if waiting for a provider took one
+SLOWER_AT_MOST = 1.10
 HANG = "fault-hang"
 SLOW = "slow"
 HANGING_MS = 1500
@@ -64,6 +66,7 @@ async def measure_bulkhead(*, requests: int) -> Bulkhead:
         settings = world.settings(Stage.TRANSPORT, sim) | {
             "OPENROUTER_BASE_URL": world.raw.url,
             "LLM_MAX_CONCURRENT_PER_PROVIDER": SLOTS,
+            "LLM_MAX_CONCURRENT_REQUESTS": GATEWAY_SLOTS,
             "CIRCUIT_BREAKER_ENABLED": False,
         }
         async with ServiceProcess(**settings) as service, aiohttp.ClientSession() as http:

@@ -14,14 +14,12 @@ from pathlib import Path
 
 import orjson
 
-from tests.faults.bulkhead import HANGING_CALLERS, RATE, SLOTS, Bulkhead
-from tests.faults.deadlines import AT_ONCE, DEADLINE_MS, LATEST_MS, Lateness
+from tests.faults.promises_page import Promises
 from tests.faults.rows import MEBIBYTE, MOST_GROWTH_BYTES, Observed, Row, Stage, differences
 from tests.faults.world import LIMITS
 from tests.support.service_process import ROOT
 
 PAGE = ROOT / "docs" / "faults.md"
-SLOWER_AT_MOST = 1.10
 INTRODUCTION = """# What vendors can do, and what the caller gets
 
 Written by `python -m tests.faults.write_matrix` from one run of it; nobody edits this page. The tests in `tests/faults`
@@ -54,16 +52,12 @@ class Run:
     seconds: float
     rows: Sequence[Row]
     observed: Mapping[str, Observed]
-    lateness: Sequence[Lateness]
-    bulkhead: Bulkhead
+    promises: Promises
 
     def problems(self) -> list[str]:
         """What is not as it should be."""
         found = [f"{row.id}: {text}" for row in self.rows for text in differences(row, self.observed[row.id])]
-        found += [f"P5, {one.fault.name}: {one.p99_ms:.0f} ms late" for one in self.lateness if one.p99_ms > LATEST_MS]
-        if self.bulkhead.ratio > SLOWER_AT_MOST:
-            found.append(f"P7: {self.bulkhead.ratio:.2f} times as long")
-        return found
+        return found + self.promises.problems()
 
 
 def write(run: Run, path: Path = PAGE) -> None:
@@ -72,8 +66,7 @@ def write(run: Run, path: Path = PAGE) -> None:
         INTRODUCTION.format(limit=MOST_GROWTH_BYTES // MEBIBYTE),
         _circumstances(run),
         *(_table(run, letter) for letter in ("U", "B")),
-        _lateness(run.lateness),
-        _bulkhead(run.bulkhead),
+        *run.promises.sections(),
     )
     path.write_text("\n".join(parts), encoding="utf-8")
 
@@ -84,7 +77,7 @@ def _circumstances(run: Run) -> str:
     lines = [
         "## This run",
         "",
-        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {_commit()}; {_machine()}.",
+        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {commit()}; {machine()}.",
         f"{len(run.rows)} rows. {verdict}",
         *(f"- {problem}" for problem in problems),
         "",
@@ -133,49 +126,14 @@ def _notes(row: Row, seen: Observed) -> str:
     return ", ".join(notes)
 
 
-def _lateness(measured: Sequence[Lateness]) -> str:
-    lines = [
-        "## P5: never later than the deadline and 250 ms",
-        "",
-        f"{AT_ONCE} requests at once for each fault, each with a deadline of {DEADLINE_MS} ms; the breakers were off.",
-        "The figure is the latest answer's distance from its deadline; below zero it came before.",
-        "",
-        "| fault | answers | ms |",
-        "|---|---|---:|",
-        *(f"| {one.fault.name} | {', '.join(map(str, sorted(one.statuses)))} | {one.p99_ms:.0f} |" for one in measured),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _bulkhead(measured: Bulkhead) -> str:
-    lines = [
-        "## P7: a provider that hangs takes nothing from the others",
-        "",
-        f"{RATE:.0f} requests a second to one provider, which answers after 500 ms. Half of the time {HANGING_CALLERS}",
-        f"callers ask another, which hangs and has {SLOTS} slots. {measured.requests} requests in each half of a pair;",
-        f"{measured.failed} failed.",
-        "",
-        "| pair | p99 before, ms | p99 while it hangs, ms | ratio |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {number} | {pair.calm * 1000:.0f} | {pair.hanging * 1000:.0f} | {pair.ratio:.2f} |"
-            for number, pair in enumerate(measured.pairs, start=1)
-        ),
-        "",
-        f"Median ratio {measured.ratio:.2f} (at most {SLOWER_AT_MOST:.2f}); {measured.peak} calls hung at one time.",
-        f"Resident memory grew by {measured.growth_bytes / MEBIBYTE:.1f} MiB from the first pair to the last.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _commit() -> str:
+def commit() -> str:
+    """What is checked out, and whether something was changed."""
     said = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     return said.stdout.strip() or "unknown"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Where it ran."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

@@ -1,14 +1,12 @@
-"""P5 and P7 of FAULTS, in their short form; `write_matrix` measures P7 for longer."""
+"""P5, P7 and P8 of FAULTS, in their short form; `write_matrix` measures P7 and P8 for longer."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.bulkhead import SLOTS, measure_bulkhead
+from tests.faults.bulkhead import SLOTS, SLOWER_AT_MOST, measure_bulkhead
 from tests.faults.deadlines import AT_ONCE, LATEST_MS, WAVES, Lateness, measure_lateness
-from tests.faults.page import SLOWER_AT_MOST
-
-FLAT_BYTES = 8 * 1024 * 1024
+from tests.faults.overload import FLAT_BYTES, LINES, Line, measure_overload
 
 
 @pytest.mark.serial
@@ -42,3 +40,11 @@ async def test_a_hanging_provider_leaves_the_others_as_fast_as_they_were() -> No
         assert 0 < measured.peak <= SLOTS
         assert measured.growth_bytes < FLAT_BYTES
     assert min(ratios) <= SLOWER_AT_MOST, ratios
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.name.partition(":")[0])
+async def test_at_three_times_the_capacity_the_slots_stay_busy_and_the_rest_is_refused_at_once(line: Line) -> None:
+    measured = await measure_overload(line, seconds=4)
+    assert measured.problems() == []
+    assert measured.statuses[503] > measured.statuses[200] > 300

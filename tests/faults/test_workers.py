@@ -8,22 +8,18 @@ import re
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import repeat
-from math import inf
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
-import orjson
 import pytest
 import pytest_asyncio
 
 from services.llm_provider_service import policies
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.metrics import GAUGE_MERGES, GatewayMetrics, SharedTierMetrics
-from tests.load.generator import Aim, closed_loop
 from tests.support.crowd import Caller, Crowd, Reply
-from tests.support.processes import all_gone, children, cpu_seconds, pin
+from tests.support.processes import all_gone, children
 from tests.support.service_process import ServiceProcess
 
 pytestmark = [pytest.mark.serial, pytest.mark.asyncio(loop_scope="module")]
@@ -44,14 +40,6 @@ async def service(**settings: Any) -> AsyncIterator[ServiceProcess]:
     """Two workers of the service with the mock."""
     async with ServiceProcess(WORKERS=2, USE_MOCK_LLM=True, **settings) as running:
         yield running
-
-
-@asynccontextmanager
-async def both(*services: ServiceProcess) -> AsyncIterator[tuple[ServiceProcess, ...]]:
-    """Several services, started at once."""
-    async with AsyncExitStack() as stack:
-        await asyncio.gather(*(stack.enter_async_context(one) for one in services))
-        yield services
 
 
 async def ask(url: str, method: str, path: str, body: Any = None) -> Reply:
@@ -232,43 +220,6 @@ async def test_one_open_breaker_is_shown_by_all_and_a_frozen_worker_makes_answer
         async with asyncio.timeout(5):
             while "partial" in (await ask(url, "GET", "/api/v1/circuit-breakers")).json():  # noqa: ASYNC110 — nobody tells
                 await asyncio.sleep(0.1)
-
-
-async def test_a_worker_costs_no_more_cpu_per_request_than_a_single_process() -> None:
-    """Whether two serve 1.8 times as much needs four free cores to see; CPU per request can be compared anywhere.
-
-    The servers have one core and the callers another. Two busy workers on one core would measure its caches (they cost
-    1.17 to 1.22 of one then), so one of them is frozen, and its sockets served by the other, while that is measured
-    with its supervisor. Neighbours make a round dearer, never cheaper: the cheapest round counts, and rounds go on, up
-    to two dozen, while it is too dear.
-    """
-    async with both(ServiceProcess(WORKERS=2, USE_MOCK_LLM=True), ServiceProcess(USE_MOCK_LLM=True)) as (two, one):
-        cores = sorted(os.sched_getaffinity(0))
-        for pid in (two.pid, *children(two.pid), one.pid):
-            pin(pid, cores[0])
-        os.kill(children(two.pid)[0], signal.SIGSTOP)
-        await logged(two, "worker_silent", 1)
-        os.sched_setaffinity(0, {cores[-1]})
-        cheapest = {two: inf, one: inf}
-        try:
-            for number in range(24):
-                for running in (two, one):
-                    cheapest[running] = min(cheapest[running], await cost_of_a_round(running, 32))
-                if number >= 2 and cheapest[two] <= 1.15 * cheapest[one]:
-                    break
-        finally:
-            os.sched_setaffinity(0, set(cores))
-            os.kill(children(two.pid)[0], signal.SIGCONT)
-    assert cheapest[two] <= 1.15 * cheapest[one]
-
-
-async def cost_of_a_round(running: ServiceProcess, connections: int, total: int = 250) -> float:
-    """CPU seconds of all its processes for each request."""
-    everyone = [running.pid, *children(running.pid)]
-    aim = Aim(host="127.0.0.1", port=int(running.url.rpartition(":")[2]), path=PATH, expects=b"winner")
-    before = sum(map(cpu_seconds, everyone))
-    await closed_loop(aim, repeat(orjson.dumps(ASKED)), connections=connections, total=total)
-    return (sum(map(cpu_seconds, everyone)) - before) / total
 
 
 async def test_embedded_limits_are_divided_among_the_workers() -> None:

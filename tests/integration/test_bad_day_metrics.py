@@ -64,7 +64,7 @@ async def test_the_overhead_is_what_is_left_without_all_waiting(sim: VendorSim) 
         assert [answer.status for answer in answers] == [200, 200, 200]
         assert (await gateway.compare(sample_index=2)).body["cached"] is True
         assert sim.count("openai") == 3
-        assert max(answer.body["response_time_ms"] for answer in answers) > 1000
+        assert max(answer.body["response_time_ms"] for answer in answers) > 750
         assert await gateway.metric(P + "gateway_overhead_seconds_count") == 4
         assert await gateway.metric(P + "gateway_overhead_seconds_sum") < 0.25
         assert await gateway.metric(P + "gateway_overhead_seconds_bucket", le="+Inf") == 4

@@ -6,8 +6,8 @@ import asyncio
 import time
 from statistics import median
 
-from tests.support.gateway import running_gateway, vendors
-from tests.vendor_sim import Hang, Success, VendorSim
+from tests.support.gateway import Answer, Gateway, running_gateway, vendors
+from tests.vendor_sim import Hang, Status, Success, VendorSim
 
 
 async def test_what_cannot_be_served_is_refused_on_arrival(sim: VendorSim) -> None:
@@ -52,6 +52,51 @@ async def test_a_full_provider_hands_over_to_another(sim: VendorSim) -> None:
         assert sim.max_in_flight("openai") == 2
         quick = [answer for answer in answers if answer.body["response_time_ms"] < 1000]
         assert len(quick) == 8, "only those that hold the hanging slots had to wait"
+
+
+async def test_a_provider_that_hangs_takes_no_slot_from_the_others_however_many_ask_it(sim: VendorSim) -> None:
+    sim.always("openai", Hang())
+    limits = {"LLM_MAX_CONCURRENT_REQUESTS": 6, "LLM_MAX_CONCURRENT_PER_PROVIDER": 3, "LLM_FIRST_BYTE_TIMEOUT": 2}
+    async with running_gateway(**vendors(sim, "openai", "anthropic"), **limits) as gateway:
+        hanging = [asyncio.create_task(_alone(gateway, "openai", index)) for index in range(18)]
+        await sim.has_read(3, "openai")
+        await gateway.until("llm_provider_queue_depth", 15, gate="openai")
+        for index in range(6):
+            answer = await _alone(gateway, "anthropic", index)
+            assert (answer.status, answer.body["response_time_ms"] < 500) == (200, True)
+        for one in hanging:
+            one.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_waiting_for_one_models_cooldown_takes_no_slot_from_another_model(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "2"})], model="gpt-5-nano")
+    limits = {"LLM_MAX_CONCURRENT_REQUESTS": 4, "LLM_MAX_CONCURRENT_PER_PROVIDER": 2}
+    async with running_gateway(**vendors(sim, "openai"), **limits) as gateway:
+        cooling = [asyncio.create_task(_alone(gateway, "openai", index, "gpt-5-nano")) for index in range(8)]
+        await gateway.until("llm_provider_queue_depth", 6, gate="openai")
+        answer = await _alone(gateway, "openai", 100, "gpt-5-mini")
+        assert (answer.status, answer.body["response_time_ms"] < 500) == (200, True)
+        assert {answer.status for answer in await asyncio.gather(*cooling)} == {200}
+        assert sim.count("openai") == 8 + 2
+
+
+async def test_of_those_who_wait_for_a_cooldown_no_more_than_the_line_holds_are_kept(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "1"})])
+    limits = {"LLM_MAX_CONCURRENT_PER_PROVIDER": 2, "LLM_QUEUE_LIMIT": 3}
+    async with running_gateway(**vendors(sim, "openai"), **limits) as gateway:
+        first = asyncio.create_task(_alone(gateway, "openai", 0))
+        await gateway.until("llm_provider_cooldown_seconds_count", 1, provider="openai")
+        answers = await asyncio.gather(*(_alone(gateway, "openai", index) for index in range(1, 7)))
+        assert sorted(answer.status for answer in answers) == [200, 200, 200, 503, 503, 503]
+        assert (await first).status == 200
+        assert await gateway.metric("llm_provider_shed_requests_total", reason="provider_slots") == 3
+
+
+async def _alone(gateway: Gateway, provider: str, sample_index: int, model: str | None = None) -> Answer:
+    """Ask *provider* and nobody else."""
+    overrides = {"provider_override": provider, "model_override": model}
+    return await gateway.compare(llm_config_overrides=overrides, fallback="none", sample_index=sample_index)
 
 
 async def test_slots_are_free_again_after_every_ending(sim: VendorSim) -> None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from tests.load.extent import Extent
 from tests.load.generator import LoadFailed
-from tests.load.measuring import Extent, measure
+from tests.load.measuring import measure
 from tests.load.processes import StartFailed
 from tests.load.report import PAGE, save, show
 

@@ -13,6 +13,7 @@ from typing import cast
 from tests.load.upstream import CONTENT_LENGTH
 
 LATE_SECONDS = 30.0
+Hear = Callable[[bytes, float], None]
 
 
 class LoadFailed(Exception):
@@ -26,7 +27,7 @@ class Aim:
     host: str
     port: int
     path: str
-    expects: bytes
+    expects: bytes = b""
 
     def head(self, length: int) -> bytes:
         """The head of a request with so many bytes of body."""
@@ -71,10 +72,14 @@ class Connection(asyncio.Protocol):
 
 
 class Load:
-    """Sends *total* requests and keeps the seconds that each answer took, from the moment its request was sent."""
+    """Sends *total* requests and keeps the seconds that each answer took, from the moment its request was sent.
 
-    def __init__(self, aim: Aim, bodies: Iterator[bytes], total: int) -> None:
+    *hear* gets each answer and its seconds, where others than the expected one will do.
+    """
+
+    def __init__(self, aim: Aim, bodies: Iterator[bytes], total: int, hear: Hear | None = None) -> None:
         self._aim = aim
+        self._hear = hear or self._expect
         self._bodies = bodies
         self._unsent = total
         self._unanswered = total
@@ -95,9 +100,9 @@ class Load:
 
     def answered(self, connection: Connection, answer: bytes) -> None:
         """An answer is there."""
-        self.seconds.append(perf_counter() - connection.sent_at)
-        if not answer.startswith(b"HTTP/1.1 200") or self._aim.expects not in answer:
-            self.failed(LoadFailed(f"unexpected answer from {self._aim.path}: {answer[:600]!r}"))
+        seconds = perf_counter() - connection.sent_at
+        self.seconds.append(seconds)
+        self._hear(answer, seconds)
         self._unanswered -= 1
         if self._unanswered:
             self.on_idle(connection)
@@ -108,6 +113,10 @@ class Load:
         """End the load."""
         if not self.done.done():
             self.done.set_exception(failure)
+
+    def _expect(self, answer: bytes, _seconds: float) -> None:
+        if not answer.startswith(b"HTTP/1.1 200") or self._aim.expects not in answer:
+            self.failed(LoadFailed(f"unexpected answer from {self._aim.path}: {answer[:600]!r}"))
 
 
 async def closed_loop(aim: Aim, bodies: Iterator[bytes], *, connections: int, total: int) -> list[float]:
@@ -121,9 +130,11 @@ async def closed_loop(aim: Aim, bodies: Iterator[bytes], *, connections: int, to
     return load.seconds
 
 
-async def open_loop(aim: Aim, bodies: Iterator[bytes], *, connections: int, total: int, rate: float) -> list[float]:
+async def open_loop(
+    aim: Aim, bodies: Iterator[bytes], *, connections: int, total: int, rate: float, hear: Hear | None = None
+) -> list[float]:
     """*rate* requests a second, whether answers come or not; raises `LoadFailed`, also when no connection is free."""
-    load = Load(aim, bodies, total)
+    load = Load(aim, bodies, total, hear)
     crowd = await _connect(aim, load, connections)
     idle = list(crowd)
     load.on_idle = idle.append

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
-import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.load.processes import START_SECONDS, Server, StartFailed, running_command
+from tests.load.processes import Server, free_port, running_at
 
 CONFIG = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr crit;
@@ -27,7 +24,6 @@ http {{
     }}
 }}
 """
-SAY_AND_RUN = 'echo "http://127.0.0.1:$1"; exec "$2" -c "$3" -p "$4" -e stderr'
 
 
 @contextmanager
@@ -38,30 +34,10 @@ def plain_proxy(upstream: Server, *, core: int) -> Iterator[Server | None]:
         yield None
         return
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         config = Path(folder) / "nginx.conf"
         text = CONFIG.format(folder=folder, upstream=f"{upstream.host}:{upstream.port}", port=port)
         config.write_text(text, encoding="ascii")
-        command = ["/bin/sh", "-c", SAY_AND_RUN, "sh", str(port), nginx, str(config), folder]
-        with running_command(command, core=core, environment={}) as server:
-            _wait_until_it_answers(server)
+        command = [nginx, "-c", str(config), "-p", folder, "-e", "stderr"]
+        with running_at(port, command, core=core) as server:
             yield server
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_it_answers(server: Server) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            server.get("/count")
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.02)
-        else:
-            return
-    raise StartFailed("nginx did not answer")

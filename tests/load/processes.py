@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(rb"http://(127\.0\.0\.1):(\d+)")
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+SAY_AND_RUN = 'echo "http://127.0.0.1:$1"; shift; exec "$@"'
 MICROS_PER_TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
 
 
@@ -91,6 +93,22 @@ def running_command(command: Sequence[str], *, core: int, environment: Mapping[s
 
 
 @contextmanager
+def running_at(port: int, command: Sequence[str], *, core: int) -> Iterator[Server]:
+    """*command*, which will listen on *port* and says nothing of it."""
+    says_so = ["/bin/sh", "-c", SAY_AND_RUN, "sh", str(port), *command]
+    with running_command(says_so, core=core, environment={}) as server:
+        _wait_until_it_listens(server)
+        yield server
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
 def pinned(core: int) -> Iterator[None]:
     """This process, and what it starts, on *core*."""
     before = os.sched_getaffinity(0)
@@ -114,6 +132,18 @@ def _address(process: subprocess.Popen[bytes], errors: IO[bytes]) -> tuple[str, 
             raise StartFailed(f"a server said no address before it ended or its time was over: {why}")
         said += chunk
     return found[1].decode(), int(found[2])
+
+
+def _wait_until_it_listens(server: Server) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((server.host, server.port)).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise StartFailed(f"nobody listens on {server.url}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

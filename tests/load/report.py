@@ -13,8 +13,8 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from tests.load.extent import Extent
 from tests.load.figures import Measured, Subject, middle
-from tests.load.measuring import Extent
 from tests.load.processes import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -31,7 +31,11 @@ have one core, the load generator and the upstream another. **Compare ratios; ab
   orjson, validates it with the request model, forwards it with aiohttp, answers with what came back, and does nothing
   else.
 - *service, cache miss*: the service with one vendor and its default settings; no two requests are alike.
+- *service, cache miss, Redis and 1 % traces*: the same with Redis behind the cache, and with the spans of one request
+  in a hundred sent to a collector; both run on the load's core.
 - *service, cache hit*: the same request again and again.
+- *service, hit from Redis*: a few hundred requests in turn, while the process's own memory holds one answer only, so
+  that Redis gives each; with traces as above.
 - *nginx*: a plain proxy to the same upstream.
 
 A request carries two essays of 2.5 KB; the upstream answers each with the same chat completion. **Added latency** is

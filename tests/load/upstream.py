@@ -2,7 +2,8 @@
 
 `GET /count` says how many completions it gave, `GET /hold/MS` makes it hold each answer back so long. A thread that
 sleeps does the holding: uvloop counts time in whole milliseconds, from whole milliseconds, and that would hide up to
-one millisecond of what a gateway in front of it adds.
+one millisecond of what a gateway in front of it adds. Spans can be sent to it as well: `GET /exports` says how many
+batches of them came.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Vendor:
     def __init__(self) -> None:
         self.hold_seconds = 0.0
         self.given = 0
+        self.exports = 0
         self._completion = answer_with(completion())
         self._held: SimpleQueue[tuple[float, Callable[[bytes], None]]] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -44,6 +46,11 @@ class Vendor:
         """Answer what was asked on *path*, now or later."""
         if path == b"/count":
             write(answer_with(b"%d" % self.given))
+        elif path == b"/v1/traces":
+            self.exports += 1
+            write(answer_with(b""))
+        elif path == b"/exports":
+            write(answer_with(b"%d" % self.exports))
         elif path.startswith(b"/hold/"):
             self.hold_seconds = int(path[6:]) / 1000
             write(answer_with(b"ok"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 
 READY_SECONDS = 10.0
 WRITTEN_SECONDS = 5.0
+_PORTS = range(20_000, 32_000)
 
 
 def server_program() -> str:
@@ -38,7 +40,7 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def url(self, password: str | None = None) -> str:
         """Its address for the service."""
@@ -125,10 +127,18 @@ async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer
 
 
 def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """Apart from the terminal: a Ctrl-C there is for the test, which stops the server itself."""
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port of loopback on which a server can be started again after it was away.
+
+    It is none of those that Linux gives to connections by default: while the server is away, one of them could get it,
+    and a connection to a port that nobody listens on can even get that very port and be one with itself.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

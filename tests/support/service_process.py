@@ -16,6 +16,7 @@ from typing import Any
 from services.llm_provider_service.config import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = "services.llm_provider_service.tools.serve"
 GREETING = re.compile(rb"http://(127\.0\.0\.1|\[::1\]):\d+")
 START_SECONDS = 40.0
 STOP_SECONDS = 10.0
@@ -26,10 +27,14 @@ class ServiceProcess:
     """`async with ServiceProcess(OPENAI_ENABLED=True, …) as service`: started, measured, stopped by SIGTERM.
 
     Settings are given without their prefix, as Python values. Of the caller's environment it gets only the path, and
-    its folder is empty, so that no `.env` is found; *environment* is added (unprefixed variables).
+    its folder is empty, so that no `.env` is found; *environment* is added (unprefixed variables). *program* is a
+    module that serves in the same way and says more.
     """
 
-    def __init__(self, *, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *, program: str = PROGRAM, environment: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
+        self._program = program
         given = {PREFIX + name: _written(value) for name, value in settings.items() if value is not None}
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
@@ -60,7 +65,7 @@ class ServiceProcess:
         """Wait for its greeting; raises `RuntimeError` with its last words when it ends first."""
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.llm_provider_service.tools.serve",
+                sys.executable, "-m", self._program,
                 cwd=self._folder.name, env=self._environment, stdout=PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
         try:

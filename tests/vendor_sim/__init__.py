@@ -6,6 +6,7 @@ From elsewhere: `SimProcess`, or the control API under `/_sim/`
 """
 
 from tests.vendor_sim.errors import ERRORS
+from tests.vendor_sim.journal import JournalReader
 from tests.vendor_sim.judging import Judge
 from tests.vendor_sim.ledger import Call, Ledger, fingerprint
 from tests.vendor_sim.named import scenario_named
@@ -41,6 +42,7 @@ __all__ = [
     "GzipBomb",
     "Hang",
     "Huge",
+    "JournalReader",
     "Judge",
     "Ledger",
     "MaxTokens",

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import signal
+from pathlib import Path
 
 import uvloop
 
@@ -25,6 +26,7 @@ async def serve(options: argparse.Namespace) -> None:
         fail_rate=options.fail_rate,
         validate=options.validate,
         seed=options.seed,
+        journal=options.journal,
     )
     async with sim:
         urls = {str(vendor): sim.base_url(vendor) for vendor in sim.vendors}
@@ -40,6 +42,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--fail-rate", type=float, default=0.0, help="share of 503 answers, 0 to 1")
     parser.add_argument("--seed", type=int, default=0, help="of the judges and of the failures")
+    parser.add_argument("--journal", type=Path, help="a file that counts the calls, and outlives this process")
     parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True, help="check requests")
     return parser
 

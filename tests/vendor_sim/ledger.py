@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.vendor_sim.journal import Journal
 from tests.vendor_sim.values import Tokens
 from tests.vendor_sim.vendors import Vendor
 
@@ -64,9 +65,10 @@ class Call:
 
 @dataclass(slots=True)
 class Ledger:
-    """All calls since the last reset."""
+    """All calls since the last reset; the *journal* knows no reset."""
 
     clock: Callable[[], float] = time.monotonic
+    journal: Journal | None = None
     _calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
     _with_body: deque[Call] = field(default_factory=deque)
     _counts: Counter[tuple[Vendor, str, str]] = field(default_factory=Counter)
@@ -78,6 +80,8 @@ class Ledger:
     def open(self, vendor: Vendor, *, path: str, query: str, headers: Mapping[str, str], connection: int) -> Call:
         """Count a call whose headers have arrived."""
         self._number += 1
+        if self.journal is not None:
+            self.journal.arrived(vendor)
         call = Call(
             number=self._number, at=self.clock(), vendor=vendor, path=path, query=query, headers=masked(headers),
             connection=connection,
@@ -98,6 +102,8 @@ class Ledger:
 
     def decide(self, call: Call, scenario: str) -> None:
         """It is known how the call will be answered."""
+        if self.journal is not None:
+            self.journal.decided(call.vendor, scenario)
         self._move(call, model=call.model, scenario=scenario)
 
     def bill(self, call: Call, tokens: Tokens) -> None:

@@ -32,11 +32,12 @@ class SimProcess:
         latency_ms: float = 0,
         fail_rate: float = 0.0,
         validate: bool = True,
+        journal: Path | None = None,
     ) -> None:
         self._command = [
             sys.executable, "-m", "tests.vendor_sim", "--port", str(port), "--vendors", ",".join(vendors),
             "--latency-ms", str(latency_ms), "--fail-rate", str(fail_rate),
-            *([] if validate else ["--no-validate"]),
+            *([] if validate else ["--no-validate"]), *([] if journal is None else ["--journal", str(journal)]),
         ]  # fmt: skip
         self._process: asyncio.subprocess.Process | None = None
         self._urls: Mapping[str, str] = {}

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import orjson
 from aiohttp import web
@@ -18,6 +19,7 @@ from tests.vendor_sim.dialects.dialect import Dialect
 from tests.vendor_sim.dialects.google import GoogleDialect
 from tests.vendor_sim.dialects.ollama import OllamaDialect
 from tests.vendor_sim.dialects.openrouter import OpenRouterDialect
+from tests.vendor_sim.journal import Journal
 from tests.vendor_sim.judging import Judge
 from tests.vendor_sim.ledger import Call, Ledger
 from tests.vendor_sim.scenarios import Scenario, Status, Success
@@ -43,7 +45,8 @@ class VendorSim:
     """All vendors, or the given ones, on one loopback port.
 
     `latency` (seconds) and `fail_rate` (share of 503s, seeded) hold where no script does. Without `validate`, neither
-    types nor rules nor headers are checked. `keepalive_seconds` is how long an idle connection is kept.
+    types nor rules nor headers are checked. `keepalive_seconds` is how long an idle connection is kept. `journal` is a
+    file in which calls are also counted, see `JournalReader`.
     """
 
     def __init__(
@@ -57,9 +60,11 @@ class VendorSim:
         keepalive_seconds: float = 75.0,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        journal: Path | None = None,
     ) -> None:
         self.vendors = tuple(Vendor(vendor) for vendor in vendors)
-        self.ledger = Ledger(clock)
+        self._journal = None if journal is None else Journal(journal)
+        self.ledger = Ledger(clock, self._journal)
         self.book = ScriptBook(default=Success(delay=latency))
         self.judges: dict[Vendor, Judge] = {}
         self.port = port
@@ -92,6 +97,8 @@ class VendorSim:
     async def stop(self) -> None:
         """Close the port and all connections; what hangs is cancelled."""
         await self._runner.cleanup()
+        if self._journal is not None:
+            self._journal.close()
 
     @property
     def origin(self) -> str:

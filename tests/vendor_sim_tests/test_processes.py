@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import orjson
 import pytest
-from aiohttp import ClientConnectorError, ClientSession, ServerDisconnectedError
+from aiohttp import ClientConnectorError, ClientOSError, ClientSession, ServerDisconnectedError
 
-from tests.vendor_sim import SimProcess, Status, Vendor, VendorSim
+from tests.vendor_sim import JournalReader, SimProcess, Status, Vendor, VendorSim
 from tests.vendor_sim_tests.conftest import Client
 from tests.vendor_sim_tests.prompts import HEADERS, body_for, path_for
 
@@ -89,6 +90,38 @@ async def test_a_vendor_in_its_own_process_is_scripted_counted_and_killed() -> N
         assert vendor.returncode == -9
         with pytest.raises(ClientConnectorError):
             await ask(session, vendor, Vendor.OPENAI)
+
+
+async def test_a_journal_keeps_the_count_of_a_killed_process_and_of_its_next_life(tmp_path: Path) -> None:
+    journal = JournalReader(tmp_path / "calls")
+    assert journal.calls() == {}
+    async with SimProcess(vendors=["openai"], journal=tmp_path / "calls") as vendor, ClientSession() as session:
+        await vendor.script("openai", ["success", "status-503", "hang"])
+        assert [await ask(session, vendor, Vendor.OPENAI) for _ in range(2)] == [200, 503]
+        hanging = asyncio.create_task(ask(session, vendor, Vendor.OPENAI))
+        async with asyncio.timeout(5):
+            while ("openai", "hang") not in journal.calls():  # noqa: ASYNC110 - a file gives no event
+                await asyncio.sleep(0.01)
+        await vendor.kill()
+        with pytest.raises((ServerDisconnectedError, ClientOSError)):
+            await hanging
+        counted = {("openai", "success"): 1, ("openai", "status-503"): 1, ("openai", "hang"): 1}
+        assert journal.calls() == counted
+        await vendor.start()
+        assert await ask(session, vendor, Vendor.OPENAI) == 200
+        assert journal.calls() == {**counted, ("openai", "success"): 2}
+
+
+async def test_a_call_that_is_cut_before_its_body_has_come_is_in_the_journal_as_unread(tmp_path: Path) -> None:
+    journal = JournalReader(tmp_path / "calls")
+    async with VendorSim(vendors=["openai"], journal=tmp_path / "calls") as sim:
+        _, writer = await asyncio.open_connection("127.0.0.1", sim.port)
+        writer.write(b"POST /openai/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        async with asyncio.timeout(5):
+            while sim.count("openai") == 0:  # noqa: ASYNC110 - the simulator counts and tells nobody
+                await asyncio.sleep(0.01)
+        writer.close()
+    assert journal.calls() == {("openai", "unread"): 1}
 
 
 async def test_a_process_ends_cleanly_on_sigterm_with_a_call_in_flight() -> None:

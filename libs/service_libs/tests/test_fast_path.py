@@ -12,9 +12,9 @@ import pytest
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.fast_path import FastPath, PlainRequest
+from huleedu_service_libs.http_server import HttpServer, bind
 from huleedu_service_libs.problem import Problem, ProblemError
 from huleedu_service_libs.quart_glue import EdgeMiddleware, problem_for
-from huleedu_service_libs.server import HttpServer, bind
 
 TYPE_PREFIX = "urn:test:"
 BODY_CAP = 100

@@ -128,6 +128,12 @@ class CapacityExhausted(NotSent):
     """All of this provider's slots are taken."""
 
 
+class GatewayExhausted(CapacityExhausted):
+    """All of the gateway's own slots are taken, whoever is asked."""
+
+    fails_over = False
+
+
 class ConnectionFailure(ProviderFailure):
     """No connection to the provider: its models share the fate."""
 

@@ -1,7 +1,7 @@
 """Asks the candidates of a plan, one after the other, until one answers.
 
-For each candidate, from the outside in: cooldown, the provider's slots, retry( breaker( provider ) ), the request's own
-`accept`. Each upstream call leaves one Attempt, whatever happens to it.
+For each candidate, from the outside in: retry( cooldown, slots, breaker( provider ), the request's own `accept` ). Each
+upstream call leaves one Attempt, whatever happens to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from services.llm_provider_service.domain.completion import CompletionAnswer, Fi
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     CapacityExhausted,
+    GatewayExhausted,
     NotSent,
     OutputTruncated,
     ProviderFailure,
@@ -28,6 +29,7 @@ from services.llm_provider_service.implementations.gate_impl import GateFull
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.refusals_impl import refusal
 from services.llm_provider_service.implementations.run_impl import HungUp, Run
+from services.llm_provider_service.implementations.slots_impl import GatewayFull, HeldSlots, Slots
 from services.llm_provider_service.implementations.turnstile_impl import NoTurn, Ramp
 from services.llm_provider_service.protocols import LLMProviderProtocol, LLMRetryManagerProtocol
 from services.llm_provider_service.resilience.deadline import Clock
@@ -45,6 +47,7 @@ class AttemptRunner:
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
         guards: Guards,
+        slots: Slots,
         books: Bookkeeper,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
@@ -53,6 +56,7 @@ class AttemptRunner:
         self._retries = retries
         self._policy = policy
         self._guards = guards
+        self._slots = slots
         self._books = books
         self._clock = clock
         self._sleep = sleep
@@ -88,7 +92,6 @@ class AttemptRunner:
         """Ask *target*, again if need be; a request that gives up on it counts once in its breaker."""
         another = partial(self._somebody_else, others)
         run.request = run.order.request
-        self._refuse_long_cooldown(run, target, self._patience(run, another))
         allowance = RetryAllowance(
             attempts_left=self._policy.attempts_per_request - run.calls if run.order.may_retry else 1,
             budget=self._guards.budgets[target.provider],
@@ -96,15 +99,12 @@ class AttemptRunner:
             another_candidate=another,
             given_up=run.has_hung_up,
         )
-        entered = await self._take_slot(run, target, another)
         try:
             return await self._retries.run(partial(self._call, run, target, another), allowance)
         except ProviderFailure as failure:
             if _speaks_against_the_target(failure):
                 self._guards.breakers.count_failed_request(target, run.breaker_generation)
             raise
-        finally:
-            self._guards.gates[target.provider].leave(entered)
 
     def _somebody_else(self, others: tuple[Target, ...]) -> bool:
         return any(map(self._guards.available, others))
@@ -120,33 +120,69 @@ class AttemptRunner:
             self._books.not_sent(run, target)
             raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
 
-    async def _take_slot(self, run: Run, target: Target, another: Callable[[], bool]) -> float:
-        """One of the provider's slots; waiting for one makes sense only when nobody else could answer."""
-        gate = self._guards.gates[target.provider]
-        may_wait = gate.free or not another()
-        try:
-            return await gate.enter(
-                run.deadline, reserve_seconds=self._policy.minimum_attempt_seconds, may_wait=may_wait
-            )
-        except GateFull as full:
-            self._books.not_sent(run, target)
-            raise CapacityExhausted("all slots of this provider are taken", retry_after=full.retry_after) from None
-
     async def _call(self, run: Run, target: Target, another: Callable[[], bool], number: int) -> CompletionAnswer:
-        """One attempt: turn, permit, call, judgement, books."""
+        """One attempt: turn, slots, permit, call, judgement, books."""
         if number > 1:
             self._books.retried(target)
-        ticket = await self._turn(run, target, another)
+        ticket, slots = await self._turn_and_slots(run, target, another)
         succeeded = False
         try:
             answer = await self._permitted_call(run, target)
             succeeded = True
             return answer
         finally:
+            slots.leave()
             self._guards.turnstile.leave(target, ticket, succeeded=succeeded)
+
+    async def _turn_and_slots(
+        self, run: Run, target: Target, another: Callable[[], bool]
+    ) -> tuple[Ramp | None, HeldSlots]:
+        """Both at once; a cooldown that began while this request waited for its slots sends it back."""
+        while True:
+            ticket = await self._turn(run, target, another)
+            try:
+                slots = await self._take_slots(run, target, another)
+            except BaseException:
+                self._guards.turnstile.leave(target, ticket, succeeded=False)
+                raise
+            if self._may_go(target, ticket):
+                return ticket, slots
+            slots.give_back()
+            self._guards.turnstile.leave(target, ticket, succeeded=False)
+
+    def _may_go(self, target: Target, ticket: Ramp | None = None) -> bool:
+        """Whether a call to *target* with *ticket* need wait neither for a cooldown nor for a turn."""
+        if self._guards.cooldowns.remaining(target) > 0:
+            return False
+        return ticket is not None or not self._guards.turnstile.limits(target)
+
+    async def _take_slots(self, run: Run, target: Target, another: Callable[[], bool]) -> HeldSlots:
+        """Waiting for one of the provider's makes sense only when nobody else could answer."""
+        may_wait = self._slots.free(target.provider) or not another()
+        try:
+            return await self._slots.enter(target.provider, run.deadline, may_wait=may_wait)
+        except GatewayFull as full:
+            run.shed = full.reason
+            raise GatewayExhausted("all slots of the gateway are taken", retry_after=full.retry_after) from None
+        except GateFull as full:
+            raise self._no_slot(run, target, full) from None
+
+    def _no_slot(self, run: Run, target: Target, full: GateFull) -> CapacityExhausted:
+        self._books.not_sent(run, target)
+        return CapacityExhausted("all slots of this provider are taken", retry_after=full.retry_after)
 
     async def _turn(self, run: Run, target: Target, another: Callable[[], bool]) -> Ramp | None:
         """Wait until *target* has cooled down, which others may have prolonged, and it is this request's turn."""
+        if self._may_go(target):
+            return None
+        self._refuse_long_cooldown(run, target, self._patience(run, another))
+        try:
+            with self._slots.aside(target.provider):
+                return await self._waited_turn(run, target, another)
+        except GateFull as full:
+            raise self._no_slot(run, target, full) from None
+
+    async def _waited_turn(self, run: Run, target: Target, another: Callable[[], bool]) -> Ramp | None:
         while True:
             patience = self._patience(run, another)
             self._refuse_long_cooldown(run, target, patience)

@@ -35,7 +35,9 @@ class Gate:
         self._clock = clock
         self._on_waited = on_waited
         self._held = 0
+        self._entered = 0.0  # the sum of the moments at which the slots in use were taken
         self._line: deque[asyncio.Future[None]] = deque()
+        self._aside = 0
         self._service_time = ServiceTime()
 
     @property
@@ -45,8 +47,8 @@ class Gate:
 
     @property
     def waiting(self) -> int:
-        """Newcomers in line."""
-        return len(self._line)
+        """Newcomers in line, and those who stand aside."""
+        return len(self._line) + self._aside
 
     @property
     def free(self) -> bool:
@@ -62,18 +64,35 @@ class Gate:
             self._held += 1
         else:
             await self._queue(deadline.remaining() - reserve_seconds, may_wait)
-        return self._clock()
+        now = self._clock()
+        self._entered += now
+        return now
 
     def leave(self, entered: float) -> None:
         """Give the slot back that was taken at *entered*; the next in line gets it."""
         self._service_time.observe(self._clock() - entered)
+        self.give_back(entered)
+
+    def give_back(self, entered: float) -> None:
+        """Give back a slot that was not used; it says nothing about how long one is held."""
+        self._entered -= entered
         self._hand_on()
+
+    def stand_aside(self) -> None:
+        """Wait for something else than a slot, and count as one in line; `come_back` must follow. Raises `GateFull`."""
+        if self.waiting >= self._policy.queue_limit:
+            raise GateFull(max(self._service_time.seconds, 1.0), ShedReason.QUEUE_FULL)
+        self._aside += 1
+
+    def come_back(self) -> None:
+        """Stand aside no longer."""
+        self._aside -= 1
 
     async def _queue(self, patience: float, may_wait: bool) -> None:
         come_back = refuses(
             self._policy,
             queued=len(self._line),
-            service_seconds=self._service_time.seconds,
+            service_seconds=max(self._service_time.seconds, self._mean_age()),
             patience_seconds=patience,
         )
         if come_back is not None or not may_wait:
@@ -86,6 +105,10 @@ class Gate:
             seconds = self._clock() - since
             self._on_waited(seconds)
             waited(seconds)
+
+    def _mean_age(self) -> float:
+        """Seconds for which the slots in use have been held: calls that hang are seen before they end."""
+        return self._clock() - self._entered / self._held if self._held else 0.0
 
     async def _wait_in_line(self, seconds: float) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.breakers_impl import ProviderBreakers
-from services.llm_provider_service.implementations.gate_impl import Gate
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.hints import Hints
@@ -18,11 +17,10 @@ from services.llm_provider_service.routing.scoreboard import Scoreboard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
-    """The memories of one process; slots and retry budgets are per provider, the rest per target."""
+    """The memories of one process; retry budgets are per provider, the rest per target."""
 
     breakers: ProviderBreakers
     cooldowns: Cooldowns
-    gates: Mapping[LLMProviderType, Gate]
     budgets: Mapping[LLMProviderType, RetryBudget]
     turnstile: Turnstile
     scoreboard: Scoreboard

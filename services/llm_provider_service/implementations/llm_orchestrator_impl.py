@@ -3,9 +3,9 @@
     a  plan      who may be asked, in which order (planner_impl)
     b  cache     under the name of the first target; a hit ends here
     c  flight    identical orders of one caller that run at the same time share one answer
-    d  admit     one of the gateway's own slots, or a refusal on arrival (gate_impl)
-    e  attempts  cooldown, provider's slots, retry( breaker( provider ) ), the order's own judgement (attempts_impl)
-    f  settle    sum up what it cost, fill the cache under the target that answered
+    d  attempts  for each candidate: retry( cooldown, slots or a refusal on arrival, breaker( provider ), the
+                 order's own judgement ) (attempts_impl, slots_impl)
+    e  settle    sum up what it cost, fill the cache under the target that answered
 
 From c on the work runs in a task of its own. A caller who hangs up does not stop a call that is under way: it ends
 within its deadline and is in the books, but no new attempt starts. Work that waits for anything else is cancelled.
@@ -33,10 +33,9 @@ from services.llm_provider_service.domain.usage import total_usage
 from services.llm_provider_service.domain.waiting import is_order, waited
 from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GaveUpEarly, Overloaded
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
-from services.llm_provider_service.implementations.gate_impl import Gate, GateFull
 from services.llm_provider_service.implementations.planner_impl import Planner
 from services.llm_provider_service.implementations.recorder_impl import Recorder
-from services.llm_provider_service.implementations.refusals_impl import deadline_reached, nobody_answered, overloaded
+from services.llm_provider_service.implementations.refusals_impl import deadline_reached, nobody_answered
 from services.llm_provider_service.implementations.run_impl import HungUp, Run
 from services.llm_provider_service.implementations.single_flight_impl import SingleFlightImpl
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
@@ -80,7 +79,6 @@ class LLMOrchestratorImpl:
         planner: Planner,
         cache: LLMCacheManagerProtocol,
         flights: Flights,
-        gate: Gate,
         attempts: AttemptRunner,
         recorder: Recorder,
         limits: OrchestratorLimits,
@@ -90,7 +88,6 @@ class LLMOrchestratorImpl:
         self._planner = planner
         self._cache = cache
         self._flights = flights
-        self._gate = gate
         self._attempts = attempts
         self._recorder = recorder
         self._limits = limits
@@ -131,15 +128,16 @@ class LLMOrchestratorImpl:
     async def _answer(self, order: CompletionOrder, made: Plan) -> CompletionResult:
         if made.first is None:
             raise nobody_answered((), made.retry_after)
+        deadline = self._deadline(order)
         key = cache_key(order, made.first)
-        budget = TimeBudget(LOOK_UP_SECONDS)
+        budget = TimeBudget(min(LOOK_UP_SECONDS, deadline.remaining()))
         if order.cache is CacheMode.USE:
             hit = await self._look_up(order, made, key, budget)
             if hit is not None:
                 return hit
         if not made.candidates:
             raise nobody_answered((), made.retry_after)
-        run = Run(order=order, deadline=self._deadline(order), request=order.request)
+        run = Run(order=order, deadline=deadline, request=order.request)
         return await self._shielded(run, made, key, budget)
 
     async def _look_up(
@@ -212,22 +210,14 @@ class LLMOrchestratorImpl:
         return _second_hand(result) if follows else result
 
     async def _admitted(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
-        reserve = self._limits.minimum_attempt_seconds
-        if run.deadline.remaining() < reserve:
+        if run.deadline.remaining() < self._limits.minimum_attempt_seconds:
             self._recorder.shed(ShedReason.NO_TIME_LEFT)
             raise deadline_reached()
         try:
-            entered = await self._gate.enter(run.deadline, reserve_seconds=reserve)
-        except GateFull as full:
-            self._recorder.shed(full.reason)
-            raise overloaded(full.retry_after) from None
-        try:
             answer, target = await self._attempts.answer(run, made.candidates)
         except Overloaded:
-            self._recorder.shed(ShedReason.PROVIDER_SLOTS)
+            self._recorder.shed(run.shed)
             raise
-        finally:
-            self._gate.leave(entered)
         return await self._settle(run, made, key, answer, target)
 
     async def _settle(

@@ -191,7 +191,7 @@ def overloaded(retry_after: float, attempts: tuple[Attempt, ...] = ()) -> Overlo
     """No slot in time: of the gateway itself, or of those that it keeps for a provider."""
     return Overloaded(
         "The gateway is busy",
-        "All slots are taken and the line is full. Try again after the time in Retry-After.",
+        "All slots are taken, and none would be free in time. Try again after the time in Retry-After.",
         code=ErrorCode.SERVICE_UNAVAILABLE,
         slug="overloaded",
         target=_last_target(attempts),

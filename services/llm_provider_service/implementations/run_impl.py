@@ -9,6 +9,7 @@ from services.llm_provider_service.domain.completion import CompletionRequest
 from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Deadline
 
 
@@ -21,6 +22,7 @@ class Run:
     """The state of one order on its way; mutable, and owned by one task.
 
     `calling` is true while an upstream call is under way: such a call is finished even if the caller has hung up.
+    `shed` is why there was no slot, for a run that ends because there was none.
     """
 
     order: CompletionOrder
@@ -33,6 +35,7 @@ class Run:
     hung_up: bool = False
     asked_again: bool = False
     breaker_generation: int = 0
+    shed: ShedReason = ShedReason.PROVIDER_SLOTS
 
     def has_hung_up(self) -> bool:
         """Whether the caller has gone."""

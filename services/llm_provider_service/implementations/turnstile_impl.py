@@ -55,6 +55,10 @@ class Turnstile:
         if len(self._ramps) > MOST_TARGETS:
             self._open(next(iter(self._ramps)))
 
+    def limits(self, target: Target) -> bool:
+        """Whether calls to *target* need a turn."""
+        return target in self._ramps
+
     async def enter(self, target: Target, patience_seconds: float) -> Ramp | None:
         """Wait for a turn and return its ticket, for `leave`; `None` where nothing is limited. Raises `NoTurn`."""
         ramp = self._ramps.get(target)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SMOOTHING = 0.1
+# Overload keeps the line at its limit. If that were the whole of the time, every second one that was let in last would
+# find its slot a moment late, and be refused after the longest wait there is: who may wait must get a slot.
+SURE_SHARE = 0.8
 
 
 class ShedReason(StrEnum):
@@ -51,9 +54,10 @@ def expected_wait(queued: int, slots: int, service_seconds: float) -> float:
 def refuses(policy: AdmissionPolicy, *, queued: int, service_seconds: float, patience_seconds: float) -> float | None:
     """Seconds after which a refused newcomer should come back, or `None` if it may wait.
 
-    *patience_seconds* is what the newcomer's own deadline leaves for waiting.
+    *patience_seconds* is what the newcomer's own deadline leaves for waiting. The wait that is expected must leave some
+    of it, and of the policy's time, because it is an estimate.
     """
     wait = expected_wait(queued, policy.slots, service_seconds)
-    if queued < policy.queue_limit and wait <= min(policy.queue_seconds, patience_seconds):
+    if queued < policy.queue_limit and wait <= SURE_SHARE * min(policy.queue_seconds, patience_seconds):
         return None
     return max(wait, 1.0)

@@ -18,14 +18,14 @@ def test_the_wait_is_the_line_over_the_slots() -> None:
     ("queued", "service", "patience", "come_back"),
     [
         (0, 0.0, 60.0, None),
-        (9, 2.0, 60.0, None),
+        (9, 1.6, 60.0, None),
         (10, 0.1, 60.0, 1.0),
-        (9, 2.1, 60.0, 5.25),
-        (3, 2.0, 1.9, 2.0),
-        (3, 2.0, 2.0, None),
+        (9, 1.7, 60.0, 4.25),
+        (3, 2.0, 2.4, 2.0),
+        (3, 2.0, 2.5, None),
         (0, 0.0, -0.1, 1.0),
     ],
-    ids=["idle", "just in time", "line full", "line too slow", "patience too short", "patience enough", "no time left"],
+    ids=["idle", "surely in time", "line full", "in time at best", "patience too short", "patience enough", "no time"],
 )
 def test_whoever_cannot_be_served_in_time_is_told_when_to_come_back(
     queued: int, service: float, patience: float, come_back: float | None

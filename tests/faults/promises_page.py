@@ -1,0 +1,99 @@
+"""The sections of docs/faults.md about the promises that are measured: P5, P7 and P8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.faults import overload
+from tests.faults.bulkhead import HANGING_CALLERS, RATE, SLOTS, SLOWER_AT_MOST, Bulkhead
+from tests.faults.deadlines import AT_ONCE, DEADLINE_MS, LATEST_MS, Lateness
+from tests.faults.overload import Overload
+from tests.faults.rows import MEBIBYTE
+
+OVERLOAD = """## P8: at {o.TIMES} × capacity the slots stay busy, and the rest is refused at once
+
+{o.SLOTS} slots over a vendor that holds each answer for {o.HOLD_MS} ms can serve {o.CAPACITY:.0f} requests a second;
+{o.RATE:.0f} came, no two alike, whether answers came or not. Every request was answered, and the vendor was called once
+for each 200. Times are the caller's, from the moment it sent to the moment it had read.
+
+- **goodput**: 200s a second over the capacity, without the first second; at least {o.GOODPUT_AT_LEAST:.0%}.
+- **refused**: 503 with `Retry-After`; p99 below {o.REFUSED_WITHIN_MS:.0f} ms.
+- **health**: answers of `/healthz`, each asked for 20 ms after the one before; p99 below {o.HEALTH_WITHIN_MS:.0f} ms.
+- **MiB**: peak of the resident memory above what it was after two seconds of the same load, with the cache on.
+
+A round in which something was late is played again, twice at most: other work on the machine makes it late too.
+
+| bound of the line | sent | 200 | 503 | goodput | refused, p50 ms | p99 | slowest | health, p99 ms | slowest | MiB |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What was measured of them."""
+
+    lateness: Sequence[Lateness]
+    bulkhead: Bulkhead
+    overloads: Sequence[Overload]
+
+    def problems(self) -> list[str]:
+        """What is not as promised."""
+        found = [f"P5, {one.fault.name}: {one.p99_ms:.0f} ms late" for one in self.lateness if one.p99_ms > LATEST_MS]
+        if self.bulkhead.ratio > SLOWER_AT_MOST:
+            found.append(f"P7: {self.bulkhead.ratio:.2f} times as long")
+        return found + [f"P8, {one.line.name}: {text}" for one in self.overloads for text in one.problems()]
+
+    def sections(self) -> tuple[str, ...]:
+        """Markdown."""
+        return _lateness(self.lateness), _bulkhead(self.bulkhead), _overload(self.overloads)
+
+
+def _lateness(measured: Sequence[Lateness]) -> str:
+    lines = [
+        "## P5: never later than the deadline and 250 ms",
+        "",
+        f"{AT_ONCE} requests at once for each fault, each with a deadline of {DEADLINE_MS} ms; the breakers were off.",
+        "The figure is the latest answer's distance from its deadline; below zero it came before.",
+        "",
+        "| fault | answers | ms |",
+        "|---|---|---:|",
+        *(f"| {one.fault.name} | {', '.join(map(str, sorted(one.statuses)))} | {one.p99_ms:.0f} |" for one in measured),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _bulkhead(measured: Bulkhead) -> str:
+    lines = [
+        "## P7: a provider that hangs takes nothing from the others",
+        "",
+        f"{RATE:.0f} requests a second to one provider, which answers after 500 ms. Half of the time {HANGING_CALLERS}",
+        f"callers ask another, which hangs and has {SLOTS} slots. {measured.requests} requests in each half of a pair;",
+        f"{measured.failed} failed.",
+        "",
+        "| pair | p99 before, ms | p99 while it hangs, ms | ratio |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {number} | {pair.calm * 1000:.0f} | {pair.hanging * 1000:.0f} | {pair.ratio:.2f} |"
+            for number, pair in enumerate(measured.pairs, start=1)
+        ),
+        "",
+        f"Median ratio {measured.ratio:.2f} (at most {SLOWER_AT_MOST:.2f}); {measured.peak} calls hung at one time.",
+        f"Resident memory grew by {measured.growth_bytes / MEBIBYTE:.1f} MiB from the first pair to the last.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _overload(measured: Sequence[Overload]) -> str:
+    return "\n".join((OVERLOAD.format(o=overload).rstrip(), *map(_overload_row, measured), ""))
+
+
+def _overload_row(one: Overload) -> str:
+    cells = (
+        one.line.name, one.sent, one.statuses[overload.GOOD], one.statuses[overload.BUSY], f"{one.goodput:.0%}",
+        f"{one.refused.p50:.1f}", f"{one.refused.p99:.1f}", f"{max(one.refused_seconds) * 1000:.1f}",
+        f"{one.health.p99:.1f}", f"{max(one.health_seconds) * 1000:.1f}", f"{one.growth_bytes / MEBIBYTE:.1f}",
+    )  # fmt: skip
+    return f"| {' | '.join(map(str, cells))} |"

@@ -1,0 +1,30 @@
+"""As many requests at once as there are slots: if none of them waits, no slot was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.soak.books import series
+from tests.soak.callers import Callers
+from tests.soak.questions import VENDORS, wave_of
+from tests.soak.stage import SLOTS, Stage
+
+ANSWER_SECONDS = 1.5
+
+
+async def last_wave(stage: Stage, callers: Callers) -> tuple[Counter[int], float, float]:
+    """Answers by status (0: none), how many had to wait for a slot, and the most calls at one moment."""
+    for name in VENDORS:
+        await stage.vendors[name].always(name, {"kind": "Success", "delay": ANSWER_SECONDS})
+    waited = await _waited(stage)
+    begun = callers.ask(wave_of(SLOTS))
+    peak = 0.0
+    while not all(task.done() for task in begun):
+        peak = max(peak, sum(value for _, value in series(await stage.metrics(), "concurrent_requests")))
+    replies = [await task for task in begun]
+    await callers.finish()
+    return Counter(one.status if one else 0 for one in replies), await _waited(stage) - waited, peak
+
+
+async def _waited(stage: Stage) -> float:
+    return sum(value for _, value in series(await stage.metrics(), "queue_wait_seconds_count"))
