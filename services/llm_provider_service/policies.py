@@ -8,7 +8,7 @@ from importlib.metadata import version
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
 from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, DeskDefaults
-from services.llm_provider_service.config import Settings, VendorSettings
+from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
 from services.llm_provider_service.implementations.caches_impl import CacheLimits
@@ -24,11 +24,11 @@ from services.llm_provider_service.resilience.admission import AdmissionPolicy
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.rule_source import parse_rules
 from services.llm_provider_service.routing.rules import Rule, RuleScope
+from services.llm_provider_service.vendor_settings import VendorSettings
 from services.llm_provider_service.wire.capabilities import profiles
 
 DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
-BYTES_PER_MB = 1024 * 1024
 BYTES_PER_MB = 1024 * 1024
 
 
@@ -180,6 +180,7 @@ def service_facts(settings: Settings) -> ServiceFacts:
         default_provider=live[0].provider if live else facts[0].provider,
         mock_mode=settings.mock_mode,
         providers=facts,
+        warnings=settings.strays,
     )
 
 

@@ -49,17 +49,24 @@ class SupervisorOptions:
     start_seconds: float = 60.0
 
 
-def supervise(options: SupervisorOptions, *, on_ready: Callable[[Address], None] | None = None) -> int:
+def supervise(
+    options: SupervisorOptions,
+    *,
+    on_ready: Callable[[Address], None] | None = None,
+    on_unbound: Callable[[OSError], None] | None = None,
+) -> int:
     """Run the workers until SIGTERM or SIGINT; SIGHUP replaces them one by one. Returns the exit code.
 
     0 after a graceful stop, 2 when the workers refuse the settings and none is left that serves, else 1. *on_ready*
-    gets the address when all workers answer for the first time. Ends at the latest 5 s after the grace. For the main
-    thread only.
+    gets the address when all workers answer for the first time, *on_unbound* why the address could not be had. Ends at
+    the latest 5 s after the grace. For the main thread only.
     """
     try:
         listeners = bind_shared(options.host, options.port, options.workers)
     except OSError as exc:
         _log.error("server_cannot_bind", host=options.host, port=options.port, reason=exc.strerror or str(exc))
+        if on_unbound is not None:
+            on_unbound(exc)
         return 1
     try:
         return asyncio.run(Supervisor(options, listeners, on_ready).run())
