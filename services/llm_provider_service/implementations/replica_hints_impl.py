@@ -9,6 +9,7 @@ from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey
+from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import LONGEST_SECONDS, Cooldowns
 from services.llm_provider_service.resilience.hints import Hints
 
@@ -36,9 +37,10 @@ def about_breaker(key: BreakerKey, transition: Transition) -> Mapping[str, str] 
 class HintListener:
     """Believes cooldowns, which are the vendor's word, and takes another's breaker as a hint."""
 
-    def __init__(self, hints: Hints, cooldowns: Cooldowns) -> None:
+    def __init__(self, hints: Hints, cooldowns: Cooldowns, turnstile: Turnstile) -> None:
         self._hints = hints
         self._cooldowns = cooldowns
+        self._turnstile = turnstile
 
     def told(self, message: Mapping[str, str], age_seconds: float) -> None:
         """*message* was sent *age_seconds* ago; what cannot be read comes from another version and is left."""
@@ -57,4 +59,9 @@ class HintListener:
         if what == OPEN:
             self._hints.learn((provider, model), left)
         elif what == COOL and model is not None:
-            self._cooldowns.learn(Target(provider, model), left)
+            self._learn_cooldown(Target(provider, model), left)
+
+    def _learn_cooldown(self, target: Target, left: float) -> None:
+        """Who waited by another's word comes back slowly too: the vendor does not see two replicas, but their sum."""
+        if self._cooldowns.learn(target, left):
+            self._turnstile.restart(target)

@@ -92,7 +92,7 @@ class Replicas:
             yield cache
             return
         tiers = cache if isinstance(cache, TwoTierCacheImpl) else None
-        work = _Work(self._shared, tiers, HintListener(guards.hints, guards.cooldowns))
+        work = _Work(self._shared, tiers, HintListener(guards.hints, guards.cooldowns, guards.turnstile))
         async with keeping_in_step(work):
             yield cache
 

@@ -17,6 +17,7 @@ from services.llm_provider_service.implementations.replica_hints_impl import (
     about_breaker,
     about_cooldown,
 )
+from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.hints import Hints
 
@@ -30,7 +31,7 @@ class Listening:
     def __init__(self) -> None:
         self.hints = Hints(lambda: 0.0)
         self.cooldowns = Cooldowns(lambda: 0.0)
-        self.listener = HintListener(self.hints, self.cooldowns)
+        self.listener = HintListener(self.hints, self.cooldowns, Turnstile())
 
     def told(self, message: Mapping[str, str] | None, age: float = 0.0) -> None:
         assert message is not None
