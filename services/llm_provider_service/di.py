@@ -95,7 +95,8 @@ class MemoryProvider(Provider):
 
     @provide
     async def replicas(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[Replicas]:
-        async with open_replicas(policies.redis_url(settings), metrics.registry) as replicas:
+        url = policies.redis_url(settings)
+        async with open_replicas(url, policies.accounts(settings), metrics.registry) as replicas:
             yield replicas
 
     @provide

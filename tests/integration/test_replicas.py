@@ -357,6 +357,37 @@ async def test_a_cooldown_is_known_to_the_others_and_to_those_that_start_later(
         assert sim.count("openai") == 1
 
 
+async def test_a_cooldown_belongs_to_the_key_that_was_limited(sim: VendorSim, redis: RedisServer) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "300"})])
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as limited:
+        assert (await limited.compare()).status == 503
+        await everybody_was_told(redis, replicas=1)
+    new_key = {**settings, "OPENAI_API_KEY": "sk-test-another-0123456789abcdef"}
+    async with running_gateway(**settings) as same_key, running_gateway(**new_key) as other_key:
+        await everybody_was_told(redis)
+        assert (await same_key.compare()).status == 503
+        assert sim.count("openai") == 1
+        assert (await other_key.compare()).status == 200
+        assert sim.count("openai") == 2
+    told = str(await redis.say("XRANGE", HINTS_FEED, "-", "+"))
+    assert "account" in told
+    assert not any(part in told for part in ("sk-", "0123456789", "abcdef"))
+
+
+async def test_a_cooldown_can_be_lifted_by_hand(sim: VendorSim, redis: RedisServer) -> None:
+    """The way on the page `rate-limited`: remove the feed, and start again."""
+    sim.script("openai", [Status(429, headers={"Retry-After": "300"})])
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as limited:
+        assert (await limited.compare()).status == 503
+        await everybody_was_told(redis, replicas=1)
+    assert await redis.say("DEL", "llm-provider:1:{feed}:hints") == 1
+    async with running_gateway(**settings) as again:
+        await have_come_to_read(redis, replicas=1)
+        assert (await again.compare()).status == 200
+
+
 async def test_without_a_cache_replicas_still_tell_each_other(sim: VendorSim, redis: RedisServer) -> None:
     sim.script("openai", [Status(429, headers={"Retry-After": "30"})])
     async with replicas(sim, redis, LLM_CACHE_ENABLED=False) as (one, other):

@@ -22,7 +22,12 @@ from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.redis_cache_impl import RedisCacheImpl
 from services.llm_provider_service.implementations.redis_removals_impl import RedisRemovals
 from services.llm_provider_service.implementations.replica_feed_impl import ReplicaFeed
-from services.llm_provider_service.implementations.replica_hints_impl import HintListener, about_breaker, about_cooldown
+from services.llm_provider_service.implementations.replica_hints_impl import (
+    Accounts,
+    HintListener,
+    about_breaker,
+    about_cooldown,
+)
 from services.llm_provider_service.implementations.replica_sync_impl import keeping_in_step
 from services.llm_provider_service.implementations.two_tier_cache_impl import TwoTierCacheImpl
 from services.llm_provider_service.metrics import SharedTierMetrics
@@ -34,6 +39,7 @@ OnTransition = Callable[[BreakerKey, Transition], None]
 @dataclass(frozen=True, slots=True)
 class _Shared:
     link: RedisLink
+    accounts: Accounts
     metrics: SharedTierMetrics
     feed: ReplicaFeed
     owed: OwedRemovals
@@ -56,7 +62,14 @@ class Replicas:
     def on_cool(self) -> Callable[[Target, float], None] | None:
         """Tells the others of a cooldown."""
         shared = self._shared
-        return None if shared is None else lambda target, seconds: shared.feed.hint(about_cooldown(target, seconds))
+        if shared is None:
+            return None
+
+        def cools(target: Target, seconds: float) -> None:
+            account = shared.accounts.get(target.provider, "")
+            shared.feed.hint(about_cooldown(target, seconds, account))
+
+        return cools
 
     def also_hear(self, listener: OnTransition) -> OnTransition:
         """*listener*, and the others too, hear of this replica's breakers."""
@@ -92,13 +105,14 @@ class Replicas:
             yield cache
             return
         tiers = cache if isinstance(cache, TwoTierCacheImpl) else None
-        work = _Work(self._shared, tiers, HintListener(guards.hints, guards.cooldowns, guards.turnstile))
+        listener = HintListener(guards.hints, guards.cooldowns, guards.turnstile, self._shared.accounts)
+        work = _Work(self._shared, tiers, listener)
         async with keeping_in_step(work):
             yield cache
 
 
 @asynccontextmanager
-async def open_replicas(url: str | None, registry: CollectorRegistry) -> AsyncIterator[Replicas]:
+async def open_replicas(url: str | None, accounts: Accounts, registry: CollectorRegistry) -> AsyncIterator[Replicas]:
     """Open the link to the Redis at *url*; whatever is there, this takes no longer than the link's budget."""
     if url is None:
         yield Replicas()
@@ -107,7 +121,7 @@ async def open_replicas(url: str | None, registry: CollectorRegistry) -> AsyncIt
     async with redis_link(url, LinkPolicy(), on_moved=metrics.moved) as link:
         feed = ReplicaFeed(link, origin=uuid4().hex)
         owed = OwedRemovals()
-        yield Replicas(_Shared(link, metrics, feed, owed, RedisRemovals(link, owed, on_removed=feed.removed)))
+        yield Replicas(_Shared(link, accounts, metrics, feed, owed, RedisRemovals(link, owed, on_removed=feed.removed)))
 
 
 @dataclass(frozen=True, slots=True)
