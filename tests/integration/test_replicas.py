@@ -272,6 +272,36 @@ async def test_a_clear_during_an_outage_is_done_when_redis_comes_back(
         assert sim.count() == before + 2
 
 
+@pytest.mark.parametrize("query", ["tenant=local", "all=true"])
+async def test_a_clear_is_heard_by_those_who_have_not_met_redis_yet(sim: VendorSim, tmp_path: Path, query: str) -> None:
+    redis = RedisServer(tmp_path)
+    async with replicas(sim, redis) as (one, other):
+        sim.always("openai", verdict("Essay A"))
+        for gateway in (one, other):
+            assert (await gateway.compare()).body["winner"] == "Essay A"
+        cleared = await one.ask("DELETE", f"/api/v1/cache?{query}")
+        assert cleared.body == {"removed": 1, "pending": True}
+        sim.always("openai", verdict("Essay B"))
+        await redis.start()
+
+        async def heard() -> bool:
+            return bool((await other.compare()).body["winner"] == "Essay B")
+
+        try:
+            await eventually(heard, within=10)
+        finally:
+            redis.kill()
+
+
+async def test_who_starts_with_nothing_has_nothing_to_forget(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare(cache="refresh")
+        await redis.wait_for("XLEN", REMOVALS_FEED, holds=lambda removals: removals > 0)
+    async with running_gateway(**vendors(sim, "openai"), REDIS_URL=redis.url()) as young:
+        await have_come_to_read(redis, replicas=1)
+        assert await young.metric("llm_provider_cache_operations_total") == 0
+
+
 async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, other):
         for index in range(10):

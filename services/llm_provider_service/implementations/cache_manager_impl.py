@@ -73,6 +73,11 @@ class LocalCacheManagerImpl:
         self._misses = 0
         self._evictions = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._by_use
+
     async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
         """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
         text = str(key)

@@ -98,15 +98,14 @@ class ReplicaFeed:
     async def read(self, reader: FeedReader) -> None:
         """Hand everything new to *reader*; raises `RedisAway` and `RedisRefused`.
 
-        The first time, only hints are read back to the beginning: a young replica has nothing to forget.
+        The first time, both are read back to the beginning: it may be long after the start, with much in memory.
         """
         (seconds, rest), *streams = await self._link.run_all(
             [("TIME",), *map(self._query, (REMOVALS_FEED, HINTS_FEED))]
         )
         now_ms = int(seconds) * 1000 + int(rest) // 1000
         removals, hints = (_messages(one) for one in streams)
-        if REMOVALS_FEED in self._read:
-            await self._forget(removals, reader)
+        await self._forget(removals, reader)
         self._advance(REMOVALS_FEED, removals, now_ms)
         for name, message in hints:
             if message.get("origin") != self._origin:

@@ -85,6 +85,8 @@ class TwoTierCacheImpl:
     async def removed_elsewhere(self, removal: Removal) -> None:
         """Another replica has removed or refreshed something in Redis: forget what this process kept of it."""
         self._removed += 1
+        if self._local.empty:
+            return
         key = None if removal.key is None else str(removal.key)
         await self._local.clear(tenant=removal.tenant, key=key)
 
