@@ -15,9 +15,11 @@ from services.llm_provider_service.implementations.redis_keys_impl import HINTS_
 from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
 from services.llm_provider_service.implementations.replica_feed_impl import KEPT_MESSAGES
 from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.support.programs import ROOT, run_tool
 from tests.support.redis_server import RedisServer, redis_server
 from tests.vendor_sim import Status, Success, VendorSim
 
+WARM_FILE = str(ROOT / "examples" / "warm.jsonl")
 SOON = 3.0  # what one replica knows, the others know within a second, if the machine is not busy elsewhere
 
 
@@ -319,6 +321,74 @@ async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: Vend
         await asyncio.gather(*(one.compare(sample_index=99) for _ in range(50)))
         assert sim.count() == 11, "equal requests at the same time still share one call"
         redis.thaw()
+
+
+async def lies_in_redis_after_a_hit(gateway: Gateway, redis: RedisServer, entries: int = 1) -> None:
+    """Ask again, without paying for it, until so many answers lie in Redis."""
+
+    async def written() -> bool:
+        for index in range(entries):
+            assert (await gateway.compare(sample_index=index)).body["cached"] is True
+        return len(await redis.keys()) == entries
+
+    await eventually(written, within=10)
+
+
+async def test_what_redis_has_lost_comes_back_from_memory_when_it_is_asked_for(
+    sim: VendorSim, redis: RedisServer
+) -> None:
+    async with replicas(sim, redis, LLM_CACHE_TTL=100) as (one, other):
+        for index in range(3):
+            await one.compare(sample_index=index)
+        await redis.holds(3)
+        await have_come_to_read(redis, replicas=2)
+        left_then = await redis.say("PTTL", (await redis.keys())[0])
+        await redis.say("FLUSHALL")
+        await lies_in_redis_after_a_hit(one, redis, entries=3)
+        assert await redis.say("PTTL", (await redis.keys())[0]) <= left_then, "no answer lives longer for it"
+        for index in range(3):
+            assert (await other.compare(sample_index=index)).body["cached"] is True
+        assert sim.count() == 3
+        written = await redis_calls(redis, "set")
+        await lies_in_redis_after_a_hit(one, redis, entries=3)
+        assert await redis_calls(redis, "set") == written, "once is enough"
+
+
+async def test_one_hit_is_enough_to_bring_back_what_redis_has_just_lost(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare()
+        await redis.holds(1)
+        await have_come_to_read(redis, replicas=2)
+        await redis.say("FLUSHALL")
+        assert (await one.compare()).body["cached"] is True
+        await redis.holds(1)
+
+
+async def test_what_was_paid_for_during_an_outage_lies_in_redis_afterwards(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        await outage(redis, one, other)
+        await one.compare()
+        redis.thaw()
+        await lies_in_redis_after_a_hit(one, redis)
+        assert (await other.compare()).body["cached"] is True
+        assert sim.count() == 1
+
+
+async def test_warming_fills_both_tiers_also_after_redis_has_lost_its_data(sim: VendorSim, redis: RedisServer) -> None:
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as one, running_gateway(**settings) as other:
+        done = await run_tool("warm", WARM_FILE, "--url", one.url)
+        assert done.out == "3 warmed, 0 already cached, 0 failed\n"
+        await redis.holds(3)
+        assert (await one.get("/api/v1/cache/stats")).body["entries"] == 3
+        await have_come_to_read(redis, replicas=2)
+        await redis.say("FLUSHALL")
+        again = await run_tool("warm", WARM_FILE, "--url", one.url)
+        assert again.out == "0 warmed, 3 already cached, 0 failed\n"
+        await redis.holds(3)
+        elsewhere = await run_tool("warm", WARM_FILE, "--url", other.url)
+        assert elsewhere.out == "0 warmed, 3 already cached, 0 failed\n"
+    assert sim.count() == 3
 
 
 async def state_of(gateway: Gateway, provider: str) -> set[str]:

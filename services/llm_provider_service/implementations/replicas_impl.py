@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
@@ -20,6 +20,7 @@ from services.llm_provider_service.implementations.breakers_impl import BreakerK
 from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.redis_cache_impl import RedisCacheImpl
+from services.llm_provider_service.implementations.redis_refill_impl import RedisRefill
 from services.llm_provider_service.implementations.redis_removals_impl import RedisRemovals
 from services.llm_provider_service.implementations.replica_feed_impl import ReplicaFeed
 from services.llm_provider_service.implementations.replica_hints_impl import (
@@ -88,15 +89,25 @@ class Replicas:
         shared = self._shared
         if shared is None:
             return local
+        refill = RedisRefill(
+            shared.link,
+            local,
+            ttl_seconds=ttl_seconds,
+            owed=shared.owed,
+            on_removed=shared.feed.removed,
+            metrics=shared.metrics,
+            wall_clock=time,
+        )
         redis = RedisCacheImpl(
             shared.link,
             ttl_seconds=ttl_seconds,
             owed=shared.owed,
             on_removed=shared.feed.removed,
+            on_dropped=refill.in_doubt,
             metrics=shared.metrics,
             clock=monotonic,
         )
-        return TwoTierCacheImpl(local, redis, owed=shared.owed, removals=shared.removals)
+        return TwoTierCacheImpl(local, redis, refill=refill, owed=shared.owed, removals=shared.removals)
 
     @asynccontextmanager
     async def in_step(self, cache: LLMCacheManagerProtocol, guards: Guards) -> AsyncIterator[LLMCacheManagerProtocol]:
@@ -146,8 +157,12 @@ class _Work:
         await self.shared.removals.pay_all()
 
     async def exchange(self) -> None:
+        if self.cache is not None:
+            self.cache.begin_round()
         await self.shared.feed.send()
         await self.shared.feed.read(self)
+        if self.cache is not None and await self.cache.refill():
+            self.stirred.set()
 
     async def last_words(self) -> None:
         if self.cache is not None:
@@ -157,6 +172,10 @@ class _Work:
     async def removed_elsewhere(self, removal: Removal) -> None:
         if self.cache is not None:
             await self.cache.removed_elsewhere(removal)
+
+    def may_have_lost(self) -> None:
+        if self.cache is not None:
+            self.cache.all_in_doubt()
 
     def told(self, message: Mapping[str, str], age_seconds: float) -> None:
         self.hints.told(message, age_seconds)
