@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from huleedu_service_libs.logging import configure_logging
 from services.llm_provider_service.implementations.redis_keys_impl import HINTS_FEED, REMOVALS_FEED
 from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
 from services.llm_provider_service.implementations.replica_feed_impl import KEPT_MESSAGES
@@ -321,6 +324,38 @@ async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: Vend
         await asyncio.gather(*(one.compare(sample_index=99) for _ in range(50)))
         assert sim.count() == 11, "equal requests at the same time still share one call"
         redis.thaw()
+
+
+async def test_who_stops_before_redis_is_back_says_what_it_owes_and_a_second_clear_helps(
+    sim: VendorSim, redis: RedisServer
+) -> None:
+    """The way on the page `redis-gone`."""
+    lines = io.BytesIO()
+    configure_logging(service="test", stream=lines)
+    sim.always("openai", verdict("Essay A"))
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as stopped:
+        await stopped.compare()
+        await redis.holds(1)
+        await outage(redis, stopped)
+        assert (await stopped.ask("DELETE", "/api/v1/cache?all=true")).body["pending"] is True
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [one["removals"] for one in events if one["event"] == "removals_lost_at_shutdown"] == [1]
+    redis.thaw()
+    sim.always("openai", verdict("Essay B"))
+    async with running_gateway(**settings) as young:
+        assert (await young.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 1}
+        assert (await young.compare()).body["winner"] == "Essay B"
+
+
+async def test_who_stops_while_redis_is_there_removes_first_what_it_owes(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare()
+        await redis.holds(1)
+        await redis.say("REPLICAOF", "127.0.0.1", 1)
+        assert (await one.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 1, "pending": True}
+        await redis.say("REPLICAOF", "NO", "ONE")
+    assert await redis.keys() == []
 
 
 async def lies_in_redis_after_a_hit(gateway: Gateway, redis: RedisServer, entries: int = 1) -> None:

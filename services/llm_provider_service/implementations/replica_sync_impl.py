@@ -42,7 +42,7 @@ class SharedWork(Protocol):
         ...
 
     async def last_words(self) -> None:
-        """Write and tell what is still waiting."""
+        """Write, remove and tell what is still waiting."""
         ...
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
+from huleedu_service_libs.logging import get_logger
 from huleedu_service_libs.redis_link.link import RedisLink, redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
@@ -33,6 +34,8 @@ from services.llm_provider_service.implementations.replica_sync_impl import keep
 from services.llm_provider_service.implementations.two_tier_cache_impl import TwoTierCacheImpl
 from services.llm_provider_service.metrics import SharedTierMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+
+log = get_logger(__name__)
 
 OnTransition = Callable[[BreakerKey, Transition], None]
 
@@ -120,6 +123,8 @@ class Replicas:
         work = _Work(self._shared, tiers, listener)
         async with keeping_in_step(work):
             yield cache
+        if self._shared.owed:
+            log.warning("removals_lost_at_shutdown", removals=len(self._shared.owed))
 
 
 @asynccontextmanager
@@ -167,6 +172,8 @@ class _Work:
     async def last_words(self) -> None:
         if self.cache is not None:
             await self.cache.write_waiting()
+        await self.shared.feed.send()
+        await self.shared.removals.pay_all()
         await self.shared.feed.send()
 
     async def removed_elsewhere(self, removal: Removal) -> None:
