@@ -106,6 +106,16 @@ async def test_a_hit_in_memory_does_not_touch_redis(sim: VendorSim, redis: Redis
         assert (await tier(one, "local"))["hits"] == 20
 
 
+async def test_each_tier_counts_what_it_could_not_store(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis, LOCAL_CACHE_SIZE_MB=0.001) as (one, _):
+        for _ in range(2):
+            await one.compare()
+            await redis.holds(1)
+        here, there = await tier(one, "local"), await tier(one, "redis")
+        assert (here["dropped"], here["misses"], there["dropped"], there["hits"]) == (2, 2, 0, 1)
+        assert sim.count() == 1
+
+
 async def test_entries_lie_under_their_tenant_and_live_for_their_time(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis, LLM_CACHE_TTL=100) as (one, _):
         await one.compare()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from common_core.llm_status_contracts import CacheStats
+from common_core.llm_status_contracts import CacheStats, CacheTierStats
 from common_core.observability_enums import CacheOperation
 from services.llm_provider_service.caching.entry import CachedAnswer, DamagedEntry, decode, encode
 from services.llm_provider_service.caching.key import CacheKey
@@ -73,6 +73,8 @@ class LocalCacheManagerImpl:
         self._hits = 0
         self._misses = 0
         self._evictions = 0
+        self._dropped = 0
+        self._damaged = 0
 
     @property
     def empty(self) -> bool:
@@ -122,6 +124,7 @@ class LocalCacheManagerImpl:
         self._remove(text)
         stored = None if raw is None else self._stored(text, raw)
         if stored is None:
+            self._dropped += 1
             self._on_operation(CacheOperation.SET, "dropped")
             return
         self._make_room(stored.size)
@@ -156,6 +159,10 @@ class LocalCacheManagerImpl:
             coalesced=self._coalesced(),
         )
 
+    def tier_stats(self) -> CacheTierStats:
+        """The same counters, as those of one tier of several."""
+        return CacheTierStats(hits=self._hits, misses=self._misses, dropped=self._dropped, damaged=self._damaged)
+
     def _read(self, text: str) -> CachedAnswer | None:
         stored = self._by_use.get(text)
         if stored is None:
@@ -172,6 +179,7 @@ class LocalCacheManagerImpl:
             return decode(raw)
         except DamagedEntry:
             self._remove(text)
+            self._damaged += 1
             self._on_operation(CacheOperation.DELETE, "dropped")
             return None
 

@@ -7,7 +7,7 @@ on its way.
 
 from __future__ import annotations
 
-from common_core.llm_status_contracts import CacheStats, CacheTierStats
+from common_core.llm_status_contracts import CacheStats
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey
 from services.llm_provider_service.caching.removals import OwedRemovals, Removal
@@ -119,13 +119,12 @@ class TwoTierCacheImpl:
     def stats(self) -> CacheStats:
         """Both tiers as one, and each by itself; entries, bytes and evictions are those of the memory."""
         local, shared = self._local.stats(), self._shared.stats()
-        here = CacheTierStats(hits=local.hits, misses=local.misses, dropped=0, damaged=0)
         return local.model_copy(
             update={
                 "backend": "local+redis",
                 "hits": local.hits + shared.hits,
                 "misses": local.misses - shared.hits,
-                "tiers": {"local": here, "redis": shared},
+                "tiers": {"local": self._local.tier_stats(), "redis": shared},
             }
         )
 
