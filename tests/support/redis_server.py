@@ -38,7 +38,7 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     def url(self, password: str | None = None) -> str:
         """Its address for the service."""
@@ -124,11 +124,28 @@ async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer
         server.kill()
 
 
+@asynccontextmanager
+async def cluster_node(folder: Path, *slots: range) -> AsyncIterator[RedisServer]:
+    """A node of a cluster that serves *slots*, which are all there are; without any it waits for others to meet."""
+    async with redis_server(folder, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        for owned in slots:
+            await server.say("CLUSTER", "ADDSLOTSRANGE", owned.start, owned.stop - 1)
+        if slots:
+            await server.wait_for("CLUSTER", "INFO", holds=cluster_is_ok)
+        yield server
+
+
+def cluster_is_ok(info: bytes) -> bool:
+    """Whether a node's `CLUSTER INFO` says that it serves."""
+    return b"cluster_state:ok" in info
+
+
 def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
