@@ -94,7 +94,8 @@ class MemoryProvider(Provider):
     async def replicas(
         self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
     ) -> AsyncIterator[Replicas]:
-        async with open_replicas(policies.redis_url(settings), metrics.registry, background) as replicas:
+        url, accounts = policies.redis_url(settings), policies.accounts(settings)
+        async with open_replicas(url, accounts, metrics.registry, background) as replicas:
             yield replicas
 
     @provide

@@ -15,7 +15,8 @@ from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
 from huleedu_service_libs.server import ServerOptions
 from huleedu_service_libs.stopping_gate import StoppingGate
-from huleedu_service_libs.supervisor import SupervisorOptions, supervise
+from huleedu_service_libs.supervisor import supervise
+from huleedu_service_libs.supervisor_options import SupervisorOptions
 from huleedu_service_libs.worker import serve_as_worker
 from huleedu_service_libs.worker_link import WorkerLink
 from huleedu_service_libs.worker_seat import Seat

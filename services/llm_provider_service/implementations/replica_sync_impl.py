@@ -40,7 +40,7 @@ class SharedWork(Protocol):
         ...
 
     async def last_words(self) -> None:
-        """Write and tell what is still waiting."""
+        """Write, remove and tell what is still waiting."""
         ...
 
 

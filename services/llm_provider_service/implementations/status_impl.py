@@ -60,7 +60,7 @@ class ProviderFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
-    """What the settings say of the service."""
+    """What the settings say of the service; *warnings* are sentences about them that an operator should see."""
 
     name: str
     version: str
@@ -69,6 +69,7 @@ class ServiceFacts:
     default_provider: LLMProviderType
     mock_mode: bool
     providers: Sequence[ProviderFacts]
+    warnings: Sequence[str] = ()
 
 
 class GatewayStatus:
@@ -174,9 +175,13 @@ class GatewayStatus:
         )
 
     def _warnings(self) -> list[str]:
-        live = any(facts.live for facts in self._facts.providers)
-        warnings = [MOCK_WARNING] if self._facts.mock_mode else [] if live else [NOBODY_WARNING]
-        return warnings + [FAILED_WARNING.format(name) for name in self._background.failing]
+        failing = (FAILED_WARNING.format(name) for name in self._background.failing)
+        return [*self._warnings_of_providers(), *self._facts.warnings, *failing]
+
+    def _warnings_of_providers(self) -> list[str]:
+        if self._facts.mock_mode:
+            return [MOCK_WARNING]
+        return [] if any(facts.live for facts in self._facts.providers) else [NOBODY_WARNING]
 
     def _provider(self, facts: ProviderFacts) -> ProviderStatus:
         gate = self._gates.get(facts.provider)

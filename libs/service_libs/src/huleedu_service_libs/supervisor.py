@@ -1,7 +1,7 @@
 """Several workers on one port: started, watched, restarted, replaced without losing a request, and asked together.
 
-The supervisor owns the listening sockets, one for each worker, and never closes them while it lives. So no queue of
-new connections is ever reset: while a slot's worker is dead, frozen or not there yet, the others accept for it.
+The supervisor owns the sockets, one for each worker, and never closes one while it lives, so no queue is ever reset.
+While a slot's worker is dead, frozen or not there yet, the others accept for it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 from huleedu_service_libs.logging import get_logger
-from huleedu_service_libs.peers import Fold
 from huleedu_service_libs.server import Address
 from huleedu_service_libs.supervised_worker import SupervisedWorker
+from huleedu_service_libs.supervisor_options import SupervisorOptions
 from huleedu_service_libs.worker_seat import bind_shared
 
 SETTINGS_EXIT: Final = 2
@@ -32,34 +31,24 @@ _HEALTHY_SECONDS: Final = 30.0
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisorOptions:
-    """How many workers where; *folds* keep the answers to lasting questions beyond the life of a worker.
-
-    A retiring worker has `retire_seconds` for what is under way: as long as a request may take. One that is not ready
-    `start_seconds` after its start is killed.
-    """
-
-    workers: int
-    host: str
-    port: int
-    grace_seconds: float
-    retire_seconds: float
-    folds: Mapping[str, Fold] = field(default_factory=dict)
-    start_seconds: float = 60.0
-
-
-def supervise(options: SupervisorOptions, *, on_ready: Callable[[Address], None] | None = None) -> int:
+def supervise(
+    options: SupervisorOptions,
+    *,
+    on_ready: Callable[[Address], None] | None = None,
+    on_unbound: Callable[[OSError], None] | None = None,
+) -> int:
     """Run the workers until SIGTERM or SIGINT; SIGHUP replaces them one by one. Returns the exit code.
 
     0 after a graceful stop, 2 when the workers refuse the settings and none is left that serves, else 1. *on_ready*
-    gets the address when all workers answer for the first time. Ends at the latest 5 s after the grace. For the main
-    thread only.
+    gets the address when all workers answer for the first time, *on_unbound* why the address could not be had. Ends at
+    the latest 5 s after the grace. For the main thread only.
     """
     try:
         listeners = bind_shared(options.host, options.port, options.workers)
     except OSError as exc:
         _log.error("server_cannot_bind", host=options.host, port=options.port, reason=exc.strerror or str(exc))
+        if on_unbound is not None:
+            on_unbound(exc)
         return 1
     try:
         return asyncio.run(Supervisor(options, listeners, on_ready).run())

@@ -122,11 +122,7 @@ class RedisLink:
             return await self._bounded(commands, budget if seconds is None else min(seconds, budget))
 
     async def _bounded(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any]:
-        try:
-            async with asyncio.timeout(seconds):
-                answers = await self._couriers.carry(commands)
-        except TimeoutError:
-            raise RedisAway("timeout") from None
+        answers = await self._couriers.carry(commands, seconds)
         if isinstance(answers, Lost):
             raise RedisAway(answers.reason)
         refusals = [one for one in answers if isinstance(one, RedisRefused)]
