@@ -16,6 +16,7 @@ from services.llm_provider_service.implementations.llm_orchestrator_impl import 
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
 from services.llm_provider_service.implementations.planner_impl import LiveProvider
 from services.llm_provider_service.implementations.provider_tester_impl import REQUEST_TYPE as TEST_REQUEST_TYPE
+from services.llm_provider_service.implementations.replica_hints_impl import Accounts, account_of
 from services.llm_provider_service.implementations.status_impl import ProviderFacts, ServiceFacts
 from services.llm_provider_service.implementations.tracing_impl import TracePolicy
 from services.llm_provider_service.implementations.vendors_impl import LineLimits, VendorEndpoint
@@ -166,6 +167,12 @@ def endpoint(vendor: VendorSettings) -> VendorEndpoint:
         allow_private=vendor.allow_private,
         attribution=vendor.attribution,
     )
+
+
+def accounts(settings: Settings) -> Accounts:
+    """The account of each vendor that may be asked."""
+    endpoints = map(endpoint, settings.live_vendors)
+    return {one.provider: account_of(one.provider, one.api_key) for one in endpoints}
 
 
 def service_facts(settings: Settings) -> ServiceFacts:

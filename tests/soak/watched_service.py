@@ -13,7 +13,7 @@ from pathlib import Path
 from huleedu_service_libs.server import serve
 from services.llm_provider_service.config import load_settings
 from services.llm_provider_service.startup_setup import start_draining
-from services.llm_provider_service.tools.greeting import greeting, url_of
+from services.llm_provider_service.tools.greeting import greeting
 from services.llm_provider_service.tools.serve import prepared
 
 TASKS_FILE = "SOAK_TASKS_FILE"
@@ -31,7 +31,7 @@ def main() -> int:
     return serve(
         app,
         options,
-        on_ready=lambda address: print(greeting(settings, url_of(address)), flush=True),
+        on_ready=lambda address: print(greeting(settings, f"http://{address[0]}:{address[1]}"), flush=True),
         on_stopping=lambda: start_draining(app),
     )
 

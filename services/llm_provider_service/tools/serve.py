@@ -9,7 +9,8 @@ from quart import Quart
 from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.peers import Peers
 from huleedu_service_libs.server import Address, ServerOptions, serve
-from huleedu_service_libs.supervisor import SupervisorOptions, supervise
+from huleedu_service_libs.supervisor import supervise
+from huleedu_service_libs.supervisor_options import SupervisorOptions
 from huleedu_service_libs.worker import serve_as_worker
 from huleedu_service_libs.worker_link import WorkerLink
 from huleedu_service_libs.worker_seat import Seat
