@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
 from huleedu_service_libs.background_work import BackgroundWork
-from huleedu_service_libs.logging import configure_logging
 from services.llm_provider_service.caching.key import CacheKey
 from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
 from services.llm_provider_service.implementations.redis_keys_impl import entry_name
@@ -21,6 +18,7 @@ from services.llm_provider_service.implementations.replicas_impl import open_rep
 from services.llm_provider_service.implementations.two_tier_cache_impl import TwoTierCacheImpl
 from services.llm_provider_service.tests.unit.caching.samples import ENTRY
 from tests.support.gateway import running_gateway, vendors
+from tests.support.log_lines import log_lines
 from tests.support.redis_server import RedisServer, cluster_is_ok, cluster_node
 from tests.vendor_sim import Status, VendorSim
 
@@ -85,12 +83,10 @@ async def test_replicas_that_meet_in_a_cluster_of_one_share_everything(sim: Vend
 
 
 async def test_a_node_that_does_not_have_the_key_is_as_good_as_away(sim: VendorSim, tmp_path: Path) -> None:
-    lines = io.BytesIO()
-    configure_logging(service="test", stream=lines)
-    async with (
-        cluster_of_two(tmp_path) as asked,
-        running_gateway(**vendors(sim, "openai"), REDIS_URL=asked.url()) as gateway,
-    ):
+    async with AsyncExitStack() as stack:
+        lines = stack.enter_context(log_lines())
+        asked = await stack.enter_async_context(cluster_of_two(tmp_path))
+        gateway = await stack.enter_async_context(running_gateway(**vendors(sim, "openai"), REDIS_URL=asked.url()))
         for index in range(12):
             answer = await gateway.compare(sample_index=index)
             assert (answer.status, answer.body["cached"]) == (200, False)
@@ -99,8 +95,7 @@ async def test_a_node_that_does_not_have_the_key_is_as_good_as_away(sim: VendorS
         tier = (await gateway.get("/api/v1/cache/stats")).body["tiers"]["redis"]
         assert (tier["hits"], tier["damaged"]) == (0, 0)
         assert (await gateway.ask("DELETE", "/api/v1/cache?key=local:0")).body["pending"] is True
-    events = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert {one["reason"] for one in events if one["event"] == "redis_away"} == {"MOVED"}
+    assert {one["reason"] for one in lines.events if one["event"] == "redis_away"} == {"MOVED"}
     assert sim.count() == 12
 
 

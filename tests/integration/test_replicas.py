@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.logging import configure_logging
 from services.llm_provider_service.implementations.redis_keys_impl import HINTS_FEED, REMOVALS_FEED
 from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
 from services.llm_provider_service.implementations.replica_feed_impl import KEPT_MESSAGES
 from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.support.log_lines import log_lines
 from tests.support.programs import ROOT, run_tool
 from tests.support.redis_server import RedisServer, redis_server
 from tests.vendor_sim import Status, Success, VendorSim
@@ -340,17 +338,15 @@ async def test_who_stops_before_redis_is_back_says_what_it_owes_and_a_second_cle
     sim: VendorSim, redis: RedisServer
 ) -> None:
     """The way on the page `redis-gone`."""
-    lines = io.BytesIO()
-    configure_logging(service="test", stream=lines)
     sim.always("openai", verdict("Essay A"))
     settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
-    async with running_gateway(**settings) as stopped:
-        await stopped.compare()
-        await redis.holds(1)
-        await outage(redis, stopped)
-        assert (await stopped.ask("DELETE", "/api/v1/cache?all=true")).body["pending"] is True
-    events = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert [one["removals"] for one in events if one["event"] == "removals_lost_at_shutdown"] == [1]
+    with log_lines() as lines:
+        async with running_gateway(**settings) as stopped:
+            await stopped.compare()
+            await redis.holds(1)
+            await outage(redis, stopped)
+            assert (await stopped.ask("DELETE", "/api/v1/cache?all=true")).body["pending"] is True
+    assert [one["removals"] for one in lines.events if one["event"] == "removals_lost_at_shutdown"] == [1]
     redis.thaw()
     sim.always("openai", verdict("Essay B"))
     async with running_gateway(**settings) as young:

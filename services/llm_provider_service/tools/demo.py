@@ -153,10 +153,9 @@ async def _compare(url: str, job: Job, on_finished: OnFinished) -> Compared:
 async def _attempts(url: str) -> dict[tuple[str, str], int] | None:
     """The gateway's own count; `None` where a base URL leads to the API and not to /metrics."""
     try:
-        page = await fetch(f"{url}/metrics")
-    except PageProblem:
+        return attempts_in((await fetch(f"{url}/metrics")).decode())
+    except (PageProblem, ValueError):  # nobody there, or somebody else: not UTF-8, no metrics, other metrics
         return None
-    return attempts_in(page.decode(errors="replace"))
 
 
 async def _result(

@@ -89,15 +89,15 @@ class VendorBooks:
         return self.sent - unsure <= self.counted <= self.sent
 
 
-def attempts_in(metrics_text: str) -> dict[tuple[str, str], int] | None:
-    """The attempts that a /metrics page counts, by provider and outcome; `None` if it is not the gateway's."""
+def attempts_in(metrics_text: str) -> dict[tuple[str, str], int]:
+    """The attempts that a /metrics page counts, by provider and outcome; raises ValueError if it is another's page."""
     name = f"{PREFIX}_attempts"
     try:
         families = {family.name: family for family in text_string_to_metric_families(metrics_text)}
-    except ValueError:  # not a page of metrics at all
-        return None
+    except (ValueError, IndexError):  # what the parser raises for what it cannot read
+        families = {}
     if name not in families:
-        return None
+        raise ValueError("these are not the gateway's metrics")
     return {
         (sample.labels["provider"], sample.labels["outcome"]): int(sample.value)
         for sample in families[name].samples

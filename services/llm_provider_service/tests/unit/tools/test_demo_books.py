@@ -61,9 +61,10 @@ def test_attempts_are_read_from_the_services_own_metrics_page() -> None:
     assert attempts_in(page) == {("openai", "success"): 3, ("openai", "connect_failed"): 1}
 
 
-@pytest.mark.parametrize("page", ["<!doctype html><p>Not here.</p>", "up 1\n", "", "{}"])
-def test_a_page_that_is_not_the_gateways_counts_nothing(page: str) -> None:
-    assert attempts_in(page) is None
+@pytest.mark.parametrize("page", ["<!doctype html><p>Not here.</p>", "up 1\n", "", "{}", "{, =1"])
+def test_a_page_that_is_not_the_gateways_is_not_taken_for_one_that_counts_none(page: str) -> None:
+    with pytest.raises(ValueError, match="not the gateway's metrics"):
+        attempts_in(page)
 
 
 def test_a_gateway_that_has_asked_nobody_yet_counts_none() -> None:
