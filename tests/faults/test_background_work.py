@@ -105,6 +105,21 @@ async def test_redis_is_found_again_and_again(tmp_path: Path) -> None:
     assert moved.calls_after >= 2, "it went on to say when Redis went and came back"
 
 
+async def test_redis_is_asked_on_although_every_courier_fails(tmp_path: Path) -> None:
+    background, lost = BackgroundWork(), FailsOnce(lambda available: not available)
+    policy = LinkPolicy(connections=1)
+    async with (
+        redis_server(tmp_path) as redis,
+        redis_link(redis.url(), policy, background, on_moved=lost) as link,
+    ):
+        redis.kill()
+        await until(lambda: lost.failed)
+        await redis.start()
+        await until(lambda: link.available)
+        assert await link.run("PING") == b"PONG"
+        assert background.failing == ["redis_courier"]
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until *holds* does."""
     async with asyncio.timeout(10):

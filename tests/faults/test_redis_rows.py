@@ -20,6 +20,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import LinkPolicy, RedisAway
 from services.llm_provider_service.implementations.redis_cache_impl import REMOVE_AS_READ
@@ -297,7 +298,7 @@ async def test_r12_it_has_too_many_clients(redis: RedisServer, sim: VendorSim) -
 
 
 async def test_r13_of_two_hundred_cancelled_commands_no_reply_reaches_another(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy(budget_seconds=2.0))
+    link = RedisLink(redis.url(), LinkPolicy(budget_seconds=2.0), BackgroundWork())
     try:
         for number in range(50):
             await link.run("SET", f"k{number}", f"v{number}")
@@ -388,7 +389,7 @@ async def test_r06_a_key_of_another_type_is_a_miss_and_is_overwritten(redis: Red
 
 
 async def test_r14_lost_scripts_are_sent_again(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy())
+    link = RedisLink(redis.url(), LinkPolicy(), BackgroundWork())
     try:
         for _ in range(3):
             await link.run("SET", "k", b"spoiled")
@@ -416,7 +417,7 @@ async def test_r14_a_damaged_entry_is_removed_after_the_scripts_were_lost(redis:
 
 
 async def test_of_more_callers_than_connections_nobody_has_to_wait_for_long(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy(budget_seconds=2.0))
+    link = RedisLink(redis.url(), LinkPolicy(budget_seconds=2.0), BackgroundWork())
     slowest = 0.0
 
     async def caller(number: int) -> None:
@@ -434,7 +435,7 @@ async def test_of_more_callers_than_connections_nobody_has_to_wait_for_long(redi
 
 
 async def test_one_moment_without_answers_does_not_take_the_link_down(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy())
+    link = RedisLink(redis.url(), LinkPolicy(), BackgroundWork())
     try:
         await link.run("SET", "k", "v")
         asked = [asyncio.create_task(link.run("GET", "k")) for _ in range(100)]
@@ -448,7 +449,7 @@ async def test_one_moment_without_answers_does_not_take_the_link_down(redis: Red
 
 
 async def test_while_it_hangs_a_budget_holds_for_all_that_one_caller_asks(redis: RedisServer) -> None:
-    link = RedisLink(redis.url(), LinkPolicy())
+    link = RedisLink(redis.url(), LinkPolicy(), BackgroundWork())
     try:
         await link.run("SET", "k", "v")
         redis.freeze()

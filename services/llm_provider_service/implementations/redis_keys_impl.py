@@ -6,10 +6,12 @@ The version of the layout is in the name, so that replicas of two versions do no
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from services.llm_provider_service.caching.key import CacheKey
 
+MOST_TENANTS = 1024
 PREFIX = "llm-provider:1"
 ENTRIES = f"{PREFIX}:answer"
 REMOVALS_FEED = f"{PREFIX}:{{feed}}:removals"
@@ -39,6 +41,7 @@ def key_of(text: str) -> CacheKey:
     return CacheKey(tenant, digest)
 
 
+@lru_cache(MOST_TENANTS)
 def _quoted(tenant: str) -> str:
     """*tenant* without the characters that mean something in a pattern or in a hash tag."""
     return quote(tenant, safe="")

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future, Task
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
@@ -22,10 +24,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.logging import failure_fields, get_logger
 from huleedu_service_libs.redis_link.values import Lost, RedisRefused, Word
 
 MOST_TOGETHER = 128
+# How often the time of those who wait is looked at; it may pass by so much before they hear of it.
+LOOK_SECONDS = 0.01
 
 log = get_logger(__name__)
 
@@ -37,6 +42,7 @@ TOO_LATE = Lost("timeout")
 class _Errand:
     packed: bytes
     commands: int
+    give_up_at: float
     answers: Future[list[Any] | Lost]
 
 
@@ -47,7 +53,15 @@ class Couriers:
     which this process could not get round to read the answers counts once for each courier, not for each caller.
     """
 
-    def __init__(self, url: str, *, connections: int, seconds: float, on_way: Callable[[Lost | None], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int,
+        seconds: float,
+        on_way: Callable[[Lost | None], None],
+        background: BackgroundWork,
+    ) -> None:
         factory: Any = ConnectionPool.from_url(
             url,
             socket_timeout=None,  # one timer bounds the whole way; redis-py would set one for each step
@@ -59,21 +73,28 @@ class Couriers:
         self._connections: list[AbstractConnection] = [factory.make_connection() for _ in range(connections)]
         self._seconds = seconds
         self._on_way = on_way
-        self._waiting: asyncio.Queue[_Errand] = asyncio.Queue()
-        self._tasks: list[Task[None]] = []
+        self._background = background
+        self._waiting: deque[_Errand] = deque()
+        self._idle: list[Future[None]] = []
+        self._open: deque[_Errand] = deque()
+        self._watched = False
+        self._tasks: list[Task[NoReturn]] = []
 
     async def carry(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any] | Lost:
         """The answers to *commands*, in order, within *seconds*; a refused one's place holds its `RedisRefused`."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._serve(connection)) for connection in self._connections]
+            self._tasks = [
+                self._background.start("redis_courier", partial(self._serve, one)) for one in self._connections
+            ]
         loop = asyncio.get_running_loop()
-        errand = _Errand(packed(commands), len(commands), loop.create_future())
-        alarm = loop.call_later(seconds, _give_up, errand.answers)  # a third of the time of `asyncio.timeout`
-        self._waiting.put_nowait(errand)
-        try:
-            return await errand.answers
-        finally:
-            alarm.cancel()
+        errand = _Errand(packed(commands), len(commands), loop.time() + seconds, loop.create_future())
+        self._open.append(errand)
+        self._waiting.append(errand)
+        self._wake_one()
+        if not self._watched:
+            self._watched = True
+            loop.call_later(LOOK_SECONDS, self._give_up, loop)
+        return await errand.answers
 
     async def reconnect(self) -> None:
         """Have every courier look its server up again; answers under way are lost."""
@@ -88,19 +109,46 @@ class Couriers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.reconnect()
 
-    async def _serve(self, connection: AbstractConnection) -> None:
+    async def _serve(self, connection: AbstractConnection) -> NoReturn:
         while True:
             errands = [one for one in await self._together() if not one.answers.done()]
             if errands:
                 await self._go(connection, errands)
 
     async def _together(self) -> list[_Errand]:
-        errands = [await self._waiting.get()]
-        commands = errands[0].commands
-        while commands < MOST_TOGETHER and not self._waiting.empty():
-            errands.append(self._waiting.get_nowait())
+        while not self._waiting:
+            idle: Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(idle)
+            await idle
+        errands = []
+        commands = 0
+        while commands < MOST_TOGETHER and self._waiting:
+            errands.append(self._waiting.popleft())
             commands += errands[-1].commands
         return errands
+
+    def _wake_one(self) -> None:
+        while self._idle:
+            idle = self._idle.pop()
+            if not idle.done():
+                idle.set_result(None)
+                return
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those whose time is up. One look at all of them costs less than a timer for each."""
+        now = loop.time()
+        still_open = deque[_Errand]()
+        for errand in self._open:
+            if errand.answers.done():
+                continue
+            if errand.give_up_at <= now:
+                errand.answers.set_result(TOO_LATE)
+            else:
+                still_open.append(errand)
+        self._open = still_open
+        self._watched = bool(still_open)
+        if still_open:
+            loop.call_later(LOOK_SECONDS, self._give_up, loop)
 
     async def _go(self, connection: AbstractConnection, errands: list[_Errand]) -> None:
         outcome: list[Any] | Lost = Lost("cancelled")
@@ -139,11 +187,6 @@ def packed(commands: Sequence[Sequence[Word]]) -> bytes:
             raw = word if isinstance(word, bytes) else str(word).encode()
             pieces.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
     return b"".join(pieces)
-
-
-def _give_up(answers: Future[list[Any] | Lost]) -> None:
-    if not answers.done():
-        answers.set_result(TOO_LATE)
 
 
 async def _send_and_receive(connection: AbstractConnection, errands: list[_Errand]) -> list[Any]:

@@ -38,6 +38,7 @@ class RedisLink:
         self,
         url: str,
         policy: LinkPolicy,
+        background: BackgroundWork,
         *,
         on_moved: Callable[[bool], None] = lambda available: None,
         clock: Callable[[], float] = time.monotonic,
@@ -52,7 +53,13 @@ class RedisLink:
         self._breaker = CircuitBreaker(
             "redis", _breaker_policy(policy), clock=clock, jitter=random.random, on_transition=self._moved
         )
-        self._couriers = Couriers(url, connections=policy.connections, seconds=policy.budget_seconds, on_way=self._seen)
+        self._couriers = Couriers(
+            url,
+            connections=policy.connections,
+            seconds=policy.budget_seconds,
+            on_way=self._seen,
+            background=background,
+        )
 
     @property
     def available(self) -> bool:
@@ -188,7 +195,7 @@ async def redis_link(
     on_moved: Callable[[bool], None] = lambda available: None,
 ) -> AsyncIterator[RedisLink]:
     """A link that has been pinged once, so it knows whether Redis is there, and that is watched until it is closed."""
-    link = RedisLink(url, policy, on_moved=on_moved)
+    link = RedisLink(url, policy, background, on_moved=on_moved)
     on_moved(link.available)
     await link.ping()
     try:
