@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.bulkhead import SLOTS, SLOWER_AT_MOST, measure_bulkhead
+from tests.faults.bulkhead import measure_bulkhead
 from tests.faults.deadlines import AT_ONCE, LATEST_MS, WAVES, Lateness, measure_lateness
-from tests.faults.overload import FLAT_BYTES, LINES, Line, measure_overload
+from tests.faults.overload import LINES, Line, measure_overload
 
 
 @pytest.mark.serial
@@ -31,15 +31,8 @@ def late_ones(measured: list[Lateness]) -> set[str]:
 @pytest.mark.serial
 @pytest.mark.timeout(120)
 async def test_a_hanging_provider_leaves_the_others_as_fast_as_they_were() -> None:
-    """A ratio that is too high is measured anew, twice at most; of the rest, every measurement must be right."""
-    ratios: list[float] = []
-    while not ratios or (min(ratios) > SLOWER_AT_MOST and len(ratios) < 3):
-        measured = await measure_bulkhead(requests=48)
-        ratios.append(measured.ratio)
-        assert measured.failed == 0
-        assert 0 < measured.peak <= SLOTS
-        assert measured.growth_bytes < FLAT_BYTES
-    assert min(ratios) <= SLOWER_AT_MOST, ratios
+    measured = await measure_bulkhead(requests=48)
+    assert measured.problems() == []
 
 
 @pytest.mark.serial

@@ -1,6 +1,6 @@
 """`python -m tests.faults.write_matrix`: play every fault, measure P5, P7 and P8, and write docs/faults.md.
 
-It takes about two minutes, and ends with 1 where something was not as expected; the page says what.
+It takes about two minutes, and where something was not as expected it ends with 1, says what, and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tests.faults.bulkhead import measure_bulkhead
 from tests.faults.deadlines import measure_lateness
 from tests.faults.matrix import ROWS, run_matrix
 from tests.faults.overload import LINES, measure_overload
-from tests.faults.page import PAGE, Run, write
+from tests.faults.page import PAGE, NotAsExpected, Run, write
 from tests.faults.promises_page import Promises
-from tests.faults.rows import Observed, Row, differences
+from tests.faults.rows import Observed, Row, differences, is_only_late
 
 LONG_REQUESTS = 160
 LONG_SECONDS = 8.0
@@ -34,6 +34,11 @@ async def run() -> Run:
         print(f"{played:3}/{len(ROWS)} {row.id:<32} {verdict}", flush=True)
 
     observed = await run_matrix(progress=progress)
+    late = [row for row in ROWS if is_only_late(row, observed[row.id])]
+    if late:
+        print("again, because it was only late:", flush=True)
+        played = 0
+        observed |= await run_matrix(late, progress=progress)
     promises = await measure_promises()
     return Run(began=began, seconds=time.monotonic() - started, rows=ROWS, observed=observed, promises=promises)
 
@@ -50,12 +55,15 @@ async def measure_promises() -> Promises:
 
 
 def main() -> int:
-    """Write the page; 1 where it reports a problem."""
+    """Write the page; 1, and no page, where there is a problem."""
     done = asyncio.run(run())
-    write(done)
-    problems = done.problems()
-    print("\n".join((*problems, f"{PAGE.name}: {len(done.rows)} rows, {len(problems)} problems")))
-    return 1 if problems else 0
+    try:
+        write(done)
+    except NotAsExpected as refused:
+        print("\n".join((*refused.args, f"{PAGE.name} stays as it is: {len(refused.args)} problems")))
+        return 1
+    print(f"{PAGE.name}: {len(done.rows)} rows")
+    return 0
 
 
 if __name__ == "__main__":
