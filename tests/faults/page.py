@@ -50,9 +50,10 @@ where a redirect pointed.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Everything that one run of `write_matrix` found; `began` is local wall time."""
+    """Everything that one run of `write_matrix` found; `commit` is the one that was checked out when it `began`."""
 
     began: datetime
+    commit: str
     seconds: float
     rows: Sequence[Row]
     observed: Mapping[str, Observed]
@@ -85,7 +86,7 @@ def _circumstances(run: Run) -> str:
     lines = [
         "## This run",
         "",
-        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {commit()}; {machine()}.",
+        f"{run.began.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s, commit {run.commit}; {machine()}.",
         f"{len(run.rows)} rows. {VERDICT} Every promise below was kept.",
         "",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 
 from tests.faults.bulkhead import SLOTS, Bulkhead, Pair
 from tests.faults.matrix import ROWS, run_matrix
+from tests.faults.open_breaker import AT_ONCE, OPEN, REFUSED, OpenBreaker
 from tests.faults.overload import FLAT_BYTES
 from tests.faults.page import PAGE, VERDICT, NotAsExpected, Run, cells, write
 from tests.faults.page_check import said_by_the_page, untrue
@@ -97,9 +99,16 @@ def test_a_run_with_a_problem_is_not_written(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     calm = Bulkhead(pairs=(Pair(calm=1.0, hanging=1.0),), requests=1, failed=0, peak=SLOTS, growth_bytes=0)
 
+    prompt = OpenBreaker(
+        refused=Counter({(503, OPEN): REFUSED}), refused_seconds=(0.001, 0.001), calls_while_open=0,
+        probed=Counter({(200, ""): 1, (503, OPEN): AT_ONCE - 1}), calls_half_open=1, state_after="closed",
+    )  # fmt: skip
+
     def run(bulkhead: Bulkhead, row: Row, seen: Observed) -> Run:
-        promises = Promises(lateness=(), bulkhead=bulkhead, overloads=())
-        return Run(began=datetime.now(UTC), seconds=1, rows=[row], observed={row.id: seen}, promises=promises)
+        promises = Promises(amplified=(), lateness=(), breaker=prompt, bulkhead=bulkhead, overloads=())
+        return Run(
+            began=datetime.now(UTC), commit="x", seconds=1, rows=[row], observed={row.id: seen}, promises=promises
+        )
 
     row, seen = ROWS[0], seen_as_expected(ROWS[0])
     bad = [replace(calm, failed=1), replace(calm, peak=SLOTS + 1), replace(calm, growth_bytes=FLAT_BYTES)]
