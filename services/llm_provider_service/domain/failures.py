@@ -5,9 +5,7 @@
     │   ├── CircuitOpen         a breaker is open, or its probe is out
     │   └── CapacityExhausted   the provider's bulkhead is full
     ├── ConnectionFailure       counts against the provider as a whole
-    │   ├── ConnectFailed       refused, unresolved, no connection in time
-    │   │   ├── NoTls           what answers there does not speak TLS
-    │   │   └── AddressRefused  a private address, which this provider may not have: alert
+    │   ├── ConnectFailed       refused, unresolved, no connection in time; two kinds of it are in connect_failures
     │   └── CertificateInvalid  the certificate does not prove who answers
     ├── ConnectionLost          reset or closed before the answer was complete
     ├── ProviderTimeout         no first byte, no next byte, or no end in time
@@ -147,19 +145,6 @@ class ConnectFailed(ConnectionFailure):
 
     retryable = True
     outcome = AttemptOutcome.CONNECT_FAILED
-
-
-class NoTls(ConnectFailed):
-    """A handshake that failed: what answers speaks something else, or was cut off; asked once more."""
-
-    max_attempts = 2
-
-
-class AddressRefused(ConnectFailed):
-    """Our own guard refuses the address that the provider's name stands for: asking again does not help."""
-
-    retryable = False
-    alerts = True
 
 
 class CertificateInvalid(ConnectionFailure):

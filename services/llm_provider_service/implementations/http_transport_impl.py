@@ -17,13 +17,12 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 from yarl import URL
 
+from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
 from services.llm_provider_service.domain.failures import (
-    AddressRefused,
     BadResponse,
     CertificateInvalid,
     ConnectFailed,
     ConnectionLost,
-    NoTls,
     ProviderTimeout,
     ResponseTooLarge,
 )

@@ -14,13 +14,12 @@ import pytest
 from aiohttp import AsyncResolver
 from aiohttp.abc import AbstractResolver
 
+from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
 from services.llm_provider_service.domain.failures import (
-    AddressRefused,
     BadResponse,
     CertificateInvalid,
     ConnectFailed,
     ConnectionLost,
-    NoTls,
     ProviderFailure,
     ProviderTimeout,
 )

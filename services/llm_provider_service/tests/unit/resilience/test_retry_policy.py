@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.llm_provider_service.domain.completion import Rejection, RejectionReason
+from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
 from services.llm_provider_service.domain.failures import (
-    AddressRefused,
     AnswerRejected,
     AuthenticationFailed,
     Backoff,
@@ -23,7 +23,6 @@ from services.llm_provider_service.domain.failures import (
     ContentRefused,
     ContextTooLong,
     ModelNotFound,
-    NoTls,
     OutputTruncated,
     Overloaded,
     ProviderFailure,
