@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.implementations.base_url_impl import base_url_problem, is_loopback
+from services.llm_provider_service.stray_variables import stray_variables
+from services.llm_provider_service.vendor_settings import VendorSettings
 
 PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
@@ -24,6 +25,7 @@ STANDARD = "OTEL_"
 PRODUCTION = "production"
 # Without a query: its options would undo the bounds of the link.
 REDIS_ADDRESS = re.compile(r"rediss?://([^/?#@]*@)?([^/?#@:]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[0-9]{0,3})?")
+MOST_MB = 1024 * 1024
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 KEYLESS = frozenset({LLMProviderType.OLLAMA})
 VENDORS = tuple(provider for provider in LLMProviderType if provider is not LLMProviderType.MOCK)
@@ -31,25 +33,6 @@ VENDORS = tuple(provider for provider in LLMProviderType if provider is not LLMP
 
 class SettingsProblem(Exception):
     """The settings cannot be used; the message names each variable and says why, without any secret."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VendorSettings:
-    """The settings of one vendor. `live` says that it may be asked: switched on, and with what it needs."""
-
-    provider: LLMProviderType
-    enabled: bool
-    configured: bool
-    api_key: SecretStr | None
-    base_url: str
-    default_model: str
-    allow_private: bool
-    attribution: Mapping[str, str]
-
-    @property
-    def live(self) -> bool:
-        """Whether requests may go there."""
-        return self.enabled and self.configured
 
 
 class Settings(BaseSettings):
@@ -63,6 +46,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     SERVICE_NAME: str = "llm-provider-service"
@@ -74,7 +58,7 @@ class Settings(BaseSettings):
     SHUTDOWN_GRACE_SECONDS: float = Field(default=30.0, ge=0)
     EVENT_LOOP_LAG_LIMIT_SECONDS: float = Field(default=1.0, gt=0)
     MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
-    MAX_BODIES_MB: float = Field(default=64.0, gt=0)
+    MAX_BODIES_MB: float = Field(default=64.0, gt=0, le=MOST_MB)
 
     OTEL_EXPORTER_OTLP_ENDPOINT: str | None = Field(
         default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -119,7 +103,7 @@ class Settings(BaseSettings):
     LLM_CACHE_ENABLED: bool = True
     LLM_CACHE_DEFAULT: CacheMode = CacheMode.USE
     LLM_CACHE_TTL: float = Field(default=3600.0, gt=0)
-    LOCAL_CACHE_SIZE_MB: float = Field(default=100.0, gt=0)
+    LOCAL_CACHE_SIZE_MB: float = Field(default=100.0, gt=0, le=MOST_MB)
     LOCAL_CACHE_TTL_SECONDS: float = Field(default=300.0, gt=0)
     LOCAL_CACHE_MAX_ENTRIES: int = Field(default=1000, gt=0)
 
@@ -161,6 +145,8 @@ class Settings(BaseSettings):
     OLLAMA_BASE_URL: str = "http://127.0.0.1:11434"
     OLLAMA_DEFAULT_MODEL: str = "llama3.1"
     OLLAMA_ALLOW_PRIVATE: bool = True
+
+    _strays: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("PROVIDER_PRIORITY_ORDER", mode="before")
     @classmethod
@@ -214,6 +200,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{PREFIX}{vendor.provider.name}_BASE_URL {problem}")
         return self
 
+    @model_validator(mode="after")
+    def _a_request_has_time_for_an_attempt(self) -> Settings:
+        if self.LLM_REQUEST_TIMEOUT > self.LLM_MINIMUM_ATTEMPT_SECONDS:
+            return self
+        raise ValueError(
+            f"{PREFIX}LLM_REQUEST_TIMEOUT must be larger than {PREFIX}LLM_MINIMUM_ATTEMPT_SECONDS: "
+            "no attempt starts with less time left"
+        )
+
     def vendor(self, provider: LLMProviderType) -> VendorSettings:
         """The slice of one vendor.
 
@@ -237,6 +232,7 @@ class Settings(BaseSettings):
         )
 
     def _attribution(self) -> Mapping[str, str]:
+        """Which application asks, in the headers that an aggregator of vendors reads."""
         named = {"HTTP-Referer": self.OPENROUTER_HTTP_REFERER, "X-Title": self.OPENROUTER_X_TITLE}
         return {name: text for name, text in named.items() if text}
 
@@ -247,10 +243,9 @@ class Settings(BaseSettings):
         return tuple(map(self.vendor, dict.fromkeys((*first, *self.PROVIDER_PRIORITY_ORDER, *VENDORS))))
 
     @property
-    def attribution(self) -> dict[str, str]:
-        """Which application asks, in the headers that an aggregator of vendors reads."""
-        named = {"HTTP-Referer": self.OPENROUTER_HTTP_REFERER, "X-Title": self.OPENROUTER_X_TITLE}
-        return {name: text for name, text in named.items() if text}
+    def strays(self) -> tuple[str, ...]:
+        """A sentence on each variable with our prefix that is no setting; nothing where no environment was read."""
+        return self._strays
 
     @property
     def live_vendors(self) -> tuple[VendorSettings, ...]:
@@ -268,7 +263,9 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment and `.env`; raises `SettingsProblem` with one line for each bad variable."""
     try:
-        return Settings()
+        settings = Settings()
+        settings._strays = stray_variables(Settings)
+        return settings
     except ValidationError as error:
         raise SettingsProblem("\n".join(_in_words(item) for item in error.errors(include_input=False))) from None
     except SettingsError as error:

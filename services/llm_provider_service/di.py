@@ -12,6 +12,7 @@ from dishka import AsyncContainer, Provider, Scope, make_async_container, provid
 from dishka.entities.validation_settings import STRICT_VALIDATION
 
 from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.loop_watch import LoopWatch, watching_the_loop
 from huleedu_service_libs.peers import Peers
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
@@ -73,6 +74,9 @@ class MemoryProvider(Provider):
 
     metrics = provide(GatewayMetrics)
     recorder = provide(Recorder)
+    background = provide(staticmethod(lambda: BackgroundWork()), provides=BackgroundWork)
+    live = provide(staticmethod(policies.live_providers))
+    retry_policy = provide(staticmethod(policies.retry_policy))
 
     @provide
     def totals(self) -> DayTotals:
@@ -87,16 +91,11 @@ class MemoryProvider(Provider):
         return Bookkeeper(prices, recorder, wall_clock=time.time)
 
     @provide
-    def live(self, settings: Settings) -> tuple[LiveProvider, ...]:
-        return policies.live_providers(settings)
-
-    @provide
-    def retry_policy(self, settings: Settings) -> RetryPolicy:
-        return policies.retry_policy(settings)
-
-    @provide
-    async def replicas(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[Replicas]:
-        async with open_replicas(policies.redis_url(settings), metrics.registry) as replicas:
+    async def replicas(
+        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
+    ) -> AsyncIterator[Replicas]:
+        url, accounts = policies.redis_url(settings), policies.accounts(settings)
+        async with open_replicas(url, accounts, metrics.registry, background) as replicas:
             yield replicas
 
     @provide
@@ -150,6 +149,7 @@ class WorldProvider(Provider):
     scope = Scope.APP
 
     comparison = provide(ComparisonRoute)
+    whole = provide(WholeService, provides=WholeServiceProtocol)
 
     @provide
     async def tracing(self, settings: Settings) -> AsyncIterator[Tracing]:
@@ -168,10 +168,13 @@ class WorldProvider(Provider):
             yield providers
 
     @provide
-    async def loop_watch(self, settings: Settings, metrics: GatewayMetrics) -> AsyncIterator[LoopWatch]:
-        limit = settings.EVENT_LOOP_LAG_LIMIT_SECONDS
-        watch = LoopWatch(limit, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe)
-        async with watching_the_loop(watch):
+    async def loop_watch(
+        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
+    ) -> AsyncIterator[LoopWatch]:
+        watch = LoopWatch(
+            settings.EVENT_LOOP_LAG_LIMIT_SECONDS, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe
+        )
+        async with watching_the_loop(watch, background):
             yield watch
 
     @provide
@@ -184,10 +187,16 @@ class WorldProvider(Provider):
 
     @provide
     async def cache(
-        self, settings: Settings, flights: Flights, recorder: Recorder, replicas: Replicas, guards: Guards
+        self,
+        settings: Settings,
+        flights: Flights,
+        recorder: Recorder,
+        replicas: Replicas,
+        guards: Guards,
+        peers: Peers,
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
-        opened = open_cache(limits, replicas, guards, coalesced=lambda: flights.coalesced, on_operation=heard)
+        opened = open_cache(limits, replicas, guards, peers, coalesced=lambda: flights.coalesced, on_operation=heard)
         async with opened as cache:
             yield cache
 
@@ -253,6 +262,7 @@ class WorldProvider(Provider):
         totals: DayTotals,
         prices: PriceBook,
         loop_watch: LoopWatch,
+        background: BackgroundWork,
         replicas: Replicas,
     ) -> GatewayStatusProtocol:
         return GatewayStatus(
@@ -264,19 +274,9 @@ class WorldProvider(Provider):
             clock=time.monotonic,
             wall_clock=time.time,
             loop_watch=loop_watch,
+            background=background,
             redis=replicas.link_state,
         )
-
-    @provide
-    def whole(
-        self,
-        peers: Peers,
-        status: GatewayStatusProtocol,
-        cache: LLMCacheManagerProtocol,
-        totals: DayTotals,
-        metrics: GatewayMetrics,
-    ) -> WholeServiceProtocol:
-        return WholeService(peers, status=status, cache=cache, totals=totals, metrics=metrics)
 
 
 def build_container(settings: Settings, peers: Peers) -> AsyncContainer:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
 from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, DeskDefaults
-from services.llm_provider_service.config import Settings, VendorSettings
+from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
 from services.llm_provider_service.implementations.caches_impl import CacheLimits
@@ -16,6 +16,7 @@ from services.llm_provider_service.implementations.llm_orchestrator_impl import 
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
 from services.llm_provider_service.implementations.planner_impl import LiveProvider
 from services.llm_provider_service.implementations.provider_tester_impl import REQUEST_TYPE as TEST_REQUEST_TYPE
+from services.llm_provider_service.implementations.replica_hints_impl import Accounts, account_of
 from services.llm_provider_service.implementations.status_impl import ProviderFacts, ServiceFacts
 from services.llm_provider_service.implementations.tracing_impl import TracePolicy
 from services.llm_provider_service.implementations.vendors_impl import LineLimits, VendorEndpoint
@@ -24,11 +25,11 @@ from services.llm_provider_service.resilience.admission import AdmissionPolicy
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.rule_source import parse_rules
 from services.llm_provider_service.routing.rules import Rule, RuleScope
+from services.llm_provider_service.vendor_settings import VendorSettings
 from services.llm_provider_service.wire.capabilities import profiles
 
 DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
-BYTES_PER_MB = 1024 * 1024
 BYTES_PER_MB = 1024 * 1024
 
 
@@ -168,6 +169,12 @@ def endpoint(vendor: VendorSettings) -> VendorEndpoint:
     )
 
 
+def accounts(settings: Settings) -> Accounts:
+    """The account of each vendor that may be asked."""
+    endpoints = map(endpoint, settings.live_vendors)
+    return {one.provider: account_of(one.provider, one.api_key) for one in endpoints}
+
+
 def service_facts(settings: Settings) -> ServiceFacts:
     """What status and health say of the settings."""
     facts = _mock_facts() if settings.mock_mode else tuple(map(_facts, settings.vendors))
@@ -180,6 +187,7 @@ def service_facts(settings: Settings) -> ServiceFacts:
         default_provider=live[0].provider if live else facts[0].provider,
         mock_mode=settings.mock_mode,
         providers=facts,
+        warnings=settings.strays,
     )
 
 

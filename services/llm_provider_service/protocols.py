@@ -145,7 +145,7 @@ class GatewayStatusProtocol(Protocol):
         ...
 
     def health(self) -> Health:
-        """Liveness and dependencies."""
+        """Liveness and dependencies of this process."""
         ...
 
     def readiness(self) -> Readiness:
@@ -159,6 +159,10 @@ class GatewayStatusProtocol(Protocol):
 
 class WholeServiceProtocol(Protocol):
     """The service as all its workers together; what a silent worker did not say in time makes an answer partial."""
+
+    async def health(self) -> Health:
+        """Liveness and dependencies, at their worst; within 80 ms, whatever the others do."""
+        ...
 
     async def providers(self) -> ProviderList:
         """Every provider, with the calls that all workers have under way."""

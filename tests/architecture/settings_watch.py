@@ -11,7 +11,8 @@ from typing import Any
 
 from huleedu_service_libs.lifespan import Lifespan
 from services.llm_provider_service.config import VENDORS, Settings
-from services.llm_provider_service.tools.serve import greeting, prepared
+from services.llm_provider_service.tools.greeting import greeting
+from services.llm_provider_service.tools.serve import prepared
 
 READ: set[str] = set()
 KEY = "0123456789abcdef"

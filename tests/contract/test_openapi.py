@@ -8,6 +8,7 @@ from typing import Any
 
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from common_core.llm_contracts import ResultFlag
 from services.llm_provider_service.api.openapi import openapi_bytes
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
@@ -56,6 +57,14 @@ def test_every_error_is_a_problem_document_with_an_example_of_its_status() -> No
                 values = examples_of(response["content"][PROBLEM])
                 assert values, (path, status)
                 assert {value["status"] for value in values} == {int(status)}
+
+
+def test_the_document_lists_the_flags_of_today_and_says_that_more_may_come() -> None:
+    schemas = json.loads(openapi_bytes())["components"]["schemas"]
+    assert set(schemas["ResultFlag"]["enum"]) == set(ResultFlag)
+    flags = schemas["LLMComparisonResponse"]["properties"]["flags"]
+    assert flags["items"] == {"anyOf": [{"$ref": "#/components/schemas/ResultFlag"}, {"type": "string"}]}
+    assert "More kinds may come" in flags["description"]
 
 
 def all_examples() -> list[tuple[str, Any, Any]]:

@@ -15,7 +15,7 @@ import pytest
 
 from common_core.llm_contracts import LLMComparisonResponse
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.tools.serve import greeting
+from services.llm_provider_service.tools.greeting import greeting
 from tests.support.gateway import running_gateway
 
 ROOT = Path(__file__).resolve().parents[2]

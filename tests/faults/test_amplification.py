@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from math import inf
+from pathlib import Path
 
 import pytest
 
 from tests.faults.amplification import OUTAGES, Outage, measure_amplification
 from tests.support.gateway import running_gateway, vendors
-from tests.vendor_sim import Status, Success, VendorSim
+from tests.support.redis_server import redis_server
+from tests.vendor_sim import Call, Status, Success, VendorSim
 
 
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.name)
@@ -32,7 +35,31 @@ async def test_after_a_cooldown_one_goes_first_then_two_then_four(sim: VendorSim
     limited, *after = sim.calls("openai")
     assert after[0].at - limited.at >= 1.0
     assert len(after) == 15
-    ended = sorted(call.ended_at or inf for call in after)
-    for number, call in enumerate(after):
-        assert sum(end < call.at for end in ended) >= (number + 1) // 2
+    they_go_in_waves(after)
     assert sim.max_in_flight("openai") >= 4, "they do go together, once it has shown that it is back"
+
+
+@pytest.mark.serial
+async def test_after_a_cooldown_that_another_replica_was_told_one_goes_first_too(
+    sim: VendorSim, tmp_path: Path
+) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "3"})])
+    sim.always("openai", Success(delay=0.3))
+    async with redis_server(tmp_path) as redis:
+        settings = {**vendors(sim, "openai"), "LLM_CACHE_ENABLED": False, "REDIS_URL": redis.url()}
+        async with running_gateway(**settings) as limited_one, running_gateway(**settings) as gateway:
+            in_short = {"X-Request-Timeout-Ms": "1000"}
+            assert (await limited_one.compare(headers=in_short)).status == 503
+            while (await gateway.compare(headers=in_short)).status != 503:
+                continue
+            before = sim.count("openai")
+            answers = await asyncio.gather(*(gateway.compare(sample_index=index) for index in range(15)))
+    assert {answer.status for answer in answers} == {200}
+    they_go_in_waves(sim.calls("openai")[before:])
+
+
+def they_go_in_waves(calls: Sequence[Call]) -> None:
+    """Before each call as many had ended as must have: one success lets two more go."""
+    ended = sorted(call.ended_at or inf for call in calls)
+    for number, call in enumerate(calls):
+        assert sum(end < call.at for end in ended) >= (number + 1) // 2

@@ -8,8 +8,6 @@ event loop came late is taken off a request's time, and `NOISE_SECONDS` are allo
 from __future__ import annotations
 
 import asyncio
-import io
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha1
 from itertools import count, islice
@@ -22,12 +20,12 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import LinkPolicy, RedisAway
 from services.llm_provider_service.implementations.redis_cache_impl import REMOVE_AS_READ
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.load import Load, under_load
+from tests.support.log_lines import log_lines
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.slow_line import slow_line
 from tests.vendor_sim import Status, VendorSim
@@ -248,9 +246,15 @@ async def test_r10_a_script_keeps_it_busy(redis: RedisServer, sim: VendorSim) ->
 async def test_r11_a_wrong_password_is_said_once_and_not_tried_again_and_again(
     redis: RedisServer, sim: VendorSim
 ) -> None:
-    lines = io.BytesIO()
-    configure_logging(service="test", stream=lines)
     await redis.say("CONFIG", "SET", "requirepass", "right")
+    with log_lines() as lines:
+        await _live_with_a_wrong_password(redis, sim)
+    said = [(one["event"], one.get("reason")) for one in lines.events if one["event"].startswith("redis")]
+    assert said == [("redis_away", "AuthenticationError"), ("redis_back", None)]
+    assert b"wrong" not in lines.raw
+
+
+async def _live_with_a_wrong_password(redis: RedisServer, sim: VendorSim) -> None:
     async with running_gateway(**shared(sim, redis, REDIS_URL=redis.url("wrong"))) as gateway:
         await until(gateway, "degraded", within=RECOVERY_SECONDS)
         async with redis.operator("right") as operator:
@@ -263,10 +267,6 @@ async def test_r11_a_wrong_password_is_said_once_and_not_tried_again_and_again(
             assert after - before <= 8, "a ping, and the one retry, in growing steps"
             await operator.config_set("requirepass", "wrong")
         await until(gateway, "healthy", within=RECOVERY_SECONDS)
-    events = [json.loads(line) for line in lines.getvalue().splitlines()]
-    said = [(one["event"], one.get("reason")) for one in events if one["event"].startswith("redis")]
-    assert said == [("redis_away", "AuthenticationError"), ("redis_back", None)]
-    assert b"wrong" not in lines.getvalue()
 
 
 async def test_r12_it_has_too_many_clients(redis: RedisServer, sim: VendorSim) -> None:

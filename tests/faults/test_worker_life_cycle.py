@@ -10,6 +10,7 @@ from time import monotonic
 import pytest
 
 from huleedu_service_libs.worker_seat import bind_shared
+from tests.faults.worker_app import HANGING_START_SECONDS
 from tests.support.crowd import Caller, Crowd, Reply
 from tests.support.processes import all_gone, children
 from tests.support.worker_program import WorkerProgram
@@ -174,6 +175,47 @@ async def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly() -> N
         program.process.send_signal(signal.SIGTERM)
         await program.ended()
         assert children(program.process.pid) == []
+
+
+async def test_a_worker_that_hangs_while_it_starts_is_killed_and_tried_again() -> None:
+    async with WorkerProgram("first-hangs") as program:
+        (hanging, *_) = await program.logged("worker_start_hangs")
+        assert (hanging["slot"], hanging["seconds"]) == (0, HANGING_START_SECONDS)
+        (died, *_) = await program.logged("worker_died")
+        assert (died["pid"], died["exit_code"]) == (hanging["pid"], -signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while len(program.workers()) != 2:  # noqa: ASYNC110 — the kernel tells nobody
+                await asyncio.sleep(0.02)
+        assert hanging["pid"] not in program.workers()
+
+
+async def test_a_second_sighup_is_heeded_although_the_first_restart_is_given_up() -> None:
+    async with WorkerProgram("first-hangs", workers=1) as program:
+        while not program.workers():  # noqa: ASYNC110 — it hears signals when it starts them
+            await asyncio.sleep(0.02)
+        program.process.send_signal(signal.SIGHUP)
+        await program.logged("rolling_restart_started")
+        program.process.send_signal(signal.SIGHUP)
+        await program.logged("rolling_restart_given_up")
+        await program.logged("rolling_restart_started", 2, within=2)
+
+
+async def test_a_slot_that_is_replaced_while_it_waits_for_its_restart_gets_one_worker() -> None:
+    """The supervisor stands still meanwhile, so that it hears of the death and of SIGHUP at once."""
+    async with WorkerProgram("fine") as program:
+        await program.ready()
+        before = program.workers()
+        (victim,) = (line["pid"] for line in program.events("worker_ready") if line["slot"] == 0)
+        program.process.send_signal(signal.SIGSTOP)
+        os.kill(victim, signal.SIGKILL)
+        program.process.send_signal(signal.SIGHUP)
+        program.process.send_signal(signal.SIGCONT)
+        await program.logged("rolling_restart_finished")
+        ended = {line["pid"] for line in program.events("worker_ended")}
+        assert ended == set(before)
+        assert len(program.events("worker_ready")) == 4
+        assert len(program.workers()) == 2
+        assert set(program.workers()).isdisjoint(before)
 
 
 async def test_workers_that_refuse_the_settings_end_the_service() -> None:

@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -19,8 +20,10 @@ from services.llm_provider_service import policies
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.metrics import GAUGE_MERGES, GatewayMetrics, SharedTierMetrics
 from tests.support.crowd import Caller, Crowd, Reply
+from tests.support.gateway import vendors
 from tests.support.processes import all_gone, children
 from tests.support.service_process import ServiceProcess
+from tests.vendor_sim import Status, Success, VendorSim
 
 pytestmark = [pytest.mark.serial, pytest.mark.asyncio(loop_scope="module")]
 
@@ -167,6 +170,67 @@ async def work_is_seen_and_cleared_by_all(url: str) -> None:
     assert {one["entries"] for one in stats} == {4}
     assert (await ask(url, "DELETE", "/api/v1/cache?all=true")).json() == {"removed": 4}
     assert {(await ask(url, "GET", "/api/v1/cache/stats")).json()["entries"] for _ in range(6)} == {0}
+
+
+async def test_what_one_worker_refreshes_all_forget_and_what_one_suffers_all_say() -> None:
+    asked = ASKED | {"cache": "use"}
+    async with VendorSim() as sim, ServiceProcess(WORKERS=2, **vendors(sim, "openai")) as running:
+        sim.always("openai", Success(text='{"justification": "Old.", "winner": "Essay A", "confidence": 3}'))
+        await until_all_have_it(running.url, asked)
+        assert sim.count() == 2, "each worker has paid for its own"
+        sim.always("openai", Success(text='{"justification": "New.", "winner": "Essay B", "confidence": 3}'))
+        assert (await ask(running.url, "POST", PATH, ASKED | {"cache": "refresh"})).json()["winner"] == "Essay B"
+        replies = [(await ask(running.url, "POST", PATH, asked)).json() for _ in range(30)]
+        assert Counter(one["winner"] for one in replies) == {"Essay B": 30}
+        assert Counter(one["cached"] for one in replies) == {True: 29, False: 1}
+        assert sim.count() == 4, "who refreshed has it, the other asks once"
+        await a_frozen_worker_is_missed_and_nobody_waits_for_it(running)
+        sim.always("openai", Status(401))
+        assert (await ask(running.url, "POST", PATH, ASKED)).status == 502
+        seen = [await health(running.url) for _ in range(20)]
+        assert [one["status"] for one in seen] == ["degraded"] * 20, "whichever worker is asked"
+        assert {one["providers"]["openai"]["circuit_breaker_state"] for one in seen} == {"open"}
+
+
+async def a_frozen_worker_is_missed_and_nobody_waits_for_it(running: ServiceProcess) -> None:
+    """Health says so as long as it is frozen."""
+    await nobody_is_missed(running.url)
+    frozen = children(running.pid)[0]
+    os.kill(frozen, signal.SIGSTOP)
+    await logged(running, "worker_silent", 1)
+    started = monotonic()
+    assert (await ask(running.url, "POST", PATH, ASKED | {"cache": "refresh"})).status == 200
+    assert monotonic() - started < 1.0
+    seconds = []
+    for _ in range(9):
+        started = monotonic()
+        (warning,) = (await health(running.url))["warnings"]
+        seconds.append(monotonic() - started)
+        assert warning.startswith("1 of 2 workers")
+    assert median(seconds) < 0.1
+    os.kill(frozen, signal.SIGCONT)
+    await nobody_is_missed(running.url)
+
+
+async def nobody_is_missed(url: str) -> None:
+    """Wait until health has nothing to warn of."""
+    async with asyncio.timeout(5):
+        while (await health(url))["warnings"]:  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.02)
+
+
+async def health(url: str) -> dict[str, Any]:
+    """What one of the workers says of all."""
+    reply = await ask(url, "GET", "/healthz")
+    assert reply.status == 200
+    answer: dict[str, Any] = reply.json()
+    return answer
+
+
+async def until_all_have_it(url: str, body: dict[str, Any]) -> None:
+    """Ask until every worker has stored its answer."""
+    while (await ask(url, "GET", "/api/v1/cache/stats")).json()["entries"] != 2:
+        assert (await ask(url, "POST", PATH, body)).status == 200
 
 
 async def a_stop_flips_readiness_refuses_the_new_and_finishes_the_old(running: ServiceProcess) -> None:

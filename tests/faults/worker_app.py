@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from quart import Quart
@@ -14,13 +15,15 @@ from huleedu_service_libs.logging import configure_logging
 from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
 from huleedu_service_libs.server import ServerOptions
 from huleedu_service_libs.stopping_gate import StoppingGate
-from huleedu_service_libs.supervisor import SupervisorOptions, supervise
+from huleedu_service_libs.supervisor import supervise
+from huleedu_service_libs.supervisor_options import SupervisorOptions
 from huleedu_service_libs.worker import serve_as_worker
 from huleedu_service_libs.worker_link import WorkerLink
 from huleedu_service_libs.worker_seat import Seat
 
 TYPE_PREFIX = "urn:test:"
 RETIRE_SECONDS = 20.0
+HANGING_START_SECONDS = 4.0
 
 
 def _app(mode: str, slot: int) -> tuple[Quart, Any]:
@@ -45,6 +48,8 @@ def _app(mode: str, slot: int) -> tuple[Quart, Any]:
     async def start() -> None:
         if mode == "start-fails":
             raise RuntimeError("the database address is missing")
+        if mode == "first-hangs" and slot == 0:
+            await asyncio.sleep(60)
         if mode == "first-late" and slot == 0:
             await asyncio.sleep(1.5)
 
@@ -63,6 +68,8 @@ def _main() -> int:
         supervision = SupervisorOptions(
             workers=workers, host="127.0.0.1", port=port, grace_seconds=grace, retire_seconds=RETIRE_SECONDS
         )
+        if mode == "first-hangs":
+            supervision = replace(supervision, start_seconds=HANGING_START_SECONDS)
         return supervise(supervision, on_ready=lambda address: print("ready", *address, flush=True))
     if mode == "settings-refused":
         return 2

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from tests.support.gateway import running_gateway, vendors
 from tests.support.programs import ROOT, run_tool, start_tool
@@ -24,6 +29,34 @@ def essays(tmp_path: Path) -> str:
         shutil.copy(ROOT / "examples" / "essays" / f"{name}.txt", tmp_path)
     (tmp_path / "intended_ranking.txt").write_text("".join(f"{name}.txt\n" for name in NAMES))
     return str(tmp_path)
+
+
+def taken_log(said: str) -> str:
+    """The log that is kept where *said* says, and then no more."""
+    kept = Path(re.findall(r"Its log is kept in (.+)\.$", said.strip())[0])
+    text = kept.read_text()
+    kept.unlink()
+    return text
+
+
+@asynccontextmanager
+async def api_only(gateway_url: str) -> AsyncIterator[str]:
+    """A proxy that hands on the API and health, as one in front of several services may."""
+
+    async def hand_on(request: web.Request) -> web.Response:
+        if request.path != "/healthz" and request.path != "/api/v1/comparison":
+            return web.Response(status=404, text="no such page")
+        async with ClientSession() as http:
+            body, headers = await request.read(), {"Content-Type": "application/json"}
+            async with http.request(request.method, gateway_url + request.path, data=body, headers=headers) as answer:
+                return web.Response(status=answer.status, body=await answer.read(), content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", hand_on)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    yield str(server.make_url("")).rstrip("/")
+    await server.close()
 
 
 async def test_a_vendor_dies_halfway_and_nobody_notices(essays: str) -> None:
@@ -84,6 +117,27 @@ async def test_against_a_running_gateway_the_second_time_is_free(essays: str) ->
         assert second.exit_code == 0
         assert "12 of 12 answers came from the gateway's cache and cost nothing." in second.out
         assert await gateway.metric("llm_provider_attempts_total", outcome="success") == 12
+
+
+async def test_a_base_url_that_leads_only_to_the_api_is_enough_for_the_ranking(essays: str) -> None:
+    async with running_gateway() as gateway, api_only(gateway.url) as url:
+        done = await run_tool("demo", "--url", url, "--essays", essays)
+    assert (done.exit_code, done.err) == (0, "")
+    assert "0 of 12 comparisons failed for the caller." in done.out
+    assert "Rank correlation with the intended order" in done.out
+    assert "Failed and sent: unknown" in done.out
+
+
+async def test_a_service_that_dies_leaves_its_log() -> None:
+    program = await start_tool("demo")
+    await program.line_with("killed openai")
+    (service,) = program.pids_of("tools.serve")
+    os.kill(service, signal.SIGKILL)
+    done = await program.finish()
+    assert done.exit_code == 2
+    assert done.err.startswith("The service died on the way: ")
+    assert "provider_attempt_failed" in taken_log(done.err)
+    assert program.left_behind() == []
 
 
 async def test_comparisons_without_a_verdict_are_counted_and_fail_the_demo(sim: VendorSim, essays: str) -> None:

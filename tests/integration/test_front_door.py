@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.logging import configure_logging
 from tests.support.gateway import ESSAY_A, ESSAY_B, KEYS, running_gateway, vendors
+from tests.support.log_lines import log_lines
 from tests.vendor_sim import ERRORS, Status, VendorSim
 
 BODY = {"user_prompt": "p", "essay_a": "a", "essay_b": "b"}
@@ -189,18 +189,16 @@ async def test_production_without_a_vendor_is_not_ready() -> None:
         assert (await gateway.get("/readyz")).body == {"ready": True}
 
 
-async def test_logs_hold_neither_essays_nor_keys(sim: VendorSim, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    configure_logging(service="test", level="debug")
+async def test_logs_hold_neither_essays_nor_keys(sim: VendorSim) -> None:
     sim.script("openai", [Status(503), Status(401, {"error": {"message": "bad key <<key>>"}})])
-    async with running_gateway(**vendors(sim, "openai", "anthropic")) as gateway:
-        for index in range(3):
-            await gateway.compare(sample_index=index, user_prompt="Which one? CANARY-PROMPT")
-    written = capfdbinary.readouterr().err
-    lines = [json.loads(line) for line in written.splitlines()]
-    assert any(line["event"] == "provider_attempt_failed" for line in lines)
-    assert any(line.get("alert") for line in lines), "a refused key calls for an operator"
+    with log_lines() as lines:
+        async with running_gateway(**vendors(sim, "openai", "anthropic")) as gateway:
+            for index in range(3):
+                await gateway.compare(sample_index=index, user_prompt="Which one? CANARY-PROMPT")
+    assert any(line["event"] == "provider_attempt_failed" for line in lines.events)
+    assert any(line.get("alert") for line in lines.events), "a refused key calls for an operator"
     for secret in (*KEYS.values(), ESSAY_A, ESSAY_B, "CANARY-PROMPT"):
-        assert secret.encode() not in written
+        assert secret.encode() not in lines.raw
 
 
 async def test_invented_models_and_paths_add_at_most_one_series(sim: VendorSim) -> None:

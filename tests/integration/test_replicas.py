@@ -15,10 +15,13 @@ from services.llm_provider_service.implementations.redis_keys_impl import HINTS_
 from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
 from services.llm_provider_service.implementations.replica_feed_impl import KEPT_MESSAGES
 from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.support.log_lines import log_lines
+from tests.support.programs import ROOT, run_tool
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.slow_line import slow_line
 from tests.vendor_sim import Status, Success, VendorSim
 
+WARM_FILE = str(ROOT / "examples" / "warm.jsonl")
 SOON = 3.0  # what one replica knows, the others know within a second, if the machine is not busy elsewhere
 
 
@@ -120,6 +123,16 @@ async def test_all_look_ups_of_one_order_share_one_budget(sim: VendorSim, redis:
             waited = await gateway.metric(f"{name}_sum") - waited
             assert 0.1 <= waited <= 0.2, "each by itself would take 0.1 s and more"
             assert (sim.count("openai"), sim.count("anthropic")) == (1, 2)
+
+
+async def test_each_tier_counts_what_it_could_not_store(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis, LOCAL_CACHE_SIZE_MB=0.001) as (one, _):
+        for _ in range(2):
+            await one.compare()
+            await redis.holds(1)
+        here, there = await tier(one, "local"), await tier(one, "redis")
+        assert (here["dropped"], here["misses"], there["dropped"], there["hits"]) == (2, 2, 0, 1)
+        assert sim.count() == 1
 
 
 async def test_entries_lie_under_their_tenant_and_live_for_their_time(sim: VendorSim, redis: RedisServer) -> None:
@@ -293,6 +306,36 @@ async def test_a_clear_during_an_outage_is_done_when_redis_comes_back(
         assert sim.count() == before + 2
 
 
+@pytest.mark.parametrize("query", ["tenant=local", "all=true"])
+async def test_a_clear_is_heard_by_those_who_have_not_met_redis_yet(sim: VendorSim, tmp_path: Path, query: str) -> None:
+    redis = RedisServer(tmp_path)
+    async with replicas(sim, redis) as (one, other):
+        sim.always("openai", verdict("Essay A"))
+        for gateway in (one, other):
+            assert (await gateway.compare()).body["winner"] == "Essay A"
+        cleared = await one.ask("DELETE", f"/api/v1/cache?{query}")
+        assert cleared.body == {"removed": 1, "pending": True}
+        sim.always("openai", verdict("Essay B"))
+        await redis.start()
+
+        async def heard() -> bool:
+            return bool((await other.compare()).body["winner"] == "Essay B")
+
+        try:
+            await eventually(heard, within=10)
+        finally:
+            redis.kill()
+
+
+async def test_who_starts_with_nothing_has_nothing_to_forget(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare(cache="refresh")
+        await redis.wait_for("XLEN", REMOVALS_FEED, holds=lambda removals: removals > 0)
+    async with running_gateway(**vendors(sim, "openai"), REDIS_URL=redis.url()) as young:
+        await have_come_to_read(redis, replicas=1)
+        assert await young.metric("llm_provider_cache_operations_total") == 0
+
+
 async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, other):
         for index in range(10):
@@ -310,6 +353,104 @@ async def test_during_an_outage_memory_serves_and_no_vendor_is_stormed(sim: Vend
         await asyncio.gather(*(one.compare(sample_index=99) for _ in range(50)))
         assert sim.count() == 11, "equal requests at the same time still share one call"
         redis.thaw()
+
+
+async def test_who_stops_before_redis_is_back_says_what_it_owes_and_a_second_clear_helps(
+    sim: VendorSim, redis: RedisServer
+) -> None:
+    """The way on the page `redis-gone`."""
+    sim.always("openai", verdict("Essay A"))
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    with log_lines() as lines:
+        async with running_gateway(**settings) as stopped:
+            await stopped.compare()
+            await redis.holds(1)
+            await outage(redis, stopped)
+            assert (await stopped.ask("DELETE", "/api/v1/cache?all=true")).body["pending"] is True
+    assert [one["removals"] for one in lines.events if one["event"] == "removals_lost_at_shutdown"] == [1]
+    redis.thaw()
+    sim.always("openai", verdict("Essay B"))
+    async with running_gateway(**settings) as young:
+        assert (await young.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 1}
+        assert (await young.compare()).body["winner"] == "Essay B"
+
+
+async def test_who_stops_while_redis_is_there_removes_first_what_it_owes(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare()
+        await redis.holds(1)
+        await redis.say("REPLICAOF", "127.0.0.1", 1)
+        assert (await one.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 1, "pending": True}
+        await redis.say("REPLICAOF", "NO", "ONE")
+    assert await redis.keys() == []
+
+
+async def lies_in_redis_after_a_hit(gateway: Gateway, redis: RedisServer, entries: int = 1) -> None:
+    """Ask again, without paying for it, until so many answers lie in Redis."""
+
+    async def written() -> bool:
+        for index in range(entries):
+            assert (await gateway.compare(sample_index=index)).body["cached"] is True
+        return len(await redis.keys()) == entries
+
+    await eventually(written, within=10)
+
+
+async def test_what_redis_has_lost_comes_back_from_memory_when_it_is_asked_for(
+    sim: VendorSim, redis: RedisServer
+) -> None:
+    async with replicas(sim, redis, LLM_CACHE_TTL=100) as (one, other):
+        for index in range(3):
+            await one.compare(sample_index=index)
+        await redis.holds(3)
+        await have_come_to_read(redis, replicas=2)
+        left_then = await redis.say("PTTL", (await redis.keys())[0])
+        await redis.say("FLUSHALL")
+        await lies_in_redis_after_a_hit(one, redis, entries=3)
+        assert await redis.say("PTTL", (await redis.keys())[0]) <= left_then, "no answer lives longer for it"
+        for index in range(3):
+            assert (await other.compare(sample_index=index)).body["cached"] is True
+        assert sim.count() == 3
+        written = await redis_calls(redis, "set")
+        await lies_in_redis_after_a_hit(one, redis, entries=3)
+        assert await redis_calls(redis, "set") == written, "once is enough"
+
+
+async def test_one_hit_is_enough_to_bring_back_what_redis_has_just_lost(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, _):
+        await one.compare()
+        await redis.holds(1)
+        await have_come_to_read(redis, replicas=2)
+        await redis.say("FLUSHALL")
+        assert (await one.compare()).body["cached"] is True
+        await redis.holds(1)
+
+
+async def test_what_was_paid_for_during_an_outage_lies_in_redis_afterwards(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        await outage(redis, one, other)
+        await one.compare()
+        redis.thaw()
+        await lies_in_redis_after_a_hit(one, redis)
+        assert (await other.compare()).body["cached"] is True
+        assert sim.count() == 1
+
+
+async def test_warming_fills_both_tiers_also_after_redis_has_lost_its_data(sim: VendorSim, redis: RedisServer) -> None:
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as one, running_gateway(**settings) as other:
+        done = await run_tool("warm", WARM_FILE, "--url", one.url)
+        assert done.out == "3 warmed, 0 already cached, 0 failed\n"
+        await redis.holds(3)
+        assert (await one.get("/api/v1/cache/stats")).body["entries"] == 3
+        await have_come_to_read(redis, replicas=2)
+        await redis.say("FLUSHALL")
+        again = await run_tool("warm", WARM_FILE, "--url", one.url)
+        assert again.out == "0 warmed, 3 already cached, 0 failed\n"
+        await redis.holds(3)
+        elsewhere = await run_tool("warm", WARM_FILE, "--url", other.url)
+        assert elsewhere.out == "0 warmed, 3 already cached, 0 failed\n"
+    assert sim.count() == 3
 
 
 async def state_of(gateway: Gateway, provider: str) -> set[str]:
@@ -376,6 +517,37 @@ async def test_a_cooldown_is_known_to_the_others_and_to_those_that_start_later(
             await everybody_was_told(redis, replicas=3)
             assert (await young.compare(sample_index=2)).body["provider"] == "anthropic"
         assert sim.count("openai") == 1
+
+
+async def test_a_cooldown_belongs_to_the_key_that_was_limited(sim: VendorSim, redis: RedisServer) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "300"})])
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as limited:
+        assert (await limited.compare()).status == 503
+        await everybody_was_told(redis, replicas=1)
+    new_key = {**settings, "OPENAI_API_KEY": "sk-test-another-0123456789abcdef"}
+    async with running_gateway(**settings) as same_key, running_gateway(**new_key) as other_key:
+        await everybody_was_told(redis)
+        assert (await same_key.compare()).status == 503
+        assert sim.count("openai") == 1
+        assert (await other_key.compare()).status == 200
+        assert sim.count("openai") == 2
+    told = str(await redis.say("XRANGE", HINTS_FEED, "-", "+"))
+    assert "account" in told
+    assert not any(part in told for part in ("sk-", "0123456789", "abcdef"))
+
+
+async def test_a_cooldown_can_be_lifted_by_hand(sim: VendorSim, redis: RedisServer) -> None:
+    """The way on the page `rate-limited`: remove the feed, and start again."""
+    sim.script("openai", [Status(429, headers={"Retry-After": "300"})])
+    settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
+    async with running_gateway(**settings) as limited:
+        assert (await limited.compare()).status == 503
+        await everybody_was_told(redis, replicas=1)
+    assert await redis.say("DEL", "llm-provider:1:{feed}:hints") == 1
+    async with running_gateway(**settings) as again:
+        await have_come_to_read(redis, replicas=1)
+        assert (await again.compare()).status == 200
 
 
 async def test_without_a_cache_replicas_still_tell_each_other(sim: VendorSim, redis: RedisServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.crowd import Caller, Reply
 from tests.support.gateway import ESSAY_A, ESSAY_B
+from tests.support.redis_server import redis_server
 from tests.support.service_process import ServiceProcess
 
 pytestmark = pytest.mark.serial
@@ -99,6 +101,41 @@ async def test_a_call_whose_caller_has_gone_ends_before_the_process_does() -> No
         started = time.monotonic()
         assert await service.end() == 0
         assert time.monotonic() - started > 0.5, "it waited for the call"
+
+
+@pytest.mark.parametrize(("call_ms", "status", "codes"), [(1500, 200, {0}), (30_000, 503, {0, 1})])
+async def test_a_frozen_redis_does_not_hold_up_the_end(
+    tmp_path: Path, call_ms: int, status: int, codes: set[int]
+) -> None:
+    """A single process and two workers side by side, with a call that ends in the grace and one that does not."""
+    grace = 3.0 if status == 200 else 1.0
+    settings: dict[str, Any] = {"USE_MOCK_LLM": True, "MOCK_LATENCY_MS": call_ms, "SHUTDOWN_GRACE_SECONDS": grace}
+    async with (
+        redis_server(tmp_path) as redis,
+        ServiceProcess(REDIS_URL=redis.url(), **settings) as single,
+        ServiceProcess(REDIS_URL=redis.url(), WORKERS=2, **settings) as several,
+        aiohttp.ClientSession() as http,
+    ):
+        both = (single, several)
+        assert [await cache_health(one.url) for one in both] == ["healthy"] * 2
+        working = [asyncio.create_task(ask(one.url, "POST", "/api/v1/comparison", BODY)) for one in both]
+        for one in both:
+            await until_in_flight(one.url, http)
+        redis.freeze()
+        started = time.monotonic()
+        for one in both:
+            one.send_signal(signal.SIGTERM)
+        ended = await asyncio.gather(*(one.end(signal.SIGCONT) for one in both))
+        assert time.monotonic() - started <= grace + 5
+        assert set(ended) <= codes, "it ended by itself"
+        assert [(await one).status for one in working] == [status] * 2
+
+
+async def cache_health(url: str) -> str:
+    """What health says of the cache."""
+    answer = (await ask(url, "GET", "/healthz")).json()
+    assert answer["dependencies"]["cache"]["redis_available"] is True
+    return str(answer["dependencies"]["cache"]["cache_mode"])
 
 
 async def test_rules_that_cannot_work_end_the_start_with_one_clear_sentence() -> None:

@@ -61,7 +61,7 @@ class Stage:
 
     def books(self, metrics: str) -> list[VendorBooks]:
         """Every vendor's, with the attempts that *metrics* count."""
-        attempts = attempts_in(metrics)
+        attempts = attempts_in(metrics) or {}
         calls = self.journal.calls()
         books = [
             VendorBooks(
@@ -86,7 +86,7 @@ class Stage:
             self.unsure[vendor] += await self._perhaps_arrived(vendor) - before
 
     async def _perhaps_arrived(self, vendor: str) -> int:
-        attempts = attempts_in(await self.metrics())
+        attempts = attempts_in(await self.metrics()) or {}
         return sum(attempts.get((vendor, outcome), 0) for outcome in PERHAPS_ARRIVED)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from huleedu_service_libs.server import serve
 from services.llm_provider_service.config import load_settings
 from services.llm_provider_service.startup_setup import start_draining
-from services.llm_provider_service.tools.serve import greeting, prepared
+from services.llm_provider_service.tools.greeting import greeting
+from services.llm_provider_service.tools.serve import prepared
 
 TASKS_FILE = "SOAK_TASKS_FILE"
 

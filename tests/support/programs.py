@@ -44,6 +44,11 @@ class Program:
         out, err = await self.process.communicate()
         return Finished(exit_code=self.process.returncode or 0, out=out.decode(), err=err.decode())
 
+    def pids_of(self, text: str) -> list[int]:
+        """The living processes that carry the mark and have *text* in their command line."""
+        marked = f"{MARK}={self.mark}".encode()
+        return [int(pid.name) for pid in _pids() if marked in _read(pid / "environ") and text in _command_line(pid)]
+
     def left_behind(self) -> list[str]:
         """Command lines of processes that carry the mark."""
         marked = f"{MARK}={self.mark}".encode()

@@ -126,6 +126,22 @@ async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer
         server.kill()
 
 
+@asynccontextmanager
+async def cluster_node(folder: Path, *slots: range) -> AsyncIterator[RedisServer]:
+    """A node of a cluster that serves *slots*, which are all there are; without any it waits for others to meet."""
+    async with redis_server(folder, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        for owned in slots:
+            await server.say("CLUSTER", "ADDSLOTSRANGE", owned.start, owned.stop - 1)
+        if slots:
+            await server.wait_for("CLUSTER", "INFO", holds=cluster_is_ok)
+        yield server
+
+
+def cluster_is_ok(info: bytes) -> bool:
+    """Whether a node's `CLUSTER INFO` says that it serves."""
+    return b"cluster_state:ok" in info
+
+
 def _spawned(command: list[str]) -> subprocess.Popen[bytes]:
     """Apart from the terminal: a Ctrl-C there is for the test, which stops the server itself."""
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -17,7 +17,7 @@ from services.llm_provider_service.config import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "services.llm_provider_service.tools.serve"
-GREETING = re.compile(rb"http://127\.0\.0\.1:\d+")
+GREETING = re.compile(rb"http://(127\.0\.0\.1|\[::1\]):\d+")
 START_SECONDS = 40.0
 STOP_SECONDS = 10.0
 _RESET_PEAK = "5"

@@ -24,7 +24,7 @@ from huleedu_service_libs.llm_client_errors import (
     LLMRateLimited,
     LLMRequestRefused,
 )
-from huleedu_service_libs.problem import Problem, problem_body, problem_headers
+from huleedu_service_libs.problem import AttemptSummary, Problem, problem_body, problem_headers
 from libs.service_libs.tests.scripted_gateway import RESULT, Gateway, Pauses, gateway_app
 
 REQUEST = LLMComparisonRequest(user_prompt="Which?", essay_a="a", essay_b="b", metadata={"kept": None})
@@ -56,7 +56,12 @@ def _fine() -> web.Response:
 
 
 def _problem(
-    status: int, *, retryable: bool = False, retry_after: float | None = None, code: ErrorCode = ErrorCode.TIMEOUT
+    status: int,
+    *,
+    retryable: bool = False,
+    retry_after: float | None = None,
+    code: ErrorCode = ErrorCode.TIMEOUT,
+    outcomes: tuple[str, ...] = (),
 ) -> web.Response:
     problem = Problem(
         status=status,
@@ -66,6 +71,7 @@ def _problem(
         type_slug="s",
         retryable=retryable,
         retry_after=retry_after,
+        attempts=tuple(AttemptSummary(provider="p", model="m", outcome=one, duration_ms=1) for one in outcomes),
     )
     body = problem_body(problem, instance="/", correlation_id="theirs", type_prefix="urn:x:")
     return web.Response(status=status, headers=problem_headers(problem), body=body)
@@ -81,6 +87,17 @@ async def test_a_comparison_comes_back_typed(gateway: Gateway, client: LLMProvid
     assert request.headers["Content-Type"] == "application/json"
     assert 4000 < int(request.headers["X-Request-Timeout-Ms"]) < 5000
     assert len(request.headers["X-Correlation-ID"]) == 36
+
+
+async def test_the_answer_of_a_later_service_is_read_because_it_was_paid_for(
+    gateway: Gateway, client: LLMProviderClient
+) -> None:
+    usage = {**RESULT["token_usage"], "audio_tokens": 3}
+    gateway.script = [web.json_response({**RESULT, "token_usage": usage, "flags": ["fallback_used", "judged_twice"]})]
+    result = await client.compare(REQUEST)
+    assert (result.winner, result.token_usage.total_tokens) == ("Essay A", 10)
+    assert result.flags == ["fallback_used", "judged_twice"]
+    assert gateway.hits == 1
 
 
 async def test_the_correlation_id_of_the_request_or_of_the_context_is_sent(
@@ -102,6 +119,29 @@ async def test_a_retryable_429_or_503_is_repeated_after_its_retry_after(
     assert gateway.hits == 2
     assert [2 <= seconds <= 2.2 for seconds in pauses.taken] == [True]
     assert gateway.header("X-Correlation-ID", 0) == gateway.header("X-Correlation-ID", 1)
+
+
+async def test_a_503_after_attempts_that_no_vendor_charges_for_is_repeated(
+    gateway: Gateway, client: LLMProviderClient
+) -> None:
+    tried = ("rate_limited", "server_error", "overloaded", "connect_failed", "not_sent")
+    gateway.script = [_problem(503, retryable=True, outcomes=tried), _fine()]
+    assert (await client.compare(REQUEST)).winner == "Essay A"
+    assert gateway.hits == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "outcome", ["connection_lost", "timed_out", "bad_response", "cancelled", "rejected", "an_outcome_of_tomorrow"]
+)
+async def test_an_attempt_that_may_be_billed_is_never_repeated(
+    gateway: Gateway, client: LLMProviderClient, pauses: Pauses, status: int, outcome: str
+) -> None:
+    gateway.script = [_problem(status, retryable=True, retry_after=1, outcomes=(outcome, "server_error")), _fine()]
+    with pytest.raises(LLMProviderClientError) as caught:
+        await client.compare(REQUEST)
+    assert (gateway.hits, pauses.taken) == (1, [])
+    assert (caught.value.status, caught.value.retryable) == (status, True)
 
 
 async def test_repeats_end_after_the_maximum(gateway: Gateway, client: LLMProviderClient, pauses: Pauses) -> None:

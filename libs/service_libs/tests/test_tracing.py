@@ -73,7 +73,7 @@ def test_the_share_decides_before_a_span_is_built() -> None:
     paper = Paper()
     draws = iter([0.009, 0.01, 0.5, 0.0])
     tracing = Tracing(paper.start, ratio=0.01, draw=lambda: next(draws))
-    blocks = [tracing.request("ask", None) for _ in range(4)]
+    blocks = [tracing.request(lambda: "ask", None) for _ in range(4)]
     assert [isinstance(block, TracedBlock) for block in blocks] == [True, False, False, True]
     assert len(paper.spans) == 2
 
@@ -82,7 +82,7 @@ def test_the_share_decides_before_a_span_is_built() -> None:
 def test_the_callers_flag_wins_over_the_share(flags: str, ratio: float, wanted: bool) -> None:
     paper = Paper()
     tracing = Tracing(paper.start, ratio=ratio, draw=lambda: 0.5)
-    tracing.request("ask", f"00-{TRACE_ID}-{SPAN_ID}-{flags}")
+    tracing.request(lambda: "ask", f"00-{TRACE_ID}-{SPAN_ID}-{flags}")
     assert [span.parent for span in paper.spans] == (
         [RemoteParent(trace_id=int(TRACE_ID, 16), span_id=int(SPAN_ID, 16), sampled=True)] if wanted else []
     )
@@ -91,7 +91,7 @@ def test_the_callers_flag_wins_over_the_share(flags: str, ratio: float, wanted: 
 def test_without_an_exporter_nothing_is_traced() -> None:
     tracing = Tracing(None, ratio=1.0, draw=lambda: 0.0)
     assert not tracing.on
-    assert tracing.request("ask", f"00-{TRACE_ID}-{SPAN_ID}-01") is UNTRACED
+    assert tracing.request(lambda: "ask", f"00-{TRACE_ID}-{SPAN_ID}-01") is UNTRACED
 
 
 async def test_blocks_nest_over_tasks_and_end() -> None:
@@ -101,7 +101,7 @@ async def test_blocks_nest_over_tasks_and_end() -> None:
         with traced("call", SpanKind.CLIENT) as call:
             call.set("answer", 42)
 
-    with Tracing(paper.start, ratio=1.0, draw=lambda: 0.0).request("ask", None):
+    with Tracing(paper.start, ratio=1.0, draw=lambda: 0.0).request(lambda: "ask", None):
         assert current_trace_id() == TRACE_ID
         await asyncio.create_task(work())
         with pytest.raises(LookupError), traced("look"):
@@ -124,7 +124,7 @@ def fail_twice(block: Block) -> None:
 def test_a_reason_that_was_given_stays() -> None:
     paper = Paper()
     with pytest.raises(ValueError, match="late"):
-        fail_twice(Tracing(paper.start, ratio=1.0, draw=lambda: 0.0).request("ask", None))
+        fail_twice(Tracing(paper.start, ratio=1.0, draw=lambda: 0.0).request(lambda: "ask", None))
     assert paper.spans[0].failed == "server_error"
 
 

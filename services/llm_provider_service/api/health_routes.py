@@ -16,9 +16,9 @@ health_routes = Blueprint("health", __name__)
 
 @health_routes.get("/healthz")
 @inject
-async def healthz(status: FromDishka[GatewayStatusProtocol]) -> Response:
-    """Liveness and the state of everything the service depends on; 503 only when it cannot serve at all."""
-    health = status.health()
+async def healthz(whole: FromDishka[WholeServiceProtocol]) -> Response:
+    """Liveness and the state of everything that any worker depends on; 503 only when none can serve at all."""
+    health = await whole.health()
     if health.status is HealthStatus.UNHEALTHY:
         raise unavailable("The service cannot serve", " ".join(health.warnings))
     return Response(health.model_dump_json(), content_type=JSON)
@@ -27,7 +27,7 @@ async def healthz(status: FromDishka[GatewayStatusProtocol]) -> Response:
 @health_routes.get("/readyz")
 @inject
 async def readyz(status: FromDishka[GatewayStatusProtocol]) -> Response:
-    """Whether traffic should come here; 503 says why not."""
+    """Whether traffic should come to this worker; 503 says why not."""
     readiness = status.readiness()
     if readiness.reason is not None:
         raise unavailable("Not ready", readiness.reason)

@@ -33,15 +33,17 @@ class TraceLayer:
         if scope["type"] != "http" or scope["path"] in PROBED:
             await self._app(scope, receive, send)
             return
-        method, route = method_of(scope), self._patterns.of(scope["path"])
-        span = self._tracing.request(f"{method} {route}", _traceparent(scope))
+        span = self._tracing.request(lambda: self._name(scope), _traceparent(scope))
         if not isinstance(span, TracedBlock):
             await self._app(scope, receive, send)
             return
-        span.set("http.request.method", method)
-        span.set("http.route", route)
+        span.set("http.request.method", method_of(scope))
+        span.set("http.route", self._patterns.of(scope["path"]))
         with span:
             await self._answer(span, scope, receive, send)
+
+    def _name(self, scope: Any) -> str:
+        return f"{method_of(scope)} {self._patterns.of(scope['path'])}"
 
     async def _answer(self, span: TracedBlock, scope: Any, receive: Any, send: Any) -> None:
         status = 0

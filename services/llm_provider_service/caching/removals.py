@@ -43,6 +43,9 @@ class OwedRemovals:
     def __contains__(self, removal: Removal) -> bool:
         return removal in self._tickets
 
+    def __len__(self) -> int:
+        return len(self._tickets)
+
     def owe(self, removal: Removal) -> int:
         """Remember *removal*; the ticket settles it."""
         if removal.key is not None and removal not in self._tickets and len(self._tickets) >= MOST_KEYS:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from common_core.llm_status_contracts import CacheStats
+from common_core.llm_status_contracts import CacheStats, CacheTierStats
 from common_core.observability_enums import CacheOperation
 from services.llm_provider_service.caching.entry import CachedAnswer, DamagedEntry, decode, encode
 from services.llm_provider_service.caching.key import CacheKey
@@ -72,6 +73,33 @@ class LocalCacheManagerImpl:
         self._hits = 0
         self._misses = 0
         self._evictions = 0
+        self._dropped = 0
+        self._damaged = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._by_use
+
+    @property
+    def hits(self) -> int:
+        """How often something was found, since the start."""
+        return self._hits
+
+    def used_last(self, most: int) -> Iterator[tuple[str, CachedAnswer]]:
+        """The answers that were found or stored last, the latest first."""
+        for text, stored in islice(reversed(self._by_use.items()), most):
+            if stored.entry is not None:
+                yield text, stored.entry
+
+    def keys(self) -> Iterator[str]:
+        """What is kept, in the text form of its keys."""
+        return iter(self._by_use)
+
+    def raw(self, text: str) -> bytes | None:
+        """The encoded answer of a key in its text form, without counting as a use of it."""
+        stored = self._by_use.get(text)
+        return None if stored is None or stored.expires_at <= self._clock() else stored.raw
 
     async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
         """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
@@ -96,6 +124,7 @@ class LocalCacheManagerImpl:
         self._remove(text)
         stored = None if raw is None else self._stored(text, raw)
         if stored is None:
+            self._dropped += 1
             self._on_operation(CacheOperation.SET, "dropped")
             return
         self._make_room(stored.size)
@@ -130,6 +159,10 @@ class LocalCacheManagerImpl:
             coalesced=self._coalesced(),
         )
 
+    def tier_stats(self) -> CacheTierStats:
+        """The same counters, as those of one tier of several."""
+        return CacheTierStats(hits=self._hits, misses=self._misses, dropped=self._dropped, damaged=self._damaged)
+
     def _read(self, text: str) -> CachedAnswer | None:
         stored = self._by_use.get(text)
         if stored is None:
@@ -146,6 +179,7 @@ class LocalCacheManagerImpl:
             return decode(raw)
         except DamagedEntry:
             self._remove(text)
+            self._damaged += 1
             self._on_operation(CacheOperation.DELETE, "dropped")
             return None
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from huleedu_service_libs.peers import Peers
 from services.llm_provider_service.implementations.cache_manager_impl import (
     LocalCacheManagerImpl,
     NoCacheImpl,
@@ -14,6 +15,7 @@ from services.llm_provider_service.implementations.cache_manager_impl import (
 )
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.replicas_impl import Replicas
+from services.llm_provider_service.implementations.workers_cache_impl import WorkersCacheImpl
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 
 
@@ -33,13 +35,15 @@ async def open_cache(
     limits: CacheLimits,
     replicas: Replicas,
     guards: Guards,
+    peers: Peers,
     *,
     coalesced: Callable[[], int],
     on_operation: OnOperation,
 ) -> AsyncIterator[LLMCacheManagerProtocol]:
-    """The cache; it and *guards* learn from the other replicas until the end of the block."""
+    """The cache; it and *guards* learn from the other replicas until the end of the block, and *peers* from it."""
     async with replicas.in_step(_cache(limits, replicas, coalesced, on_operation), guards) as cache:
-        yield cache
+        told = limits.kept and not peers.alone
+        yield WorkersCacheImpl(cache, peers, redis=replicas.link_state) if told else cache
 
 
 def _cache(

@@ -51,8 +51,8 @@ class RedisCacheImpl:
     """Answers of all replicas; an entry lives *ttl_seconds* from when it was stored.
 
     What *owed* covers is neither read nor, until the removal is done, written. *on_removed* hears of a refreshed
-    key when its new answer lies in Redis. The operations that are counted: get `hit | miss | damaged | away`, set
-    `ok | dropped`, and delete `ok` for a damaged entry.
+    key when its new answer lies in Redis, *on_dropped* of an answer that could not be written now. The operations that
+    are counted: get `hit | miss | damaged | away`, set `ok | dropped`, and delete `ok` for a damaged entry.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class RedisCacheImpl:
         ttl_seconds: float,
         owed: OwedRemovals,
         on_removed: Callable[[Removal], None],
+        on_dropped: Callable[[CacheKey], None],
         metrics: SharedTierMetrics,
         clock: Clock,
     ) -> None:
@@ -69,6 +70,7 @@ class RedisCacheImpl:
         self._ttl_ms = max(1, int(ttl_seconds * 1000))
         self._owed = owed
         self._on_removed = on_removed
+        self._on_dropped = on_dropped
         self._metrics = metrics
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
@@ -99,9 +101,11 @@ class RedisCacheImpl:
     def put(self, key: CacheKey, raw: bytes, *, replaces: bool) -> None:
         """Store *raw* soon. If it *replaces*, what lies there now is owed as a removal until *raw* is there instead."""
         ticket = self._owed.owe(Removal(key=key)) if replaces else None
-        too_much = len(raw) > LARGEST_ENTRY_BYTES or self._waiting_bytes + len(raw) > MOST_WAITING_BYTES
-        if too_much or not self._link.available:
-            self._drop(1)
+        if len(raw) > LARGEST_ENTRY_BYTES:
+            self._count_dropped()
+            return
+        if self._waiting_bytes + len(raw) > MOST_WAITING_BYTES or not self._link.available:
+            self._drop(key)
             return
         self._waiting.append(_Waiting(key, raw, ticket))
         self._waiting_bytes += len(raw)
@@ -188,20 +192,20 @@ class RedisCacheImpl:
 
     async def _write(self, batch: list[_Waiting]) -> None:
         if not self._link.state.writable:
-            self._drop(len(batch))
+            self._drop(*(one.key for one in batch))
             return
         commands = [("SET", entry_name(one.key), seal(one.key, one.raw), "PX", self._ttl_ms) for one in batch]
         try:
             answers = await self._link.run_all(commands)
         except (RedisAway, RedisRefused):
-            self._drop(len(batch))
+            self._drop(*(one.key for one in batch))
             return
         for one, answer in zip(batch, answers, strict=True):
             self._settle(one, answer)
 
     def _settle(self, one: _Waiting, answer: Any) -> None:
         if isinstance(answer, RedisRefused):
-            self._drop(1)
+            self._drop(one.key)
             return
         self._metrics.operation(CacheOperation.SET, "ok")
         if one.ticket is not None:
@@ -209,7 +213,11 @@ class RedisCacheImpl:
             self._owed.settle(removal, one.ticket)
             self._on_removed(removal)
 
-    def _drop(self, entries: int) -> None:
-        self._dropped += entries
-        for _ in range(entries):
-            self._metrics.operation(CacheOperation.SET, "dropped")
+    def _drop(self, *keys: CacheKey) -> None:
+        for key in keys:
+            self._count_dropped()
+            self._on_dropped(key)
+
+    def _count_dropped(self) -> None:
+        self._dropped += 1
+        self._metrics.operation(CacheOperation.SET, "dropped")

@@ -1,6 +1,6 @@
 """The names under which the service keeps things in Redis.
 
-The part in braces is the hash tag: in a cluster all entries of a tenant lie in one slot, and both feeds in another.
+The part in braces is the hash tag: in a cluster all entries of a tenant lie in one slot, and the feeds in another.
 The version of the layout is in the name, so that replicas of two versions do not read each other's.
 """
 
@@ -14,6 +14,8 @@ PREFIX = "llm-provider:1"
 ENTRIES = f"{PREFIX}:answer"
 REMOVALS_FEED = f"{PREFIX}:{{feed}}:removals"
 HINTS_FEED = f"{PREFIX}:{{feed}}:hints"
+# A hash with a name that the first replica gave: another name, or none, says that Redis has lost what lay in it.
+BIRTHMARK = f"{PREFIX}:{{feed}}:birthmark"
 
 
 def entry_name(key: CacheKey) -> str:

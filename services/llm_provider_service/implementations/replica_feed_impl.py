@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import uuid4
 
 from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import RedisRefused
 from services.llm_provider_service.caching.removals import Removal
-from services.llm_provider_service.implementations.redis_keys_impl import HINTS_FEED, REMOVALS_FEED, key_of
+from services.llm_provider_service.implementations.redis_keys_impl import BIRTHMARK, HINTS_FEED, REMOVALS_FEED, key_of
 
 KEPT_MESSAGES = 2000
 MOST_UNSENT = 1000
@@ -34,6 +35,10 @@ class FeedReader(Protocol):
 
     def told(self, message: Message, age_seconds: float) -> None:
         """Somebody gave a hint, so long ago by Redis's own clock."""
+        ...
+
+    def may_have_lost(self) -> None:
+        """Redis was away, or is not the one that it was: what lay in it may be gone."""
         ...
 
 
@@ -62,6 +67,8 @@ class ReplicaFeed:
         self._removals: deque[Removal] = deque()
         self._hints: deque[Message] = deque(maxlen=MOST_UNSENT)
         self._read: dict[str, _Position] = {}
+        self._birthmark: bytes | None = None
+        self._in_touch = False
         self.stirred = asyncio.Event()
 
     def removed(self, removal: Removal) -> None:
@@ -91,6 +98,7 @@ class ReplicaFeed:
                 answers = await self._link.run_all(entries)
         finally:
             told = [isinstance(answer, bytes) for answer in answers]
+            self._in_touch &= all(told)
             self._removals.extendleft(reversed([one for one, heard in zip(removals, told, strict=False) if not heard]))
             unheard = [one for one, heard in zip(hints, told[len(removals) :], strict=True) if not heard]
             self._hints.extendleft(reversed(unheard))
@@ -98,20 +106,39 @@ class ReplicaFeed:
     async def read(self, reader: FeedReader) -> None:
         """Hand everything new to *reader*; raises `RedisAway` and `RedisRefused`.
 
-        The first time, only hints are read back to the beginning: a young replica has nothing to forget.
+        The first time, both are read back to the beginning: it may be long after the start, with much in memory.
         """
-        (seconds, rest), *streams = await self._link.run_all(
-            [("TIME",), *map(self._query, (REMOVALS_FEED, HINTS_FEED))]
+        in_touch, self._in_touch = self._in_touch, False
+        (seconds, rest), birthmark, *streams = await self._link.run_all(
+            [("TIME",), ("HGET", BIRTHMARK, "name"), *map(self._query, (REMOVALS_FEED, HINTS_FEED))]
         )
         now_ms = int(seconds) * 1000 + int(rest) // 1000
         removals, hints = (_messages(one) for one in streams)
-        if REMOVALS_FEED in self._read:
-            await self._forget(removals, reader)
+        await self._forget(removals, reader)
         self._advance(REMOVALS_FEED, removals, now_ms)
         for name, message in hints:
             if message.get("origin") != self._origin:
                 reader.told(message, max(0.0, (now_ms - _Position.of(name).milliseconds) / 1000))
         self._advance(HINTS_FEED, hints, now_ms)
+        if not await self._is_as_it_was(birthmark) or not in_touch:
+            reader.may_have_lost()
+        self._in_touch = True
+
+    async def _is_as_it_was(self, birthmark: bytes | RedisRefused | None) -> bool:
+        """Whether Redis still has its mark; who finds none gives it one."""
+        if isinstance(birthmark, RedisRefused):
+            return True
+        known = self._birthmark
+        self._birthmark = await self._give_birthmark() if birthmark is None else birthmark
+        return known is None or known == birthmark
+
+    async def _give_birthmark(self) -> bytes | None:
+        """Name it, unless another replica is quicker; returns the name that holds."""
+        if not self._link.state.writable:
+            return None
+        name = uuid4().hex
+        _, holds = await self._link.run_all([("HSETNX", BIRTHMARK, "name", name), ("HGET", BIRTHMARK, "name")])
+        return holds if isinstance(holds, bytes) else None
 
     async def _forget(self, removals: list[tuple[bytes, Message]], reader: FeedReader) -> None:
         if len(removals) >= KEPT_MESSAGES:  # there may have been more than the stream keeps

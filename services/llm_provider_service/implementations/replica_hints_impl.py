@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 from common_core.config_enums import LLMProviderType
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey
+from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import LONGEST_SECONDS, Cooldowns
 from services.llm_provider_service.resilience.hints import Hints
 
@@ -17,11 +19,29 @@ COOL, OPEN, CLOSED = "cool", "open", "closed"
 SHORTEST_SECONDS = 1.0
 
 
-def about_cooldown(target: Target, seconds: float) -> Mapping[str, str] | None:
-    """The message that *target* cools down; `None` if that is not worth one."""
+# The account of each provider that this replica asks, as `account_of` names it.
+Accounts = Mapping[LLMProviderType, str]
+
+
+def account_of(provider: LLMProviderType, api_key: str | None) -> str:
+    """A name for the account that *api_key* belongs to, as a vendor limits accounts, not askers.
+
+    It is 32 bits of a hash: enough to tell two keys apart, and too little to find a key or to confirm a guess.
+    """
+    return sha256(f"cooldown:{provider}:{api_key or ''}".encode()).hexdigest()[:8]
+
+
+def about_cooldown(target: Target, seconds: float, account: str) -> Mapping[str, str] | None:
+    """The message that *target* cools down for *account*; `None` if that is not worth one."""
     if seconds < SHORTEST_SECONDS:
         return None
-    return {"what": COOL, "provider": target.provider, "model": target.model, "seconds": f"{seconds:.3f}"}
+    return {
+        "what": COOL,
+        "provider": target.provider,
+        "model": target.model,
+        "account": account,
+        "seconds": f"{seconds:.3f}",
+    }
 
 
 def about_breaker(key: BreakerKey, transition: Transition) -> Mapping[str, str] | None:
@@ -34,11 +54,17 @@ def about_breaker(key: BreakerKey, transition: Transition) -> Mapping[str, str] 
 
 
 class HintListener:
-    """Believes cooldowns, which are the vendor's word, and takes another's breaker as a hint."""
+    """Believes cooldowns of its own accounts, which are the vendor's word, and takes another's breaker as a hint.
 
-    def __init__(self, hints: Hints, cooldowns: Cooldowns) -> None:
+    A message of an older version names no account. It could be about any key, so it cools nobody: at worst a vendor
+    says once more what it has said.
+    """
+
+    def __init__(self, hints: Hints, cooldowns: Cooldowns, turnstile: Turnstile, accounts: Accounts) -> None:
         self._hints = hints
         self._cooldowns = cooldowns
+        self._turnstile = turnstile
+        self._accounts = accounts
 
     def told(self, message: Mapping[str, str], age_seconds: float) -> None:
         """*message* was sent *age_seconds* ago; what cannot be read comes from another version and is left."""
@@ -50,11 +76,14 @@ class HintListener:
         what = message.get("what")
         if what == CLOSED:
             self._hints.forget((provider, model))
-        elif 0 < left <= LONGEST_SECONDS:
-            self._learn(what, provider, model, left)
-
-    def _learn(self, what: str | None, provider: LLMProviderType, model: str | None, left: float) -> None:
-        if what == OPEN:
+        elif not 0 < left <= LONGEST_SECONDS:
+            return
+        elif what == OPEN:
             self._hints.learn((provider, model), left)
-        elif what == COOL and model is not None:
-            self._cooldowns.learn(Target(provider, model), left)
+        elif what == COOL and model is not None and message.get("account", "") == self._accounts.get(provider):
+            self._learn_cooldown(Target(provider, model), left)
+
+    def _learn_cooldown(self, target: Target, left: float) -> None:
+        """Who waited by another's word comes back slowly too: the vendor does not see two replicas, but their sum."""
+        if self._cooldowns.learn(target, left):
+            self._turnstile.restart(target)

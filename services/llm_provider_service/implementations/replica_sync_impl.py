@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from huleedu_service_libs.logging import failure_fields, get_logger
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.redis_link.values import RedisAway, RedisRefused
 
 # With the time to send, what one replica knows is known to the others within half a second.
@@ -17,8 +17,6 @@ SHORTEST_PAUSE_SECONDS = 0.02
 LAST_WORDS_SECONDS = 0.5
 
 Act = Callable[[], Awaitable[None]]
-
-log = get_logger(__name__)
 
 
 class SharedWork(Protocol):
@@ -42,37 +40,31 @@ class SharedWork(Protocol):
         ...
 
     async def last_words(self) -> None:
-        """Write and tell what is still waiting."""
+        """Write, remove and tell what is still waiting."""
         ...
 
 
 @asynccontextmanager
-async def keeping_in_step(work: SharedWork) -> AsyncIterator[None]:
+async def keeping_in_step(work: SharedWork, background: BackgroundWork) -> AsyncIterator[None]:
     """Do *work* until the end, then say the last words, within half a second even if Redis hangs."""
-    tasks = [
-        asyncio.create_task(_again("writing", work.write, _at_once)),
-        asyncio.create_task(_again("paying", work.pay, partial(asyncio.sleep, ROUND_SECONDS))),
-        asyncio.create_task(_again("exchanging", work.exchange, partial(_until_stirred, work.stirred))),
-    ]
+    rounds = {
+        "replica_writing": partial(_again, work.write, _at_once),
+        "replica_paying": partial(_again, work.pay, partial(asyncio.sleep, ROUND_SECONDS)),
+        "replica_exchanging": partial(_again, work.exchange, partial(_until_stirred, work.stirred)),
+    }
     try:
-        yield
+        async with background.going_on(rounds):
+            yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(TimeoutError, RedisAway, RedisRefused):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await work.last_words()
 
 
-async def _again(name: str, act: Act, pause: Act) -> None:
+async def _again(act: Act, pause: Act) -> NoReturn:
     while True:
-        try:
+        with suppress(RedisAway, RedisRefused):  # the link has said so once; what is to be done stays to be done
             await act()
-        except (RedisAway, RedisRefused):
-            pass  # the link has said so once, in the log and in health; what is to be done stays to be done
-        except Exception as error:  # a bug in one round must not end the rounds: replicas would drift apart unseen
-            log.error("shared_work_failed", work=name, **failure_fields(error))
         await pause()
 
 

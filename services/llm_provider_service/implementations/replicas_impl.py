@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
+from huleedu_service_libs.background_work import BackgroundWork
+from huleedu_service_libs.logging import get_logger
 from huleedu_service_libs.redis_link.link import RedisLink, redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
@@ -20,13 +22,21 @@ from services.llm_provider_service.implementations.breakers_impl import BreakerK
 from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.redis_cache_impl import RedisCacheImpl
+from services.llm_provider_service.implementations.redis_refill_impl import RedisRefill
 from services.llm_provider_service.implementations.redis_removals_impl import RedisRemovals
 from services.llm_provider_service.implementations.replica_feed_impl import ReplicaFeed
-from services.llm_provider_service.implementations.replica_hints_impl import HintListener, about_breaker, about_cooldown
+from services.llm_provider_service.implementations.replica_hints_impl import (
+    Accounts,
+    HintListener,
+    about_breaker,
+    about_cooldown,
+)
 from services.llm_provider_service.implementations.replica_sync_impl import keeping_in_step
 from services.llm_provider_service.implementations.two_tier_cache_impl import TwoTierCacheImpl
 from services.llm_provider_service.metrics import SharedTierMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+
+log = get_logger(__name__)
 
 OnTransition = Callable[[BreakerKey, Transition], None]
 
@@ -34,6 +44,8 @@ OnTransition = Callable[[BreakerKey, Transition], None]
 @dataclass(frozen=True, slots=True)
 class _Shared:
     link: RedisLink
+    background: BackgroundWork
+    accounts: Accounts
     metrics: SharedTierMetrics
     feed: ReplicaFeed
     owed: OwedRemovals
@@ -56,7 +68,14 @@ class Replicas:
     def on_cool(self) -> Callable[[Target, float], None] | None:
         """Tells the others of a cooldown."""
         shared = self._shared
-        return None if shared is None else lambda target, seconds: shared.feed.hint(about_cooldown(target, seconds))
+        if shared is None:
+            return None
+
+        def cools(target: Target, seconds: float) -> None:
+            account = shared.accounts.get(target.provider, "")
+            shared.feed.hint(about_cooldown(target, seconds, account))
+
+        return cools
 
     def also_hear(self, listener: OnTransition) -> OnTransition:
         """*listener*, and the others too, hear of this replica's breakers."""
@@ -75,15 +94,25 @@ class Replicas:
         shared = self._shared
         if shared is None:
             return local
+        refill = RedisRefill(
+            shared.link,
+            local,
+            ttl_seconds=ttl_seconds,
+            owed=shared.owed,
+            on_removed=shared.feed.removed,
+            metrics=shared.metrics,
+            wall_clock=time,
+        )
         redis = RedisCacheImpl(
             shared.link,
             ttl_seconds=ttl_seconds,
             owed=shared.owed,
             on_removed=shared.feed.removed,
+            on_dropped=refill.in_doubt,
             metrics=shared.metrics,
             clock=monotonic,
         )
-        return TwoTierCacheImpl(local, redis, owed=shared.owed, removals=shared.removals)
+        return TwoTierCacheImpl(local, redis, refill=refill, owed=shared.owed, removals=shared.removals)
 
     @asynccontextmanager
     async def in_step(self, cache: LLMCacheManagerProtocol, guards: Guards) -> AsyncIterator[LLMCacheManagerProtocol]:
@@ -92,22 +121,28 @@ class Replicas:
             yield cache
             return
         tiers = cache if isinstance(cache, TwoTierCacheImpl) else None
-        work = _Work(self._shared, tiers, HintListener(guards.hints, guards.cooldowns))
-        async with keeping_in_step(work):
+        listener = HintListener(guards.hints, guards.cooldowns, guards.turnstile, self._shared.accounts)
+        work = _Work(self._shared, tiers, listener)
+        async with keeping_in_step(work, self._shared.background):
             yield cache
+        if self._shared.owed:
+            log.warning("removals_lost_at_shutdown", removals=len(self._shared.owed))
 
 
 @asynccontextmanager
-async def open_replicas(url: str | None, registry: CollectorRegistry) -> AsyncIterator[Replicas]:
+async def open_replicas(
+    url: str | None, accounts: Accounts, registry: CollectorRegistry, background: BackgroundWork
+) -> AsyncIterator[Replicas]:
     """Open the link to the Redis at *url*; whatever is there, this takes no longer than the link's budget."""
     if url is None:
         yield Replicas()
         return
     metrics = SharedTierMetrics(registry)
-    async with redis_link(url, LinkPolicy(), on_moved=metrics.moved) as link:
+    async with redis_link(url, LinkPolicy(), background, on_moved=metrics.moved) as link:
         feed = ReplicaFeed(link, origin=uuid4().hex)
         owed = OwedRemovals()
-        yield Replicas(_Shared(link, metrics, feed, owed, RedisRemovals(link, owed, on_removed=feed.removed)))
+        removals = RedisRemovals(link, owed, on_removed=feed.removed)
+        yield Replicas(_Shared(link, background, accounts, metrics, feed, owed, removals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +167,27 @@ class _Work:
         await self.shared.removals.pay_all()
 
     async def exchange(self) -> None:
+        if self.cache is not None:
+            self.cache.begin_round()
         await self.shared.feed.send()
         await self.shared.feed.read(self)
+        if self.cache is not None and await self.cache.refill():
+            self.stirred.set()
 
     async def last_words(self) -> None:
         if self.cache is not None:
             await self.cache.write_waiting()
         await self.shared.feed.send()
+        await self.shared.removals.pay_all()
+        await self.shared.feed.send()
 
     async def removed_elsewhere(self, removal: Removal) -> None:
         if self.cache is not None:
             await self.cache.removed_elsewhere(removal)
+
+    def may_have_lost(self) -> None:
+        if self.cache is not None:
+            self.cache.all_in_doubt()
 
     def told(self, message: Mapping[str, str], age_seconds: float) -> None:
         self.hints.told(message, age_seconds)

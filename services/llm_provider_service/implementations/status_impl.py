@@ -16,6 +16,7 @@ from common_core.llm_status_contracts import (
     ProviderStatus,
 )
 from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.loop_watch import LoopWatch
 from huleedu_service_libs.redis_link.values import LinkState
 from huleedu_service_libs.resilience.circuit_breaker import BreakerSnapshot
@@ -39,6 +40,7 @@ from services.llm_provider_service.wire.capabilities import CAPABILITY_DATE, CAP
 
 MOCK_WARNING = "The mock provider answers everything: no vendor is asked and no verdict is a model's."
 NOBODY_WARNING = "No provider is enabled and configured."
+FAILED_WARNING = "background_work_failed: {} failed within the last minute and was begun again; the log says how."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class ProviderFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
-    """What the settings say of the service."""
+    """What the settings say of the service; *warnings* are sentences about them that an operator should see."""
 
     name: str
     version: str
@@ -67,6 +69,7 @@ class ServiceFacts:
     default_provider: LLMProviderType
     mock_mode: bool
     providers: Sequence[ProviderFacts]
+    warnings: Sequence[str] = ()
 
 
 class GatewayStatus:
@@ -83,6 +86,7 @@ class GatewayStatus:
         clock: Clock,
         wall_clock: Callable[[], float],
         loop_watch: LoopWatch,
+        background: BackgroundWork,
         redis: Callable[[], LinkState] | None = None,
     ) -> None:
         self._facts = facts
@@ -93,6 +97,7 @@ class GatewayStatus:
         self._clock = clock
         self._wall_clock = wall_clock
         self._loop_watch = loop_watch
+        self._background = background
         self._redis = redis
         self._draining = False
 
@@ -122,12 +127,15 @@ class GatewayStatus:
         )
 
     def health(self) -> Health:
-        """Degraded when a live provider's own breaker is not closed or Redis is away; unhealthy without any."""
+        """Degraded when a live provider's breaker is not closed, Redis is away or work behind the requests failed.
+
+        Unhealthy without any live provider.
+        """
         providers = {facts.provider.value: self._provider_health(facts) for facts in self._facts.providers}
         live = [providers[facts.provider] for facts in self._facts.providers if facts.live]
         cache = self._cache_health()
         broken = any(one.circuit_breaker_state is not CircuitBreakerState.CLOSED for one in live)
-        broken = broken or cache.cache_mode is HealthStatus.DEGRADED
+        broken = broken or cache.cache_mode is HealthStatus.DEGRADED or bool(self._background.failing)
         status = HealthStatus.DEGRADED if broken else HealthStatus.HEALTHY
         return Health(
             service=self._facts.name,
@@ -167,6 +175,10 @@ class GatewayStatus:
         )
 
     def _warnings(self) -> list[str]:
+        failing = (FAILED_WARNING.format(name) for name in self._background.failing)
+        return [*self._warnings_of_providers(), *self._facts.warnings, *failing]
+
+    def _warnings_of_providers(self) -> list[str]:
         if self._facts.mock_mode:
             return [MOCK_WARNING]
         return [] if any(facts.live for facts in self._facts.providers) else [NOBODY_WARNING]

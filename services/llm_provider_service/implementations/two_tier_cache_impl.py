@@ -1,18 +1,20 @@
 """The cache with two tiers: this process's memory in front, all replicas' Redis behind it.
 
-A hit in memory never touches Redis. While Redis is away the memory serves alone. An entry that was read from Redis is
-kept here, unless something was removed while it was on its way.
+A hit in memory does not wait for Redis; if its answer may be missing there, it is written there soon. While Redis is
+away the memory serves alone. An entry that was read from Redis is kept here, unless something was removed while it was
+on its way.
 """
 
 from __future__ import annotations
 
-from common_core.llm_status_contracts import CacheStats, CacheTierStats
+from common_core.llm_status_contracts import CacheStats
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey
 from services.llm_provider_service.caching.removals import OwedRemovals, Removal
 from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl, encoded
 from services.llm_provider_service.implementations.redis_cache_impl import RedisCacheImpl
 from services.llm_provider_service.implementations.redis_keys_impl import key_of
+from services.llm_provider_service.implementations.redis_refill_impl import RedisRefill
 from services.llm_provider_service.implementations.redis_removals_impl import RedisRemovals
 from services.llm_provider_service.resilience.time_budget import TimeBudget
 
@@ -21,10 +23,17 @@ class TwoTierCacheImpl:
     """See the module's docstring and `LLMCacheManagerProtocol`."""
 
     def __init__(
-        self, local: LocalCacheManagerImpl, shared: RedisCacheImpl, *, owed: OwedRemovals, removals: RedisRemovals
+        self,
+        local: LocalCacheManagerImpl,
+        shared: RedisCacheImpl,
+        *,
+        refill: RedisRefill,
+        owed: OwedRemovals,
+        removals: RedisRemovals,
     ) -> None:
         self._local = local
         self._shared = shared
+        self._refill = refill
         self._owed = owed
         self._removals = removals
         self._removed = 0
@@ -38,6 +47,8 @@ class TwoTierCacheImpl:
         """The answer of either tier; what *budget* has left bounds the wait for Redis."""
         entry = await self._local.get(key)
         if entry is not None:
+            if self._refill.doubts:
+                self._refill.hit(key, entry.stored_at)
             return entry
         removed = self._removed
         found = await self._shared.get(key, budget)
@@ -62,6 +73,19 @@ class TwoTierCacheImpl:
         """Wait until something is to be written to Redis, and write it."""
         await self._shared.write()
 
+    async def refill(self) -> bool:
+        """Write to Redis some of what is missing there and was asked for here; returns whether there is more."""
+        await self._refill.write()
+        return self._refill.more
+
+    def begin_round(self) -> None:
+        """Redis will be asked now whether it still is what it was."""
+        self._refill.begin_round()
+
+    def all_in_doubt(self) -> None:
+        """Redis may have lost what lay in it."""
+        self._refill.all_in_doubt()
+
     async def write_waiting(self) -> None:
         """Write what waits for Redis now."""
         await self._shared.write_waiting()
@@ -79,25 +103,28 @@ class TwoTierCacheImpl:
             return here
         ticket = self._owed.owe(removal)
         await self._shared.forget_waiting(removal)
+        await self._refill.settled()
         there = await self._removals.pay(removal, ticket)
         return max(here, there or 0)
 
     async def removed_elsewhere(self, removal: Removal) -> None:
         """Another replica has removed or refreshed something in Redis: forget what this process kept of it."""
         self._removed += 1
+        await self._refill.removed(removal)
+        if self._local.empty:
+            return
         key = None if removal.key is None else str(removal.key)
         await self._local.clear(tenant=removal.tenant, key=key)
 
     def stats(self) -> CacheStats:
         """Both tiers as one, and each by itself; entries, bytes and evictions are those of the memory."""
         local, shared = self._local.stats(), self._shared.stats()
-        here = CacheTierStats(hits=local.hits, misses=local.misses, dropped=0, damaged=0)
         return local.model_copy(
             update={
                 "backend": "local+redis",
                 "hits": local.hits + shared.hits,
                 "misses": local.misses - shared.hits,
-                "tiers": {"local": here, "redis": shared},
+                "tiers": {"local": self._local.tier_stats(), "redis": shared},
             }
         )
 

@@ -21,18 +21,22 @@ from common_core.llm_status_contracts import (
     ProviderList,
     ProviderStatus,
 )
-from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.metric_merge import keep_counts, merge, render_merged, snapshot
 from huleedu_service_libs.metrics import render
 from huleedu_service_libs.peers import Fold, Peers, Poll
+from services.llm_provider_service.api_models import Health
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals, add_totals
+from services.llm_provider_service.implementations.whole_health_impl import BREAKERS_BY_WEIGHT, together, worst_state
+from services.llm_provider_service.implementations.workers_cache_impl import CLEAR
 from services.llm_provider_service.metrics import GAUGE_MERGES, PREFIX, GatewayMetrics
 from services.llm_provider_service.protocols import GatewayStatusProtocol, LLMCacheManagerProtocol
 
-METRICS, TOTALS, PROVIDERS, BREAKERS, STATS, CLEAR = "metrics", "totals", "providers", "breakers", "stats", "clear"
+METRICS, TOTALS, HEALTH = "metrics", "totals", "health"
+PROVIDERS, BREAKERS, STATS = "providers", "breakers", "stats"
+# For health, a worker that does not answer at once is represented by what it said last: a probe must not wait for it.
+HEALTH_SECONDS = 0.03
 # What a worker counted stays counted when it is gone: no counter ever decreases.
-FOLDS: Mapping[str, Fold] = {METRICS: keep_counts, TOTALS: add_totals}
-BY_WEIGHT = (CircuitBreakerState.CLOSED, CircuitBreakerState.HALF_OPEN, CircuitBreakerState.OPEN)
+FOLDS: Mapping[str, Fold] = {METRICS: keep_counts, TOTALS: add_totals, HEALTH: lambda _left, _last: None}
 
 
 class WholeService:
@@ -54,10 +58,19 @@ class WholeService:
         self._registry = metrics.registry
         peers.on_question(METRICS, self._my_metrics, lasting=True)
         peers.on_question(TOTALS, self._my_totals, lasting=True)
+        peers.on_question(HEALTH, self._my_health, lasting=True)
         peers.on_question(PROVIDERS, self._my_providers)
         peers.on_question(BREAKERS, self._my_breakers)
         peers.on_question(STATS, self._my_stats)
         peers.on_question(CLEAR, self._clear_mine)
+
+    async def health(self) -> Health:
+        """See the Protocol; the settings shown are this worker's."""
+        mine = self._status.health()
+        if self._peers.alone:
+            return mine
+        poll = await self._peers.ask(HEALTH, seconds=HEALTH_SECONDS)
+        return together(mine, map(Health.model_validate, poll.answers), missing=poll.missing, workers=poll.others + 1)
 
     async def providers(self) -> ProviderList:
         """See the Protocol."""
@@ -112,6 +125,9 @@ class WholeService:
     async def _my_totals(self, _argument: Any) -> Any:
         return self._totals.said()
 
+    async def _my_health(self, _argument: Any) -> Any:
+        return self._status.health().model_dump(mode="json")
+
     async def _my_providers(self, _argument: Any) -> Any:
         return self._status.providers().model_dump(mode="json")
 
@@ -128,13 +144,13 @@ class WholeService:
 def _one_provider(mine: ProviderStatus, lists: Sequence[ProviderList]) -> ProviderStatus:
     """What all workers say of one provider; the settings shown are this worker's."""
     same = [one for said in lists for one in said.providers if one.provider is mine.provider]
-    state = max((one.circuit_breaker_state for one in same), key=BY_WEIGHT.index)
+    state = worst_state(one.circuit_breaker_state for one in same)
     in_flight = sum(one.in_flight for one in same)
     return mine.model_copy(update={"in_flight": in_flight, "circuit_breaker_state": state})
 
 
 def _weight(breaker: CircuitBreakerStatus) -> tuple[int, int]:
-    return BY_WEIGHT.index(breaker.state), breaker.failures
+    return BREAKERS_BY_WEIGHT.index(breaker.state), breaker.failures
 
 
 def _added(left: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

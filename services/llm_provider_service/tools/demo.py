@@ -16,6 +16,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common_core.llm_status_contracts import CircuitBreakerList
+from huleedu_service_libs.llm_client_errors import LLMProviderClientError
 from services.llm_provider_service.tools.demo_books import attempts_in, since, vendor_books
 from services.llm_provider_service.tools.demo_essays import EssaySet, EssaysProblem, all_duels, load_essays
 from services.llm_provider_service.tools.demo_report import DemoResult, report
@@ -70,10 +72,10 @@ class HalfwayKill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Outcomes, and the gateway's attempts meanwhile."""
+    """Outcomes, and the gateway's attempts meanwhile, if it can be asked."""
 
     outcomes: list[Outcome]
-    attempts: Mapping[tuple[str, str], int]
+    attempts: Mapping[tuple[str, str], int] | None
     seconds: float
 
 
@@ -111,6 +113,8 @@ async def _with_own_vendors(job: Job) -> DemoResult:
         victim = next(vendor for vendor in stage.vendors if vendor.provider is VICTIM)
         kill = HalfwayKill(victim=victim, total=job.total, console=job.console)
         compared = await _compare(stage.url, job, kill)
+        if compared.attempts is None:
+            raise await stage.silence()
         counted = await counted_calls(stage.vendors, kill.counted)
         return await _result(stage.url, job, compared, counted=counted, killed=VICTIM)
 
@@ -131,7 +135,7 @@ async def _nothing(outcome: Outcome) -> None:
 
 
 async def _compare(url: str, job: Job, on_finished: OnFinished) -> Compared:
-    before = attempts_in((await fetch(f"{url}/metrics")).decode())
+    before = await _attempts(url)
     began = time.monotonic()
     with progress_bar(job.console, "comparing", job.total) as tick:
 
@@ -143,17 +147,33 @@ async def _compare(url: str, job: Job, on_finished: OnFinished) -> Compared:
             duels = all_duels(len(job.essays.essays))
             outcomes = await compare_all(client, job.essays, duels, concurrency=job.concurrency, on_finished=one_more)
     seconds = time.monotonic() - began
-    after = attempts_in((await fetch(f"{url}/metrics")).decode())
-    return Compared(outcomes=outcomes, attempts=since(before, after), seconds=seconds)
+    return Compared(outcomes=outcomes, attempts=since(before, await _attempts(url)), seconds=seconds)
+
+
+async def _attempts(url: str) -> dict[tuple[str, str], int] | None:
+    """The gateway's own count; `None` where a base URL leads to the API and not to /metrics."""
+    try:
+        page = await fetch(f"{url}/metrics")
+    except PageProblem:
+        return None
+    return attempts_in(page.decode(errors="replace"))
 
 
 async def _result(
     url: str, job: Job, compared: Compared, *, counted: Mapping[str, int], killed: str | None
 ) -> DemoResult:
-    async with client_for(url) as client:
-        breakers = await client.circuit_breakers()
+    breakers = await _breakers(url)
     books = vendor_books(compared.outcomes, compared.attempts, breakers, counted=counted, killed=killed)
     return DemoResult(essays=job.essays, outcomes=compared.outcomes, vendors=books, seconds=compared.seconds)
+
+
+async def _breakers(url: str) -> CircuitBreakerList:
+    """Empty where they cannot be asked for: the ranking does not depend on them."""
+    try:
+        async with client_for(url) as client:
+            return await client.circuit_breakers()
+    except LLMProviderClientError:
+        return CircuitBreakerList(circuit_breakers=[])
 
 
 if __name__ == "__main__":

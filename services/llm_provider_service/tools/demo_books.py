@@ -46,13 +46,16 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorBooks:
-    """One vendor; `counted` is what the vendor itself says (`None` where it cannot be asked)."""
+    """One vendor; `counted` is what the vendor itself says (`None` where it cannot be asked).
+
+    `attempts` is what the gateway's /metrics say, and `None` where they cannot be read.
+    """
 
     provider: str
     answered: int
     stood_in: int
     cached: int
-    attempts: Mapping[str, int]
+    attempts: Mapping[str, int] | None
     breaker: str
     counted: int | None
     killed: bool
@@ -60,13 +63,17 @@ class VendorBooks:
     latency: Latency | None
 
     @property
-    def failed(self) -> dict[str, int]:
+    def failed(self) -> dict[str, int] | None:
         """Attempts without an accepted answer, by outcome."""
+        if self.attempts is None:
+            return None
         return {outcome: n for outcome, n in self.attempts.items() if outcome != AttemptOutcome.SUCCESS}
 
     @property
-    def sent(self) -> int:
+    def sent(self) -> int | None:
         """Attempts that left for the vendor over a connection."""
+        if self.attempts is None:
+            return None
         return sum(n for outcome, n in self.attempts.items() if outcome not in NEVER_ARRIVED)
 
     @property
@@ -76,31 +83,38 @@ class VendorBooks:
         A call that broke off when the vendor was killed may have been on its way: it is in `sent`, and may or may not
         be in `counted`.
         """
-        if self.counted is None:
+        if self.counted is None or self.sent is None or self.attempts is None:
             return None
         unsure = sum(n for outcome, n in self.attempts.items() if outcome in PERHAPS_ARRIVED) if self.killed else 0
         return self.sent - unsure <= self.counted <= self.sent
 
 
-def attempts_in(metrics_text: str) -> dict[tuple[str, str], int]:
-    """The attempts that a /metrics page counts, by provider and outcome."""
-    name = f"{PREFIX}_attempts_total"
+def attempts_in(metrics_text: str) -> dict[tuple[str, str], int] | None:
+    """The attempts that a /metrics page counts, by provider and outcome; `None` if it is not the gateway's."""
+    name = f"{PREFIX}_attempts"
+    try:
+        families = {family.name: family for family in text_string_to_metric_families(metrics_text)}
+    except ValueError:  # not a page of metrics at all
+        return None
+    if name not in families:
+        return None
     return {
         (sample.labels["provider"], sample.labels["outcome"]): int(sample.value)
-        for family in text_string_to_metric_families(metrics_text)
-        for sample in family.samples
-        if sample.name == name
+        for sample in families[name].samples
+        if sample.name == f"{name}_total"
     }
 
 
-def since(before: Attempts, after: Attempts) -> dict[tuple[str, str], int]:
-    """What was added between two readings."""
+def since(before: Attempts | None, after: Attempts | None) -> dict[tuple[str, str], int] | None:
+    """What was added between two readings; unknown where one is."""
+    if before is None or after is None:
+        return None
     return {key: n - before.get(key, 0) for key, n in after.items() if n > before.get(key, 0)}
 
 
 def vendor_books(
     outcomes: Sequence[Outcome],
-    attempts: Attempts,
+    attempts: Attempts | None,
     breakers: CircuitBreakerList,
     *,
     counted: Mapping[str, int],
@@ -111,12 +125,12 @@ def vendor_books(
     for outcome in outcomes:
         if outcome.answer is not None:
             by_provider[outcome.answer.provider].append(outcome)
-    names = {*by_provider, *counted, *(provider for provider, _ in attempts)}
+    names = {*by_provider, *counted, *(provider for provider, _ in attempts or {})}
     return [
         _books_of(
             name,
             by_provider[name],
-            attempts={outcome: n for (provider, outcome), n in attempts.items() if provider == name},
+            attempts=_of(name, attempts),
             breaker=_worst(row.state for row in breakers.circuit_breakers if row.provider == name),
             counted=counted.get(name),
             killed=name == killed,
@@ -125,11 +139,17 @@ def vendor_books(
     ]
 
 
+def _of(name: str, attempts: Attempts | None) -> dict[str, int] | None:
+    if attempts is None:
+        return None
+    return {outcome: n for (provider, outcome), n in attempts.items() if provider == name}
+
+
 def _books_of(
     provider: str,
     outcomes: Sequence[Outcome],
     *,
-    attempts: Mapping[str, int],
+    attempts: Mapping[str, int] | None,
     breaker: str,
     counted: int | None,
     killed: bool,

@@ -22,6 +22,7 @@ from services.llm_provider_service.tools.demo_essays import EssaySet
 from services.llm_provider_service.tools.demo_ranking import rank_correlation, strengths
 from services.llm_provider_service.tools.demo_run import Outcome
 
+UNKNOWN = "unknown"
 _PROBLEMS_SHOWN = 5
 
 
@@ -92,11 +93,10 @@ def _attempts_table(vendors: Sequence[VendorBooks]) -> Table:
     for vendor in vendors:
         name = f"{vendor.provider} (killed)" if vendor.killed else vendor.provider
         hits = [str(vendor.cached)] if cached else []
-        failed = str(sum(vendor.failed.values()))
+        failed = UNKNOWN if vendor.failed is None else str(sum(vendor.failed.values()))
+        sent = UNKNOWN if vendor.sent is None else str(vendor.sent)
         counts = ["" if vendor.counted is None else str(vendor.counted), _match(vendor)] if counted else []
-        table.add_row(
-            name, str(vendor.answered), str(vendor.stood_in), *hits, failed, vendor.breaker, str(vendor.sent), *counts
-        )
+        table.add_row(name, str(vendor.answered), str(vendor.stood_in), *hits, failed, vendor.breaker, sent, *counts)
     return table
 
 
@@ -140,6 +140,8 @@ def _sentences(result: DemoResult) -> Iterable[str]:
     yield ""
     if any(vendor.agrees is not None for vendor in result.vendors):
         yield _books_sentence(result)
+    elif any(vendor.sent is None for vendor in result.vendors):
+        yield "Failed and sent: unknown, because the gateway's /metrics cannot be read at this address."
     else:
         yield "Failed and sent calls are the gateway's own count for this time, other callers' included."
     total = len(result.outcomes)

@@ -56,6 +56,11 @@ class Stage:
 
     url: str
     vendors: Sequence[SimulatedVendor]
+    service: ModuleProcess
+
+    async def silence(self) -> StartProblem:
+        """What to raise when the service does not say what it counted."""
+        return self.service.obituary("died on the way" if await self.service.has_ended() else "does not answer")
 
 
 @asynccontextmanager
@@ -76,7 +81,7 @@ async def running_stage() -> AsyncIterator[Stage]:
         )
         stack.push_async_callback(gateway.stop)
         greeting = await gateway.start()
-        yield Stage(url=greeting.rpartition(" ")[2], vendors=vendors)
+        yield Stage(url=greeting.rpartition(" ")[2], vendors=vendors, service=gateway)
 
 
 async def _start_vendors(stack: AsyncExitStack, folder: Path) -> list[SimulatedVendor]:

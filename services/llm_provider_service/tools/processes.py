@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 _START_SECONDS = 60.0
+_NOTICE_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _T = TypeVar("_T")
 
 
 class StartProblem(Exception):
-    """A program did not come up; the message says which and what it said last."""
+    """A program did not come up, or did not stay; the message says which, its last words, and where its log is."""
 
 
 class Stopped(Exception):
@@ -57,9 +59,7 @@ class ModuleProcess:
     @property
     def pid(self) -> int:
         """The process id, once it has been started."""
-        if self._process is None:
-            raise RuntimeError(f"{self.name} has not been started")
-        return self._process.pid
+        return self._running().pid
 
     async def start(self) -> str:
         """Its first line; raises `StartProblem` when it ends before, or says nothing for a minute."""
@@ -74,8 +74,24 @@ class ModuleProcess:
         except TimeoutError:
             raise StartProblem(f"{self.name} said nothing for {_START_SECONDS:.0f} s.") from None
         if not line:
-            raise StartProblem(f"{self.name} did not start: {self._last_words()}")
+            raise self.obituary("did not start")
         return line.decode().strip()
+
+    async def has_ended(self, seconds: float = _NOTICE_SECONDS) -> bool:
+        """Whether it has ended by itself; that may take a moment to be noticed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._running().wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def obituary(self, fate: str) -> StartProblem:
+        """What to raise when it is of no use any more; its log is kept beyond the folder in which it ran."""
+        handle, kept = tempfile.mkstemp(prefix="llm-demo-", suffix=".log")
+        with open(handle, "wb") as copy:
+            copy.write(self._log.read_bytes())
+        return StartProblem(f"{self.name} {fate}: {self._last_words()}\nIts log is kept in {kept}.")
 
     async def kill(self) -> None:
         """SIGKILL: no goodbye to anyone."""
@@ -98,6 +114,11 @@ class ModuleProcess:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, number)
         await process.wait()
+
+    def _running(self) -> Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} has not been started")
+        return self._process
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").split("\n")

@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+# The longest limits that vendors have are per day. Who names more (a moment instead of a wait, say) is not believed,
+# but has said "not soon": asking once an hour does no harm, and a day without a vendor because of a wrong number does.
 MAX_RETRY_AFTER_SECONDS = 86_400.0
+UNBELIEVABLE_WAIT_SECONDS = 3_600.0
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _SPOKEN = re.compile(r"(?:retry|try again) in (\d[0-9hms.]{0,30})", re.IGNORECASE)
 _RESET = re.compile(r"(?:anthropic-ratelimit-[a-z-]+-reset|x-ratelimit-reset-[a-z-]+)")
@@ -22,7 +25,8 @@ def honours_retry_after(status: int) -> bool:
 def retry_after(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds to wait, from 0 to 24 hours, as *headers* (names in lower case) say; `None` when they say nothing usable.
 
-    The exact headers win over the resets of limits, which only count on 429 and only where nothing remains.
+    More than 24 hours is taken as one hour. The exact headers win over the resets of limits, which only count on 429
+    and only where nothing remains.
     """
     if not honours_retry_after(status):
         return None
@@ -49,20 +53,21 @@ def spoken_wait(message: str) -> float | None:
 
 
 def _sane(seconds: float) -> float | None:
-    """Negative and endless waits are nonsense; a wait of weeks is as good as a day."""
-    return min(seconds, MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
+    """Negative and endless waits are nonsense; what is above a day is not believed to the letter."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return None
+    return seconds if seconds <= MAX_RETRY_AFTER_SECONDS else UNBELIEVABLE_WAIT_SECONDS
 
 
-def _number(value: str) -> float | None:
+def _number(value: str, *, per_second: float = 1.0) -> float | None:
     try:
-        return _sane(float(value))
+        return _sane(float(value) / per_second)
     except ValueError:
         return None
 
 
 def _milliseconds(value: str, now: float) -> float | None:
-    number = _number(value)
-    return None if number is None else number / 1000
+    return _number(value, per_second=1000.0)
 
 
 def _seconds(value: str, now: float) -> float | None:

@@ -6,7 +6,7 @@ Field names, ranges and meanings are a promise to other services: additive chang
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -22,6 +22,10 @@ MAX_CONFIDENCE = 5.0
 NonEmptyText = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+_Word = TypeVar("_Word", bound=StrEnum)
+OrNew = Annotated[_Word | str, Field(union_mode="left_to_right")]
+"""A word of today's set, or one that a later service added: as it came, because the answer around it was paid for."""
 
 
 class CacheMode(StrEnum):
@@ -120,7 +124,7 @@ class LLMComparisonRequest(_Contract):
     fallback: FallbackMode | None = Field(default=None, description="Null means any.")
 
 
-class TokenUsage(_Contract):
+class TokenUsage(ContractAnswer):
     """Tokens as billed; null where the vendor did not say. `prompt_tokens` includes the cached ones."""
 
     prompt_tokens: int | None
@@ -137,23 +141,42 @@ class LLMComparisonResponse(ContractAnswer):
     winner: EssayComparisonWinner = Field(description="The better essay; there is no tie.")
     justification: str = Field(min_length=1, max_length=MAX_JUSTIFICATION_CHARACTERS)
     confidence: float = Field(ge=MIN_CONFIDENCE, le=MAX_CONFIDENCE, description="1: a guess, 5: certain.")
-    provider: LLMProviderType = Field(description="Who answered.")
+    provider: OrNew[LLMProviderType] = Field(description="Who answered.")
     model: str = Field(description="The model that answered, as the vendor names it.")
     response_time_ms: int = Field(description="Inside the service, the vendor's time included.")
     cached: bool
     token_usage: TokenUsage
     cost_estimate: float | None = Field(description="USD, for display; null when unpriced.")
     cost_usd: str | None = Field(description="USD, exact decimal without exponent; null when unpriced.")
-    pricing_status: PricingStatus
+    pricing_status: OrNew[PricingStatus]
     correlation_id: str
     trace_id: str | None = Field(default=None, description="32 hex digits; null when the request is not traced.")
     metadata: dict[str, Any] = Field(description="What the request carried, verbatim.")
     request_id: str = Field(description="The service's own id of this request.")
-    requested_provider: LLMProviderType | None = Field(description="As the request named it.")
+    requested_provider: OrNew[LLMProviderType] | None = Field(description="As the request named it.")
     requested_model: str | None = Field(description="As the request named it.")
     attempts: int = Field(description="Upstream calls made for this answer; 0 when it came from the cache.")
     prompt_sha256: str = Field(description="Hash of the prompt that was sent, essays included.")
-    flags: list[ResultFlag]
+    flags: list[OrNew[ResultFlag]] = Field(description="More kinds may come; ignore one that you do not know.")
+
+
+# A closed set on purpose: what is not in it, a later service's outcome included, may have been billed.
+UNBILLED_OUTCOMES = frozenset(
+    {
+        "not_sent",
+        "connect_failed",
+        "certificate_invalid",
+        "server_error",
+        "overloaded",
+        "rate_limited",
+        "quota_exhausted",
+        "authentication_failed",
+        "model_not_found",
+        "request_rejected",
+        "context_too_long",
+    }
+)
+"""Outcomes of attempts for which no vendor charges; any other may stand for tokens already paid."""
 
 
 class ProblemAttempt(ContractAnswer):

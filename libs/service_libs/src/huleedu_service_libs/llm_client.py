@@ -1,8 +1,9 @@
 """A typed client of the LLM Provider Service, for the services and tools that call it.
 
 It repeats only what cannot have bought an answer: a connection that was never made, and a 429 or 503 that says
-`retryable: true`. A 500, a 504 or a connection lost in mid-answer may stand for tokens already paid, so those are
-raised, never repeated. One deadline covers all tries; `Retry-After` is honoured within it.
+`retryable: true` and names no attempt that a vendor may charge for. A 500, a 504, a connection lost in mid-answer, here
+or between the gateway and a vendor, may stand for tokens already paid, so those are raised, never repeated. One
+deadline covers all tries; `Retry-After` is honoured within it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from common_core.llm_contracts import LLMComparisonRequest, LLMComparisonResponse, ProblemDocument
+from common_core.llm_contracts import (
+    UNBILLED_OUTCOMES,
+    LLMComparisonRequest,
+    LLMComparisonResponse,
+    ProblemDocument,
+)
 from common_core.llm_status_contracts import CircuitBreakerList, ModelList, ProviderList
 from huleedu_service_libs.correlation import CORRELATION_HEADER, current_correlation_id, new_correlation_id
 from huleedu_service_libs.llm_client_errors import (
@@ -210,13 +216,17 @@ async def _capped(response: aiohttp.ClientResponse, call: _Call) -> bytes:
 
 def _delay(error: LLMProviderClientError, tries: int) -> float | None:
     """Seconds until the next try, full jitter and never less than Retry-After; None if a repeat could buy twice."""
-    if not error.retryable:
-        return None
     nobody_answered = isinstance(error, LLMProviderUnreachable) or error.status in _STATUSES_WITHOUT_ANSWER
-    if not nobody_answered:
+    if not error.retryable or not nobody_answered or _may_be_billed(error.problem):
         return None
     jitter = random.uniform(0, min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2**tries))
     return (error.retry_after or 0.0) + jitter
+
+
+def _may_be_billed(problem: ProblemDocument | None) -> bool:
+    """Whether an attempt that the gateway made may have cost something."""
+    attempts = (problem.attempts if problem else None) or ()
+    return any(attempt.outcome not in UNBILLED_OUTCOMES for attempt in attempts)
 
 
 def _problem_error(reply: _Reply, call: _Call) -> LLMProviderProblem:

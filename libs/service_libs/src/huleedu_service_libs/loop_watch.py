@@ -9,8 +9,10 @@ import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NoReturn
 
+from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.logging import get_logger
 
 _BEAT_SECONDS: Final = 0.1
@@ -65,21 +67,20 @@ class LoopWatch:
 
 
 @asynccontextmanager
-async def watching_the_loop(watch: LoopWatch) -> AsyncIterator[LoopWatch]:
+async def watching_the_loop(watch: LoopWatch, background: BackgroundWork) -> AsyncIterator[LoopWatch]:
     """*watch* beats in the running loop, and a thread logs once where the loop is stuck while it is."""
     ended = threading.Event()
     loop_thread = threading.get_ident()
     outside = threading.Thread(target=_look, args=(watch, ended, loop_thread), name="loop-watch", daemon=True)
-    beating = asyncio.create_task(_keep_beating(watch))
     outside.start()
     try:
-        yield watch
+        async with background.going_on({"loop_watch": partial(_keep_beating, watch)}):
+            yield watch
     finally:
-        beating.cancel()
         ended.set()
 
 
-async def _keep_beating(watch: LoopWatch) -> None:
+async def _keep_beating(watch: LoopWatch) -> NoReturn:
     while True:
         await asyncio.sleep(_BEAT_SECONDS)
         watch.beat()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Handler = Callable[[Any], Awaitable[Any]]
 Fold = Callable[[Any, Any], Any]
+ANSWER_SECONDS: Final = 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class Poll:
     `mine` is this worker's own answer to a lasting question, as the supervisor knows it now: whoever shows the sum must
     add this one and not a newer one, or the sum could fall when this worker is killed a moment later.
 
-    For a lasting question a silent worker is represented by what it said last, and still counted as silent.
+    For a lasting question a silent worker is represented by what it said last, and still counted as silent. `others` is
+    how many there should be to ask.
     """
 
     mine: Any = None
@@ -30,6 +32,12 @@ class Poll:
     asked: int = 0
     silent: int = 0
     restarts: int = 0
+    others: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many of the others are dead, not there yet, or silent."""
+        return max(0, self.others - self.asked + self.silent)
 
 
 class Peers(Protocol):
@@ -48,8 +56,11 @@ class Peers(Protocol):
         """
         ...
 
-    async def ask(self, question: str, argument: Any = None) -> Poll:
-        """Ask all others; returns within 500 ms, with the answers that came."""
+    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
+        """Ask all others; returns within *seconds* and 50 ms, with the answers that came.
+
+        Whoever is silent until then, hears the question nevertheless, when it hears again.
+        """
         ...
 
 
@@ -66,7 +77,7 @@ class NoPeers:
         if lasting:
             self._lasting[question] = handler
 
-    async def ask(self, question: str, argument: Any = None) -> Poll:
+    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
         """Nobody else answers."""
         handler = self._lasting.get(question)
         return Poll(mine=None if handler is None else await handler(argument))

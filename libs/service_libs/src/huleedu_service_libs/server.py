@@ -47,18 +47,22 @@ def serve(
     *,
     on_ready: Callable[[Address], None] | None = None,
     on_stopping: Callable[[], None] | None = None,
+    on_unbound: Callable[[OSError], None] | None = None,
 ) -> int:
     """Serve *app* until SIGTERM or SIGINT; return the exit code: 0 after a graceful stop, else 1.
 
     *on_ready* gets the bound address (port 0 picks a free one) once connections are answered, *on_stopping* is called
     at the first signal: from then on *app* is to refuse what is new (see `StoppingGate`), because new requests are let
     in as long as one from before is under way. A second signal ends the grace at once. The process ends at the latest
-    5 s after the grace, even with a frozen event loop: a thread sees to it. Main thread only.
+    5 s after the grace, even with a frozen event loop: a thread sees to it. *on_unbound* is told why the address could
+    not be had, for whoever reads no logs. Main thread only.
     """
     try:
         listener = bind(options.host, options.port)
     except OSError as exc:
         _log.error("server_cannot_bind", host=options.host, port=options.port, reason=exc.strerror or str(exc))
+        if on_unbound is not None:
+            on_unbound(exc)
         return 1
     try:
         with (

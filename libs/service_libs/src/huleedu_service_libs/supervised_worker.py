@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from huleedu_service_libs.json_line import JsonLine
+from huleedu_service_libs.logging import get_logger
 from huleedu_service_libs.worker_seat import Seat
 
 OnReady = Callable[["SupervisedWorker"], None]
 OnAsk = Callable[["SupervisedWorker", dict[str, Any]], object]
+_log = get_logger(__name__)
 
 
 class SupervisedWorker:
@@ -98,9 +100,25 @@ class SupervisedWorker:
             self.listens = slots
             self._line.send(kind="listen", slots=sorted(slots))
 
-    def retire(self) -> None:
-        """Accept nothing more, answer what is under way and what still comes on open connections, then end."""
-        self._line.send(kind="retire")
+    async def gets_ready(self, seconds: float) -> bool:
+        """Wait until it answers; False if it ends first, or has not after *seconds* and is killed."""
+        became_ready = asyncio.ensure_future(self.ready.wait())
+        await asyncio.wait({became_ready, self.ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        became_ready.cancel()
+        if not self.ready.is_set() and not self.ended.done():
+            _log.error("worker_start_hangs", slot=self.slot, pid=self.pid, seconds=seconds)
+            self.signal(signal.SIGKILL)
+        return self.serving
+
+    async def retire(self, seconds: float) -> None:
+        """Accept nothing more, answer what is under way and what still comes on open connections, then end.
+
+        It is killed after *seconds*, and at once when it is not ready: then it has nothing under way.
+        """
+        if self.ready.is_set():
+            self._line.send(kind="retire")
+            await asyncio.wait({self.ended}, timeout=seconds)
+        self.signal(signal.SIGKILL)
 
     def tell_poll(self, number: int, poll: dict[str, Any]) -> None:
         """Answer a question that it asked."""

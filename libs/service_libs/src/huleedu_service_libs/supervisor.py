@@ -1,7 +1,7 @@
 """Several workers on one port: started, watched, restarted, replaced without losing a request, and asked together.
 
-The supervisor owns the listening sockets, one for each worker, and never closes them while it lives. So no queue of
-new connections is ever reset: while a slot's worker is dead, frozen or not there yet, the others accept for it.
+The supervisor owns the sockets, one for each worker, and never closes one while it lives, so no queue is ever reset.
+While a slot's worker is dead, frozen or not there yet, the others accept for it.
 """
 
 from __future__ import annotations
@@ -10,56 +10,45 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 from huleedu_service_libs.logging import get_logger
-from huleedu_service_libs.peers import Fold
 from huleedu_service_libs.server import Address
 from huleedu_service_libs.supervised_worker import SupervisedWorker
+from huleedu_service_libs.supervisor_options import SupervisorOptions
 from huleedu_service_libs.worker_seat import bind_shared
 
 SETTINGS_EXIT: Final = 2
-_POLL_SECONDS: Final = 0.45
 _BEAT_SECONDS: Final = 1.0
 # Beats without an answer, until others accept for a worker, and until it is killed as frozen for good.
 _SUSPECT_BEATS: Final = 2
 _FROZEN_BEATS: Final = 30
 _KILL_AFTER_GRACE_SECONDS: Final = 4.5
-_START_SECONDS: Final = 60.0
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 10.0
 _HEALTHY_SECONDS: Final = 30.0
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisorOptions:
-    """How many workers where; *folds* keep the answers to lasting questions beyond the life of a worker.
-
-    A retiring worker has `retire_seconds` for what is under way: as long as a request may take.
-    """
-
-    workers: int
-    host: str
-    port: int
-    grace_seconds: float
-    retire_seconds: float
-    folds: Mapping[str, Fold] = field(default_factory=dict)
-
-
-def supervise(options: SupervisorOptions, *, on_ready: Callable[[Address], None] | None = None) -> int:
+def supervise(
+    options: SupervisorOptions,
+    *,
+    on_ready: Callable[[Address], None] | None = None,
+    on_unbound: Callable[[OSError], None] | None = None,
+) -> int:
     """Run the workers until SIGTERM or SIGINT; SIGHUP replaces them one by one. Returns the exit code.
 
     0 after a graceful stop, 2 when the workers refuse the settings and none is left that serves, else 1. *on_ready*
-    gets the address when all workers answer for the first time. Ends at the latest 5 s after the grace. For the main
-    thread only.
+    gets the address when all workers answer for the first time, *on_unbound* why the address could not be had. Ends at
+    the latest 5 s after the grace. For the main thread only.
     """
     try:
         listeners = bind_shared(options.host, options.port, options.workers)
     except OSError as exc:
         _log.error("server_cannot_bind", host=options.host, port=options.port, reason=exc.strerror or str(exc))
+        if on_unbound is not None:
+            on_unbound(exc)
         return 1
     try:
         return asyncio.run(Supervisor(options, listeners, on_ready).run())
@@ -82,6 +71,8 @@ class Supervisor:
         self._left: dict[str, Any] = {}
         self._restarts = 0
         self._delays = dict.fromkeys(range(options.workers), _FIRST_DELAY)
+        # A slot gets one new worker at a time: from its restart or from a replacement, whichever is first.
+        self._filling = {slot: asyncio.Lock() for slot in self._delays}
         self._stopping = asyncio.Event()
         self._clean = True
         self._exit_code: int | None = None
@@ -112,10 +103,15 @@ class Supervisor:
 
     # Workers come and go.
 
-    async def _start(self, slot: int) -> SupervisedWorker:
-        worker = await SupervisedWorker.start(
-            slot, self._listeners, on_ready=self._became_ready, on_ask=lambda who, what: self._do(self._poll(who, what))
-        )
+    async def _start(self, slot: int) -> SupervisedWorker | None:
+        def asked(who: SupervisedWorker, what: dict[str, Any]) -> None:
+            self._do(self._poll(who, what))
+
+        try:
+            worker = await SupervisedWorker.start(slot, self._listeners, on_ready=self._became_ready, on_ask=asked)
+        except OSError as exc:
+            _log.error("worker_not_started", slot=slot, reason=exc.strerror or str(exc))
+            return None
         self._workers.add(worker)
         worker.ended.add_done_callback(lambda _ended: self._ended(worker))
         if self._stopping.is_set():
@@ -123,11 +119,15 @@ class Supervisor:
         return worker
 
     async def _fill(self, slot: int) -> None:
-        try:
-            self._slots[slot] = await self._start(slot)
-        except OSError as exc:
-            _log.error("worker_not_started", slot=slot, reason=exc.strerror or str(exc))
-            self._do(self._restart(slot, _LONGEST_DELAY))
+        async with self._filling[slot]:
+            if slot in self._slots or self._stopping.is_set():
+                return
+            worker = await self._start(slot)
+            if worker is None:
+                self._do(self._restart(slot, _LONGEST_DELAY))
+                return
+            self._slots[slot] = worker
+        await worker.gets_ready(self._options.start_seconds)
 
     def _became_ready(self, worker: SupervisedWorker) -> None:
         _log.info("worker_ready", slot=worker.slot, pid=worker.pid)
@@ -165,8 +165,7 @@ class Supervisor:
 
     async def _restart(self, slot: int, delay: float) -> None:
         await asyncio.sleep(delay)
-        if not self._stopping.is_set() and slot not in self._slots:
-            await self._fill(slot)
+        await self._fill(slot)
 
     # Who accepts what.
 
@@ -207,7 +206,7 @@ class Supervisor:
     async def _poll(self, asker: SupervisedWorker, asked: dict[str, Any]) -> None:
         question = asked["question"]
         others = [one for one in self._workers if one is not asker and one.ready.is_set()]
-        replies = await asyncio.gather(*(one.ask(question, asked["argument"], _POLL_SECONDS) for one in others))
+        replies = await asyncio.gather(*(one.ask(question, asked["argument"], asked["seconds"]) for one in others))
         answers = [None if reply is None else reply[question] for reply in replies]
         silent = sum(answer is None for answer in answers)
         lasting = question in self._options.folds
@@ -222,50 +221,42 @@ class Supervisor:
                 "asked": len(others),
                 "silent": silent,
                 "restarts": self._restarts,
+                "others": self._options.workers - 1,
             },
         )
 
     # Replacing all, and the end.
 
     def _hang_up(self) -> None:
-        if self._rolling is not None and not self._rolling.done():
-            self._roll_again = True
-        elif not self._stopping.is_set():
+        self._roll_again = True
+        if (self._rolling is None or self._rolling.done()) and not self._stopping.is_set():
             self._rolling = self._do(self._roll())
 
     async def _roll(self) -> None:
+        """Once, and once more for a SIGHUP that comes meanwhile: the settings may have changed since."""
+        while self._roll_again:
+            self._roll_again = False
+            await self._replace_all()
+
+    async def _replace_all(self) -> None:
         _log.info("rolling_restart_started", workers=self._options.workers)
         for slot in range(self._options.workers):
             if not await self._replace(slot):
                 _log.error("rolling_restart_given_up", slot=slot, reason="the replacement did not become ready")
                 return
         _log.info("rolling_restart_finished", workers=self._options.workers)
-        if self._roll_again:
-            self._roll_again = False
-            self._rolling = self._do(self._roll())
 
     async def _replace(self, slot: int) -> bool:
         """Start a second worker for *slot*; when it answers, the first one retires. False if it does not answer."""
-        try:
+        async with self._filling[slot]:
             replacement = await self._start(slot)
-        except OSError as exc:
-            _log.error("worker_not_started", slot=slot, reason=exc.strerror or str(exc))
-            return False
-        became_ready = asyncio.ensure_future(replacement.ready.wait())
-        await asyncio.wait(
-            {became_ready, replacement.ended}, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        became_ready.cancel()
-        if not replacement.serving:
-            replacement.signal(signal.SIGKILL)
-            return False
-        before = self._slots.get(slot)
-        self._slots[slot] = replacement
+            if replacement is None or not await replacement.gets_ready(self._options.start_seconds):
+                return False
+            before = self._slots.get(slot)
+            self._slots[slot] = replacement
         self._hand_out_sockets()
         if before is not None:
-            before.retire()
-            await asyncio.wait({before.ended}, timeout=self._options.retire_seconds + _KILL_AFTER_GRACE_SECONDS)
-            before.signal(signal.SIGKILL)
+            await before.retire(self._options.retire_seconds + _KILL_AFTER_GRACE_SECONDS)
         return True
 
     def _stop(self, number: signal.Signals) -> None:

@@ -169,13 +169,13 @@ class Tracing:
         """Whether any request can be traced."""
         return self._start is not None
 
-    def request(self, name: str, traceparent: str | None) -> Block:
-        """The block of an incoming request; a *traceparent* that is not valid counts as none."""
+    def request(self, name: Callable[[], str], traceparent: str | None) -> Block:
+        """The block of an incoming request, called *name*; a *traceparent* that is not valid counts as none."""
         if self._start is None:
             return UNTRACED
         parent = None if traceparent is None else parse_traceparent(traceparent)
         wanted = self._draw() < self._ratio if parent is None else parent.sampled
-        return TracedBlock(self._start(name, SpanKind.SERVER, parent)) if wanted else UNTRACED
+        return TracedBlock(self._start(name(), SpanKind.SERVER, parent)) if wanted else UNTRACED
 
 
 def parse_traceparent(value: str) -> RemoteParent | None:

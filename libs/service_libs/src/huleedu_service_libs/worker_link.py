@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from huleedu_service_libs.json_line import JsonLine
 from huleedu_service_libs.logging import failure_fields, get_logger
-from huleedu_service_libs.peers import Handler, Poll
+from huleedu_service_libs.peers import ANSWER_SECONDS, Handler, Poll
 from huleedu_service_libs.worker_seat import Seat
 
-# The supervisor gives the others 450 ms; the rest is for the way.
-_ASK_SECONDS: Final = 0.5
+# For the way to the supervisor and back; the others' time is the asker's choice.
+_WAY_SECONDS: Final = 0.05
 _log = get_logger(__name__)
 
 
@@ -64,18 +64,19 @@ class WorkerLink:
         if lasting:
             self._lasting.append(question)
 
-    async def ask(self, question: str, argument: Any = None) -> Poll:
+    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
         """See `Peers`; a supervisor that does not answer counts as one silent worker for each of the others."""
         number = next(self._numbers)
         poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
         self._asked[number] = poll
         mine = await self._answer(question, None) if question in self._lasting else None
-        self._send(kind="ask", number=number, question=question, argument=argument, mine=mine)
+        self._send(kind="ask", number=number, question=question, argument=argument, mine=mine, seconds=seconds)
         try:
-            async with asyncio.timeout(_ASK_SECONDS):
+            async with asyncio.timeout(seconds + _WAY_SECONDS):
                 return replace(await poll, mine=mine)
         except TimeoutError:
-            return Poll(mine=mine, asked=self._seat.workers - 1, silent=self._seat.workers - 1)
+            others = self._seat.workers - 1
+            return Poll(mine=mine, asked=others, silent=others, others=others)
         finally:
             del self._asked[number]
 

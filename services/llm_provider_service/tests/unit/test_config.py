@@ -144,6 +144,47 @@ def test_a_value_that_cannot_be_used_is_named_with_its_variable(name: str, value
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize(
+    "name", [name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)]
+)
+def test_no_number_is_endless_or_none(name: str, value: str) -> None:
+    said = problem_with(**{name: value})
+    assert said.startswith(f"{PREFIX}{name}: "), said
+
+
+@pytest.mark.parametrize("name", ["LOCAL_CACHE_SIZE_MB", "MAX_BODIES_MB"])
+def test_no_memory_is_larger_than_any_machine_has(name: str) -> None:
+    assert problem_with(**{name: "1e308"}).startswith(f"{PREFIX}{name}: ")
+
+
+@pytest.mark.parametrize("shortest", ["2", "2.5"])
+def test_a_request_must_have_time_for_an_attempt(shortest: str) -> None:
+    said = problem_with(LLM_REQUEST_TIMEOUT="2", LLM_MINIMUM_ATTEMPT_SECONDS=shortest)
+    assert said.startswith(f"{PREFIX}LLM_REQUEST_TIMEOUT must be larger than {PREFIX}LLM_MINIMUM_ATTEMPT_SECONDS")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_misspelt_variable_is_named_with_what_was_meant_and_without_its_value(clean_place: Path) -> None:
+    (clean_place / ".env").write_text(f"{PREFIX}OPENAI_API_KYE={SECRET}\nUNRELATED=1\n")
+    settings = settings_with({"LLM_PROVIDER_SERVICES": "1"}, PROT=SECRET, QQQ="1", PORT="9001")
+    assert settings.strays == (
+        f"{PREFIX}OPENAI_API_KYE is no setting and is ignored; did you mean {PREFIX}OPENAI_API_KEY?",
+        f"{PREFIX}PROT is no setting and is ignored; did you mean {PREFIX}PORT?",
+        f"{PREFIX}QQQ is no setting and is ignored.",
+    )
+
+
+def test_a_name_that_exists_only_without_the_prefix_is_a_stray() -> None:
+    (said,) = settings_with({"OPENAI_API_KEY": SECRET}, BARE_OPENAI_API_KEY=SECRET, OPENAI_ENABLED="true").strays
+    assert said.startswith(f"{PREFIX}BARE_OPENAI_API_KEY is no setting")
+
+
+def test_variables_in_any_case_are_settings_and_without_a_stray_nothing_is_said() -> None:
+    settings = settings_with({f"{PREFIX}port".lower(): "9003"}, LOG_LEVEL="debug")
+    assert (settings.PORT, settings.strays) == (9003, ())
+
+
 def test_every_bad_variable_has_a_line_of_its_own() -> None:
     said = problem_with(PORT="x", LOG_LEVEL="x", MOCK_ERROR_RATE="x").splitlines()
     assert len(said) == 3

@@ -12,10 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha1
-from typing import Any
+from typing import Any, NoReturn
 
 from common_core.observability_enums import CircuitBreakerState
-from huleedu_service_libs.logging import failure_fields, get_logger
+from huleedu_service_libs.background_work import BackgroundWork
+from huleedu_service_libs.logging import get_logger
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, Lost, RedisAway, RedisRefused, Word
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Transition
 from huleedu_service_libs.tracing import SpanKind, traced
@@ -97,7 +98,7 @@ class RedisLink:
         if self.available and not self._writable:
             await self._try_to_write()
 
-    async def keep_watch(self) -> None:
+    async def keep_watch(self) -> NoReturn:
         """Ping for ever: this, and no caller, finds out that Redis is back."""
         while True:
             pause = self._policy.ping_seconds if self.available else self._breaker.snapshot().retry_in_seconds
@@ -121,11 +122,7 @@ class RedisLink:
             return await self._bounded(commands, budget if seconds is None else min(seconds, budget))
 
     async def _bounded(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any]:
-        try:
-            async with asyncio.timeout(seconds):
-                answers = await self._couriers.carry(commands)
-        except TimeoutError:
-            raise RedisAway("timeout") from None
+        answers = await self._couriers.carry(commands, seconds)
         if isinstance(answers, Lost):
             raise RedisAway(answers.reason)
         refusals = [one for one in answers if isinstance(one, RedisRefused)]
@@ -184,27 +181,21 @@ class RedisLink:
 
 @asynccontextmanager
 async def redis_link(
-    url: str, policy: LinkPolicy, *, on_moved: Callable[[bool], None] = lambda available: None
+    url: str,
+    policy: LinkPolicy,
+    background: BackgroundWork,
+    *,
+    on_moved: Callable[[bool], None] = lambda available: None,
 ) -> AsyncIterator[RedisLink]:
     """A link that has been pinged once, so it knows whether Redis is there, and that is watched until it is closed."""
     link = RedisLink(url, policy, on_moved=on_moved)
     on_moved(link.available)
     await link.ping()
-    watch = asyncio.create_task(link.keep_watch())
-    watch.add_done_callback(_report)
     try:
-        yield link
+        async with background.going_on({"redis_watch": link.keep_watch}):
+            yield link
     finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
         await link.close()
-
-
-def _report(watch: asyncio.Task[None]) -> None:
-    error = None if watch.cancelled() else watch.exception()
-    if error is not None:
-        log.error("redis_watch_ended", **failure_fields(error))
 
 
 def _breaker_policy(policy: LinkPolicy) -> BreakerPolicy:

@@ -20,8 +20,8 @@ class RedisRefused(Exception):
 
     @property
     def is_absence(self) -> bool:
-        """The server answers, but it cannot be asked anything, by anybody."""
-        return self.code in {"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}
+        """The server answers, but it cannot be asked anything, or not this: another node of its cluster has the key."""
+        return self.code in {"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK"}
 
     @property
     def wrong_type(self) -> bool:

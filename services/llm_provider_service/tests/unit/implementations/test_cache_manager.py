@@ -184,6 +184,7 @@ async def test_an_answer_that_cannot_be_encoded_is_dropped_and_the_request_goes_
     await bench.cache.put(_key(1), replace(_entry(), answer=replace(_entry().answer, parts=(part,))))
     assert bench.cache.stats().entries == 0
     assert bench.heard == [(CacheOperation.SET, "dropped")]
+    assert bench.cache.tier_stats().dropped == 1
 
 
 async def test_a_damaged_entry_is_a_miss_and_is_removed() -> None:
@@ -194,6 +195,8 @@ async def test_a_damaged_entry_is_a_miss_and_is_removed() -> None:
     stats = bench.cache.stats()
     assert (stats.entries, stats.bytes, stats.hits, stats.misses) == (0, 0, 0, 1)
     assert bench.heard[1:] == [(CacheOperation.DELETE, "dropped"), (CacheOperation.GET, "miss")]
+    tier = bench.cache.tier_stats()
+    assert (tier.hits, tier.misses, tier.dropped, tier.damaged) == (0, 1, 0, 1)
     await bench.cache.put(_key(1), _entry())
     assert await bench.cache.get(_key(1)) == _entry()
 

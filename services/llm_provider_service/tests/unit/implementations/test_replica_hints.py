@@ -16,12 +16,16 @@ from services.llm_provider_service.implementations.replica_hints_impl import (
     HintListener,
     about_breaker,
     about_cooldown,
+    account_of,
 )
+from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.hints import Hints
 
 TARGET = Target(LLMProviderType.OPENAI, "gpt-5-mini")
 OTHER = Target(LLMProviderType.OPENAI, "gpt-5")
+KEY = "sk-test-openai-0123456789abcdef"
+ACCOUNT = account_of(TARGET.provider, KEY)
 
 
 class Listening:
@@ -30,7 +34,7 @@ class Listening:
     def __init__(self) -> None:
         self.hints = Hints(lambda: 0.0)
         self.cooldowns = Cooldowns(lambda: 0.0)
-        self.listener = HintListener(self.hints, self.cooldowns)
+        self.listener = HintListener(self.hints, self.cooldowns, Turnstile(), {TARGET.provider: ACCOUNT})
 
     def told(self, message: Mapping[str, str] | None, age: float = 0.0) -> None:
         assert message is not None
@@ -68,11 +72,22 @@ def test_a_providers_own_breaker_is_about_all_its_models() -> None:
 
 def test_a_cooldown_is_believed_and_what_is_over_is_left() -> None:
     here = Listening()
-    here.told(about_cooldown(TARGET, 30.0), age=1.0)
+    here.told(about_cooldown(TARGET, 30.0, ACCOUNT), age=1.0)
     assert here.cooldowns.remaining(TARGET) == 29.0
-    here.told(about_cooldown(OTHER, 30.0), age=31.0)
+    here.told(about_cooldown(OTHER, 30.0, ACCOUNT), age=31.0)
     assert here.cooldowns.remaining(OTHER) == 0.0
-    assert about_cooldown(TARGET, 0.5) is None, "over before everybody has heard of it"
+    assert about_cooldown(TARGET, 0.5, ACCOUNT) is None, "over before everybody has heard of it"
+
+
+def test_a_cooldown_of_another_account_is_not_ours_and_no_message_shows_a_key() -> None:
+    here = Listening()
+    theirs = about_cooldown(TARGET, 30.0, account_of(TARGET.provider, "another key"))
+    here.told(theirs)
+    assert here.cooldowns.remaining(TARGET) == 0.0
+    assert len(ACCOUNT) == 8
+    assert not set(ACCOUNT) - set("0123456789abcdef")
+    assert account_of(LLMProviderType.OPENROUTER, KEY) != ACCOUNT, "one key at two vendors cannot be told from two"
+    assert account_of(LLMProviderType.OLLAMA, None) == account_of(LLMProviderType.OLLAMA, None)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +100,15 @@ def test_a_cooldown_is_believed_and_what_is_over_is_left() -> None:
         {"what": "open", "provider": "openai", "model": "gpt-5-mini", "seconds": "nan"},
         {"what": "open", "provider": "openai", "model": "gpt-5-mini", "seconds": "inf"},
         {"what": "cool", "provider": "openai", "seconds": "5"},
+        {"what": "cool", "provider": "openai", "model": "gpt-5-mini", "seconds": "5"},
+        {"what": "cool", "provider": "google", "model": "gemini-2.5-flash", "seconds": "5"},
         {"what": "sing", "provider": "openai", "model": "gpt-5-mini", "seconds": "5"},
     ],
 )
 def test_what_cannot_be_read_moves_nothing(message: dict[str, str]) -> None:
     here = Listening()
     here.told(message)
-    assert (here.hints.remaining(TARGET), here.cooldowns.remaining(TARGET)) == (0.0, 0.0)
+    assert (here.hints.remaining(TARGET), here.cooldowns.none) == (0.0, True)
 
 
 @pytest.mark.parametrize("tenant", ["local", "a:b", "a*[b]?{c}", "åäö", ""])

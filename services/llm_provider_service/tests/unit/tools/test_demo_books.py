@@ -61,6 +61,28 @@ def test_attempts_are_read_from_the_services_own_metrics_page() -> None:
     assert attempts_in(page) == {("openai", "success"): 3, ("openai", "connect_failed"): 1}
 
 
+@pytest.mark.parametrize("page", ["<!doctype html><p>Not here.</p>", "up 1\n", "", "{}"])
+def test_a_page_that_is_not_the_gateways_counts_nothing(page: str) -> None:
+    assert attempts_in(page) is None
+
+
+def test_a_gateway_that_has_asked_nobody_yet_counts_none() -> None:
+    assert attempts_in(generate_latest(GatewayMetrics().registry).decode()) == {}
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, {}), ({}, None), (None, None)])
+def test_what_was_added_is_unknown_where_a_reading_is(
+    before: dict[tuple[str, str], int] | None, after: dict[tuple[str, str], int] | None
+) -> None:
+    assert since(before, after) is None
+
+
+def test_without_the_gateways_count_answers_are_counted_all_the_same() -> None:
+    (found,) = vendor_books([outcome(provider="openai")], None, NO_BREAKERS, counted={}, killed=None)
+    assert (found.provider, found.answered) == ("openai", 1)
+    assert (found.failed, found.sent, found.agrees) == (None, None, None)
+
+
 def test_only_what_was_added_counts() -> None:
     before = {("a", "success"): 5, ("a", "timed_out"): 1}
     after = {("a", "success"): 7, ("a", "timed_out"): 1, ("b", "success"): 4}

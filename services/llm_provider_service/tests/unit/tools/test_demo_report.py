@@ -87,6 +87,14 @@ def test_without_the_vendors_own_counts_nothing_is_claimed() -> None:
     assert "other callers' included" in text
 
 
+def test_without_the_gateways_count_failed_and_sent_are_unknown_and_the_ranking_is_there() -> None:
+    books = vendor_books(VERDICTS, None, CircuitBreakerList(circuit_breakers=[]), counted={}, killed=None)
+    text = printed(DemoResult(essays=THREE, outcomes=VERDICTS, vendors=books, seconds=1.5), width=80)
+    assert cells(text, "1")[1] == "ann"
+    assert cells(text, "openai").count("unknown") == 2
+    assert "Failed and sent: unknown" in text
+
+
 def test_failed_comparisons_are_counted_with_their_reasons() -> None:
     shown = result([*VERDICTS, failure(), failure(), failure("no connection")], counted=COUNTED, killed="openai")
     text = printed(shown)

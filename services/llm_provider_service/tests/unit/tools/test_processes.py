@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -36,6 +37,14 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def taken_log(said: str) -> str:
+    """The log that is kept where *said* says, and then no more."""
+    kept = Path(re.findall(r"Its log is kept in (.+)\.$", said.strip())[0])
+    text = kept.read_text()
+    kept.unlink()
+    return text
+
+
 async def test_it_is_up_with_its_first_line_and_gone_after_stop(tmp_path: Path) -> None:
     started = process(tmp_path, "import time\nprint('here I am', flush=True)\ntime.sleep(60)")
     assert await started.start() == "here I am"
@@ -49,8 +58,9 @@ async def test_what_does_not_start_is_reported_with_its_last_words(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = process(tmp_path, "raise ValueError('no good')")
-    with pytest.raises(StartProblem, match=r"It did not start: ValueError: no good"):
+    with pytest.raises(StartProblem, match=r"^It did not start: ValueError: no good\n") as caught:
         await broken.start()
+    assert "Traceback" in taken_log(str(caught.value))
     await broken.stop()
     assert not is_alive(broken.pid)
     assert caplog.records == []
@@ -67,6 +77,14 @@ async def test_one_that_does_not_hear_is_killed(
     await deaf.start()
     await end(deaf)
     assert not is_alive(deaf.pid)
+
+
+async def test_whether_it_has_ended_by_itself_can_be_asked(tmp_path: Path) -> None:
+    started = process(tmp_path, "import time\nprint('up', flush=True)\ntime.sleep(60)")
+    await started.start()
+    assert not await started.has_ended(0.01)
+    os.kill(started.pid, signal.SIGKILL)
+    assert await started.has_ended(5)
 
 
 async def test_stopping_what_never_ran_does_nothing(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ HTTP_ROWS = [
     refused("B07-long", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "86400"}, wait=86400.0),
     refused("B07-negative", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "-1"}),
     refused("B07-garbage", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "soon"}),
-    refused("B07-absurd", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "1000000000"}, wait=86400.0),
+    refused("B07-absurd", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "1000000000"}, wait=3600.0),
     refused("B09", OPENAI, 500, openai_error("Oops", kind="server_error"), ServerError, retry=True),
     refused("B09-anthropic", ANTHROPIC, 500, anthropic_error("api_error"), ServerError),
     refused("B09-gemini", GOOGLE, 500, google_error(500, "INTERNAL"), ServerError),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.llm_provider_service.wire.retry_after import (
     MAX_RETRY_AFTER_SECONDS,
+    UNBELIEVABLE_WAIT_SECONDS,
     duration,
     retry_after,
     spoken_wait,
@@ -35,7 +36,11 @@ REMAINING = "anthropic-ratelimit-requests-remaining"
         ({"retry-after-ms": "250", "retry-after": "3"}, 0.25),
         ({"retry-after-ms": "soon", "retry-after": "3"}, 3.0),
         ({"retry-after": "86400"}, 86400.0),
-        ({"retry-after": "1000000000"}, MAX_RETRY_AFTER_SECONDS),
+        ({"retry-after": "86401"}, UNBELIEVABLE_WAIT_SECONDS),
+        ({"retry-after": "1000000000"}, UNBELIEVABLE_WAIT_SECONDS),
+        ({"retry-after-ms": "1742117880000"}, UNBELIEVABLE_WAIT_SECONDS),
+        ({"retry-after-ms": "86400000"}, MAX_RETRY_AFTER_SECONDS),
+        ({"retry-after": "Sun, 16 Mar 2031 09:38:17 GMT"}, UNBELIEVABLE_WAIT_SECONDS),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": ""}, None),
@@ -99,7 +104,7 @@ def test_the_resets_of_limits_count_only_on_429() -> None:
         ("-3s", None),
         ("3 days", None),
         ("1m30", None),
-        ("999999h", MAX_RETRY_AFTER_SECONDS),
+        ("999999h", UNBELIEVABLE_WAIT_SECONDS),
     ],
 )
 def test_durations(text: str, seconds: float | None) -> None:

@@ -1,0 +1,66 @@
+"""The health of all workers as one: whatever is worst for one of them is shown, and who is missing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from common_core.observability_enums import CircuitBreakerState
+from services.llm_provider_service.api_models import (
+    CacheHealth,
+    Dependencies,
+    Health,
+    HealthStatus,
+    SharedCacheHealth,
+)
+
+BREAKERS_BY_WEIGHT = (CircuitBreakerState.CLOSED, CircuitBreakerState.HALF_OPEN, CircuitBreakerState.OPEN)
+
+
+def together(mine: Health, others: Iterable[Health], *, missing: int, workers: int) -> Health:
+    """*mine* with what the *others* suffer; a *missing* worker is a warning, for those that are there serve."""
+    said = [mine, *others]
+    warnings = list(dict.fromkeys(warning for one in said for warning in one.warnings))
+    if missing:
+        warnings.append(f"{missing} of {workers} workers did not answer at once; what they said last is shown.")
+    providers = {
+        name: one.model_copy(update={"circuit_breaker_state": _state(name, said)})
+        for name, one in mine.providers.items()
+    }
+    return mine.model_copy(
+        update={
+            "status": _status([one.status for one in said]),
+            "dependencies": Dependencies(cache=_cache([one.dependencies.cache for one in said])),
+            "providers": providers,
+            "warnings": warnings,
+        }
+    )
+
+
+def worst_state(states: Iterable[CircuitBreakerState]) -> CircuitBreakerState:
+    """An open one before one that is half open, and that before a closed one."""
+    return max(states, key=BREAKERS_BY_WEIGHT.index)
+
+
+def _state(provider: str, said: Sequence[Health]) -> CircuitBreakerState:
+    return worst_state(one.providers[provider].circuit_breaker_state for one in said if provider in one.providers)
+
+
+def _status(said: Sequence[HealthStatus]) -> HealthStatus:
+    """Unhealthy only if nobody can serve, as after a change of the settings that has not reached all workers yet."""
+    if len(set(said)) == 1:
+        return said[0]
+    return HealthStatus.DEGRADED
+
+
+def _cache(said: Sequence[CacheHealth]) -> CacheHealth:
+    shared = [one for one in said if isinstance(one, SharedCacheHealth)]
+    mode = _status([one.cache_mode for one in said])
+    available = all(one.local_cache_available for one in said)
+    if not shared:
+        return CacheHealth(cache_mode=mode, local_cache_available=available)
+    return SharedCacheHealth(
+        cache_mode=mode,
+        local_cache_available=available,
+        redis_available=all(one.redis_available for one in shared),
+        redis_failure_count=max(one.redis_failure_count for one in shared),
+    )

@@ -1,0 +1,32 @@
+"""What the contract calls unbilled is what the failures say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common_core.llm_contracts import UNBILLED_OUTCOMES
+from services.llm_provider_service.domain.attempt import AttemptOutcome
+from services.llm_provider_service.domain.failures import Billed, NotSent, ProviderFailure
+
+
+def failures(kind: type[ProviderFailure] = ProviderFailure) -> Iterator[type[ProviderFailure]]:
+    """Every class below *kind*."""
+    for below in kind.__subclasses__():
+        yield below
+        yield from failures(below)
+
+
+def test_every_unbilled_outcome_is_one_of_ours() -> None:
+    assert set(UNBILLED_OUTCOMES) <= set(AttemptOutcome)
+
+
+def test_no_failure_that_may_be_billed_has_an_unbilled_outcome() -> None:
+    found = list(failures())
+    assert NotSent in found
+    assert [kind for kind in found if kind.billed is not Billed.NO and kind.outcome in UNBILLED_OUTCOMES] == []
+
+
+def test_an_outcome_that_is_missing_is_one_that_may_be_billed() -> None:
+    perhaps = {kind.outcome for kind in failures() if kind.billed is not Billed.NO}
+    own = {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED}
+    assert set(AttemptOutcome) - set(UNBILLED_OUTCOMES) == perhaps | own

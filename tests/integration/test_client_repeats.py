@@ -1,0 +1,45 @@
+"""The typed client, the front door and a vendor: how many calls one `compare` can buy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common_core.llm_contracts import LLMComparisonRequest
+from huleedu_service_libs.llm_client import LLMProviderClient
+from huleedu_service_libs.llm_client_errors import LLMGatewayUnavailable
+from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
+from tests.vendor_sim import Cut, Status, Success, VendorSim
+
+REQUEST = LLMComparisonRequest(user_prompt="Which essay argues better?", essay_a=ESSAY_A, essay_b=ESSAY_B)
+
+
+async def _at_once(_seconds: float) -> None:
+    """A client that does not wait for Retry-After."""
+
+
+@pytest.fixture
+async def client(sim: VendorSim) -> AsyncIterator[LLMProviderClient]:
+    async with (
+        running_gateway(**vendors(sim, "openai")) as gateway,
+        LLMProviderClient(gateway.url, max_retries=2, sleep=_at_once) as made,
+    ):
+        yield made
+
+
+async def test_calls_that_may_have_been_paid_for_are_made_once(sim: VendorSim, client: LLMProviderClient) -> None:
+    sim.always("openai", Cut(after="half"))
+    with pytest.raises(LLMGatewayUnavailable) as caught:
+        await client.compare(REQUEST)
+    assert caught.value.problem is not None
+    tried = [attempt.outcome for attempt in caught.value.problem.attempts or ()]
+    assert (caught.value.status, caught.value.retryable) == (503, True)
+    assert tried == ["connection_lost"] * 3
+    assert sim.count("openai") == 3
+
+
+async def test_calls_that_cost_nothing_are_made_again(sim: VendorSim, client: LLMProviderClient) -> None:
+    sim.script("openai", [Status(503), Status(503), Status(503), Success()])
+    assert (await client.compare(REQUEST)).winner == "Essay A"
+    assert sim.count("openai") == 4
