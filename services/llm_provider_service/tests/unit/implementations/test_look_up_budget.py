@@ -65,6 +65,7 @@ async def test_three_look_ups_of_one_order_take_no_longer_than_one_budget(server
         ttl_seconds=60,
         owed=OwedRemovals(),
         on_removed=lambda removal: None,
+        on_dropped=lambda entry: None,
         metrics=metrics,
         clock=lambda: link.now,
     )
