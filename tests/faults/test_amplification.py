@@ -9,38 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import Gateway, running_gateway, vendors
+from tests.faults.amplification import OUTAGES, Outage, measure_amplification
+from tests.support.gateway import running_gateway, vendors
 from tests.support.redis_server import redis_server
 from tests.vendor_sim import Call, Status, Success, VendorSim
 
 
-async def ask_in_waves(gateway: Gateway, requests: int, at_once: int, timeout_ms: int) -> set[int]:
-    """Send *requests* comparisons, *at_once* at a time; returns the statuses."""
-    statuses = set()
-    for start in range(0, requests, at_once):
-        headers = {"X-Request-Timeout-Ms": str(timeout_ms)}
-        wave = (gateway.compare(sample_index=index, headers=headers) for index in range(start, start + at_once))
-        statuses |= {answer.status for answer in await asyncio.gather(*wave)}
-    return statuses
-
-
-async def test_a_thousand_requests_to_a_dead_vendor_make_at_most_1036_calls(sim: VendorSim) -> None:
-    sim.always("openai", Status(503))
-    async with running_gateway(**vendors(sim, "openai"), CIRCUIT_BREAKER_ENABLED=False) as gateway:
-        assert await ask_in_waves(gateway, 1000, 100, 30_000) == {503}
-        assert 1000 < sim.count("openai") <= 1036
-
-
-async def test_a_thousand_requests_to_a_vendor_that_limits_make_at_most_1100_calls(sim: VendorSim) -> None:
-    sim.always("openai", Status(429, headers={"Retry-After": "0.001"}))
-    async with running_gateway(**vendors(sim, "openai"), CIRCUIT_BREAKER_ENABLED=False) as gateway:
-        assert await ask_in_waves(gateway, 1000, 100, 30_000) == {503}
-        assert 1000 < sim.count("openai") <= 1100
-    sim.reset()
-    sim.always("openai", Status(429))
-    async with running_gateway(**vendors(sim, "openai"), CIRCUIT_BREAKER_ENABLED=False) as gateway:
-        assert await ask_in_waves(gateway, 1000, 100, 800) <= {503, 504}
-        assert sim.count("openai") <= 1100, "without a header each one is a cooldown of a second"
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.name)
+async def test_a_thousand_requests_in_an_outage_make_no_more_calls_than_the_budget_pays_for(outage: Outage) -> None:
+    measured = await measure_amplification(outage)
+    assert measured.problems() == []
 
 
 @pytest.mark.serial

@@ -1,45 +1,37 @@
-"""P5, P7 and P8 of FAULTS, in their short form; `write_matrix` measures P7 and P8 for longer."""
+"""P5 to P8 of FAULTS, in their short form; `write_matrix` measures P7 and P8 for longer."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.bulkhead import SLOTS, SLOWER_AT_MOST, measure_bulkhead
-from tests.faults.deadlines import AT_ONCE, LATEST_MS, WAVES, Lateness, measure_lateness
-from tests.faults.overload import FLAT_BYTES, LINES, Line, measure_overload
+from tests.faults.bulkhead import measure_bulkhead
+from tests.faults.deadlines import FAULTS, measure_lateness
+from tests.faults.open_breaker import WITHIN_MS, measure_open_breaker
+from tests.faults.overload import LINES, Line, measure_overload
+
+SLACK = 4  # for the p99 on a machine that is busy elsewhere in three rounds; the page is not written above 1
 
 
 @pytest.mark.serial
 async def test_no_answer_comes_later_than_its_deadline_and_250_ms() -> None:
-    """A fault that is late is measured once more: a machine that is busy elsewhere makes answers late by chance."""
     measured = await measure_lateness()
-    late = late_ones(measured)
-    if late:
-        measured += (again := await measure_lateness())
-        late &= late_ones(again)
-    assert late == set(), measured
-    assert {len(one.late_ms) for one in measured} == {AT_ONCE}
-    assert {one.fault.name for one in measured} == {fault.name for wave in WAVES for fault in wave}
-    assert {status for one in measured for status in one.statuses} <= {502, 503, 504}
+    assert {one.fault.name: one.problems() for one in measured} == {fault.name: [] for fault in FAULTS}
 
 
-def late_ones(measured: list[Lateness]) -> set[str]:
-    """The faults under which the promise was not kept."""
-    return {one.fault.name for one in measured if one.p99_ms > LATEST_MS}
+@pytest.mark.serial
+@pytest.mark.timeout(90)
+async def test_an_open_breaker_answers_at_once_and_a_half_open_one_lets_one_of_a_hundred_through() -> None:
+    measured = await measure_open_breaker()
+    assert measured.wrong() == []
+    assert measured.tail.p50 < WITHIN_MS
+    assert measured.tail.p99 < SLACK * WITHIN_MS
 
 
 @pytest.mark.serial
 @pytest.mark.timeout(120)
 async def test_a_hanging_provider_leaves_the_others_as_fast_as_they_were() -> None:
-    """A ratio that is too high is measured anew, twice at most; of the rest, every measurement must be right."""
-    ratios: list[float] = []
-    while not ratios or (min(ratios) > SLOWER_AT_MOST and len(ratios) < 3):
-        measured = await measure_bulkhead(requests=48)
-        ratios.append(measured.ratio)
-        assert measured.failed == 0
-        assert 0 < measured.peak <= SLOTS
-        assert measured.growth_bytes < FLAT_BYTES
-    assert min(ratios) <= SLOWER_AT_MOST, ratios
+    measured = await measure_bulkhead(requests=48)
+    assert measured.problems() == []
 
 
 @pytest.mark.serial

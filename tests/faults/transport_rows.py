@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests.faults.rows import Expected, Row, Stage
 
 
-def _unreachable(*, attempts: int = 3, most: float = 3.0, least: float = 0.0) -> Expected:
+def _unreachable(*, attempts: int = 3, most: float = 3.0, least: float = 0.0, alert: bool = False) -> Expected:
     """No connection: nothing was called, and the provider as a whole is suspected."""
     return Expected(
         status=503, code="SERVICE_UNAVAILABLE", attempts=("connect_failed",) * attempts, calls=0,
-        breaker=f"provider +{attempts}", elsewhere=True, seconds=(least, most),
+        breaker=f"provider +{attempts}", elsewhere=True, seconds=(least, most), alert=alert,
     )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ TRANSPORT_ROWS = (
     _place("U04-expired", "expired certificate", Stage.TLS, "google", UNTRUSTED),
     Row(id="U04-valid", fault="none: a valid certificate of the same authority", stage=Stage.TLS,
         vendor="openrouter", expected=Expected()),
-    _place("U05-plain", "plain HTTP on a TLS port", Stage.PLACES, "openrouter", _unreachable()),
+    _place("U05-plain", "plain HTTP on a TLS port", Stage.PLACES, "openrouter", _unreachable(attempts=2)),
     _raw("U05-garbage", "a status line that is none", "fault-garbage", BAD),
     Row(id="U06", fault="hangs before the headers", stage=Stage.SLOW, model="fault-hang", expected=SILENT),
     _place("U06-tls", "a TLS handshake that nobody answers", Stage.NARROW, "google",
@@ -78,7 +78,8 @@ TRANSPORT_ROWS = (
     _raw("U20", "Set-Cookie", "fault-cookie", Expected(attempts=("success",) * 3), asks=3),
     _raw("U21", "gzip bomb, 200 KB to 200 MB", "fault-bomb", BAD_ONCE),
     _raw("U22", "body of 300 MB", "fault-huge", BAD_ONCE),
-    _place("U23", "public name that resolves to a private address", Stage.NARROW, "anthropic", _unreachable()),
+    _place("U23", "public name that resolves to a private address", Stage.NARROW, "anthropic",
+           _unreachable(attempts=1, alert=True)),
     Row(id="U24", fault="the only slot is held by a hanging call", stage=Stage.NARROW, occupied=True, lives_on=False,
         expected=NO_SLOT),
 )  # fmt: skip

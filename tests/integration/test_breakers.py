@@ -55,7 +55,7 @@ async def test_exactly_one_probe_goes_out_and_one_success_closes(sim: VendorSim)
         sim.always("openai", Success(delay=1.0))
         before = sim.count("openai")
         await asyncio.sleep(0.6)
-        answers = await asyncio.gather(*(gateway.compare(sample_index=100 + index) for index in range(30)))
+        answers = await asyncio.gather(*(gateway.compare(sample_index=100 + index) for index in range(100)))
         assert {answer.status for answer in answers} == {200}
         assert sim.count("openai") == before + 1
         assert (await breaker(gateway, "openai", of_model=True))["state"] == "closed"

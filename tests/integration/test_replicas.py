@@ -18,6 +18,7 @@ from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.log_lines import log_lines
 from tests.support.programs import ROOT, run_tool
 from tests.support.redis_server import RedisServer, redis_server
+from tests.support.slow_line import slow_line
 from tests.vendor_sim import Status, Success, VendorSim
 
 WARM_FILE = str(ROOT / "examples" / "warm.jsonl")
@@ -102,6 +103,26 @@ async def test_a_hit_in_memory_does_not_touch_redis(sim: VendorSim, redis: Redis
             assert (await one.compare()).body["cached"] is True
         assert await redis_calls(redis, "get") == asked
         assert (await tier(one, "local"))["hits"] == 20
+
+
+@pytest.mark.serial
+async def test_all_look_ups_of_one_order_share_one_budget(sim: VendorSim, redis: RedisServer) -> None:
+    """The first target cools, so its answer is looked up and then the one of whoever is asked instead."""
+    sim.always("openai", Status(429, headers={"Retry-After": "60"}))
+    name = "llm_provider_redis_look_up_seconds"
+    async with slow_line(redis.port) as line:
+        settings = vendors(sim, "openai", "anthropic") | {"REDIS_URL": f"redis://127.0.0.1:{line.port}/0"}
+        async with running_gateway(**settings) as gateway:
+            assert (await gateway.compare(sample_index=1)).body["provider"] == "anthropic"
+            await redis.holds(1)
+            asked = await gateway.metric(f"{name}_count")
+            waited = await gateway.metric(f"{name}_sum")
+            line.seconds = 0.1
+            assert (await gateway.compare(sample_index=2)).body["provider"] == "anthropic"
+            assert await gateway.metric(f"{name}_count") - asked == 2
+            waited = await gateway.metric(f"{name}_sum") - waited
+            assert 0.1 <= waited <= 0.2, "each by itself would take 0.1 s and more"
+            assert (sim.count("openai"), sim.count("anthropic")) == (1, 2)
 
 
 async def test_each_tier_counts_what_it_could_not_store(sim: VendorSim, redis: RedisServer) -> None:

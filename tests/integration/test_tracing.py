@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.collector import Collector, SeenSpan, collector
-from tests.support.gateway import ESSAY_A, KEYS, running_gateway, vendors
+from tests.support.gateway import ESSAY_A, KEYS, MODELS, running_gateway, vendors
 from tests.support.redis_server import redis_server
 from tests.vendor_sim import Status, VendorSim
 
@@ -164,25 +164,28 @@ async def test_without_a_collector_no_answer_has_a_trace(sim: VendorSim) -> None
         assert (answer.body["trace_id"], "X-Trace-ID" in answer.headers) == (None, False)
 
 
-async def test_nothing_of_ours_goes_to_a_vendor_and_no_text_or_key_into_a_span(sim: VendorSim) -> None:
+@pytest.mark.parametrize("vendor", MODELS)
+async def test_nothing_of_ours_goes_to_a_vendor_and_no_text_or_key_into_a_span(sim: VendorSim, vendor: str) -> None:
+    ours = {
+        "traceparent": TRACED,
+        "tracestate": "ours=canary-state",
+        "baggage": "user=canary-baggage",
+        "X-Correlation-ID": CORRELATION,
+        "Cookie": "session=canary-cookie",
+        "Forwarded": "for=canary-forwarded",
+        "X-Forwarded-For": "canary-forwarded",
+        "User-Agent": "canary-agent",
+    }
     async with collector() as there:
-        async with running_gateway(**vendors(sim, "openai", "anthropic"), **exported_to(there)) as gateway:
-            headers = {
-                "traceparent": TRACED,
-                "tracestate": "ours=canary-state",
-                "baggage": "user=canary-baggage",
-                "X-Correlation-ID": CORRELATION,
-            }
-            for provider in ("openai", "anthropic"):
-                overrides = {"provider_override": provider, "model_override": None}
-                answer = await gateway.compare(headers=headers, llm_config_overrides=overrides, user_id="canary-user")
-                assert answer.status == 200
-        spans = await there.wait_for(6)
-    for call in (*sim.calls("openai"), *sim.calls("anthropic")):
-        sent = f"{sorted(call.headers.items())} {call.query} {call.body}"
-        assert not {"traceparent", "tracestate", "baggage", "x-correlation-id", "x-trace-id"} & set(call.headers)
-        for ours in (TRACE_ID, CORRELATION, "canary", *(span.span_id for span in spans)):
-            assert ours not in sent
+        async with running_gateway(**vendors(sim, vendor), **exported_to(there)) as gateway:
+            answer = await gateway.compare(headers=ours, user_id="canary-user")
+            assert (answer.status, answer.body["provider"]) == (200, vendor)
+        spans = await there.wait_for(3)
+    (call,) = sim.calls(vendor)
+    sent = f"{sorted(call.headers.items())} {call.query} {call.body}"
+    assert not {*map(str.lower, ours), "x-trace-id", "x-request-timeout-ms"} - {"user-agent"} & set(call.headers)
+    for mark in (TRACE_ID, CORRELATION, "canary", *(span.span_id for span in spans)):
+        assert mark not in sent
     exported = there.raw.decode("latin-1")
     for foreign in (ESSAY_A[:30], "Which essay", answer.body["justification"][:20], *KEYS.values(), "canary-user"):
         assert foreign not in exported

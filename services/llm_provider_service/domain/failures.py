@@ -5,7 +5,7 @@
     │   ├── CircuitOpen         a breaker is open, or its probe is out
     │   └── CapacityExhausted   the provider's bulkhead is full
     ├── ConnectionFailure       counts against the provider as a whole
-    │   ├── ConnectFailed       refused, unresolved, no connection in time
+    │   ├── ConnectFailed       refused, unresolved, no connection in time; two kinds of it are in connect_failures
     │   └── CertificateInvalid  the certificate does not prove who answers
     ├── ConnectionLost          reset or closed before the answer was complete
     ├── ProviderTimeout         no first byte, no next byte, or no end in time

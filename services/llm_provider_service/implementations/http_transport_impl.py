@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 from yarl import URL
 
+from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
 from services.llm_provider_service.domain.failures import (
     BadResponse,
     CertificateInvalid,
@@ -178,9 +179,9 @@ def _as_failure(error: Exception) -> Exception:
         case aiohttp.ClientConnectorCertificateError():
             return CertificateInvalid("the certificate does not prove who answers")
         case aiohttp.ClientConnectorSSLError():
-            return ConnectFailed("no TLS connection: what answers does not speak it")
+            return NoTls("no TLS connection: what answers does not speak it")
         case aiohttp.ClientConnectorDNSError(os_error=PrivateAddress()):
-            return ConnectFailed("the host resolves to a private address, which is not allowed for this provider")
+            return AddressRefused("the host resolves to a private address, which is not allowed for this provider")
         case aiohttp.ClientConnectorError():
             return ConnectFailed("no connection: refused, unresolved or unreachable")
         case aiohttp.ClientPayloadError():

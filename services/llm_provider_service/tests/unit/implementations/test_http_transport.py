@@ -14,6 +14,7 @@ import pytest
 from aiohttp import AsyncResolver
 from aiohttp.abc import AbstractResolver
 
+from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
 from services.llm_provider_service.domain.failures import (
     BadResponse,
     CertificateInvalid,
@@ -78,8 +79,9 @@ async def test_a_certificate_that_proves_nothing_is_never_accepted(tmp_path: Pat
 
 async def test_what_speaks_no_tls_is_no_matter_of_certificates() -> None:
     async with listening(answer_plainly) as port:
-        with pytest.raises(ConnectFailed):
+        with pytest.raises(NoTls) as raised:
             await sent(f"https://127.0.0.1:{port}")
+    assert not raised.value.alerts
 
 
 async def test_a_handshake_that_is_cut_off_may_be_tried_again() -> None:
@@ -150,8 +152,9 @@ async def test_a_name_that_turns_out_private_is_refused_and_says_so() -> None:
         seen.set()
 
     async with listening(watch) as port:
-        with pytest.raises(ConnectFailed, match="private address"):
+        with pytest.raises(AddressRefused, match="private address") as raised:
             await sent(f"http://localhost:{port}", resolver=GuardedResolver(AsyncResolver()))
+    assert raised.value.alerts
     assert not seen.is_set()
 
 
