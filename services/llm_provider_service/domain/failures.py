@@ -31,28 +31,12 @@ class attributes.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import ClassVar
 
 from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.completion import Rejection
+from services.llm_provider_service.domain.failure_policy import Backoff, Billed
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
-
-
-class Billed(StrEnum):
-    """Whether the vendor charges for a call that ended like this."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-class Backoff(StrEnum):
-    """How patiently a retry waits: not at all, as for a hiccup, or as for somebody who wants to be left alone."""
-
-    NONE = "none"
-    TRANSIENT = "transient"
-    THROTTLE = "throttle"
 
 
 class ProviderFailure(Exception):
@@ -61,7 +45,8 @@ class ProviderFailure(Exception):
     `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
     `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the provider's own breaker.
     `opens_at_once`: no counting, the provider's breaker opens. `fails_over`: another candidate may be asked.
-    `alerts`: an operator must act. `message` is ours or the vendor's after redaction, at most 500 characters.
+    `alerts`: an operator must act. `reason` is in our own words and may be logged; `message` goes on with what the
+    vendor said, capped and redacted, which may quote the caller's text and is for nobody else; at most 500 characters.
     `retry_after` is in seconds, as the vendor asked; `cools_down` says that it is a cooldown of the target.
     """
 
@@ -79,8 +64,9 @@ class ProviderFailure(Exception):
 
     def __init__(
         self,
-        message: str,
+        reason: str,
         *,
+        vendor_said: str = "",
         retry_after: float | None = None,
         status: int | None = None,
         vendor_code: str | None = None,
@@ -89,8 +75,9 @@ class ProviderFailure(Exception):
         retry_forbidden: bool = False,
         retry_encouraged: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(reason)
+        self.reason = reason
+        self.message = f"{reason}: {vendor_said}" if vendor_said else reason
         self.retry_after = retry_after
         self.status = status
         self.vendor_code = vendor_code

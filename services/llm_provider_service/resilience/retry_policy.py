@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.llm_provider_service.domain.failures import Backoff, ProviderFailure
+from services.llm_provider_service.domain.failure_policy import Backoff
+from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.llm_provider_service.domain.completion import Rejection, RejectionReason
+from services.llm_provider_service.domain.failure_policy import Backoff
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
-    Backoff,
     BadResponse,
     CertificateInvalid,
     CircuitOpen,

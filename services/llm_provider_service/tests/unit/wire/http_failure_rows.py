@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from services.llm_provider_service.domain.failure_policy import Billed
 from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
-    Billed,
     ContentRefused,
     ContextTooLong,
     ModelNotFound,
