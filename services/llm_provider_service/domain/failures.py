@@ -19,6 +19,7 @@
     │   ├── ContextTooLong      more tokens than the model can read
     │   └── Unsayable           this vendor's wire format has no words for it; nothing was sent
     ├── ContentRefused          refused by the model or by a safety filter; billed
+    │   └── PromptRefused       with an error status, before anything was written; not billed
     ├── OutputTruncated         the token limit was reached before a usable answer; billed
     ├── AnswerRejected          delivered and billed, but `accept` could not use it
     └── BadResponse             what came back is not an answer of this vendor
@@ -235,6 +236,12 @@ class ContentRefused(ProviderFailure):
     fails_over = False
     billed = Billed.YES
     outcome = AttemptOutcome.CONTENT_REFUSED
+
+
+class PromptRefused(ContentRefused):
+    """The vendor's moderation answered with an error status: no answer was begun, and no usage is charged."""
+
+    billed = Billed.NO
 
 
 class OutputTruncated(ProviderFailure):
