@@ -44,6 +44,7 @@ class ProviderFailure(Exception):
     """Base of all failures of one attempt.
 
     `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
+    `is_re_asked`: by the request's one re-ask, which goes to the same target even while another could answer.
     `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the provider's own breaker.
     `opens_at_once`: no counting, the provider's breaker opens. `fails_over`: another candidate may be asked.
     `alerts`: an operator must act. `reason` is in our own words and may be logged; `message` goes on with what the
@@ -53,6 +54,7 @@ class ProviderFailure(Exception):
 
     retryable: ClassVar[bool] = False
     max_attempts: ClassVar[int] = 3
+    is_re_asked: ClassVar[bool] = False
     trips_breaker: ClassVar[bool] = False
     trips_provider: ClassVar[bool] = False
     opens_at_once: ClassVar[bool] = False
@@ -256,6 +258,7 @@ class AnswerRejected(ProviderFailure):
     """Delivered and billed, but `accept` cannot use it; asked again at once, unless it was `asked_before`."""
 
     retryable = True
+    is_re_asked = True
     fails_over = False
     billed = Billed.YES
     backoff = Backoff.NONE

@@ -75,6 +75,6 @@ class RetryPolicy:
         return delay
 
     def _attempts(self, failure: ProviderFailure, allowance: RetryAllowance) -> int:
-        if failure.fails_over and allowance.another_candidate():
+        if allowance.another_candidate() and not failure.is_re_asked:
             return self.attempts_while_another_can_answer
         return self.attempts_per_target
