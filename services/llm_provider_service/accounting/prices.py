@@ -16,7 +16,7 @@ from services.llm_provider_service.domain.money import FREE, UNPRICED, Cost, dec
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 
-_SNAPSHOT = re.compile(r"(?:[-@][0-9]+)*", re.ASCII)
+_SNAPSHOT = re.compile(r"(?:[-@][0-9]{3,}(?:-[0-9]+)*)?", re.ASCII)
 
 
 class PriceBook:
@@ -79,7 +79,10 @@ class PriceBook:
 
 
 def _may_be(asked: str, served: str | None) -> bool:
-    """Whether *served* is *asked*, or a snapshot of it: `gpt-5-mini-2025-08-07`, `gemini-2.5-flash-001`."""
+    """Whether *served* is *asked*, or a snapshot of it: the same name with a date or a build number at its end.
+
+    One digit or two are another version, not a snapshot.
+    """
     return not served or (served.startswith(asked) and _SNAPSHOT.fullmatch(served, len(asked)) is not None)
 
 

@@ -95,7 +95,17 @@ def test_a_vendor_that_names_no_other_model_is_paid_for_the_one_that_was_asked(s
 
 
 @pytest.mark.parametrize(
-    "served", ["gw-internal-route-7", "x" * 5000, "gpt-", "gpt-55-2027-01-31", "gpt-5-thrice-2027-01-31", "gpt-5-"]
+    "served",
+    [
+        "gw-internal-route-7",
+        "x" * 5000,
+        "gpt-",
+        "gpt-55-2027-01-31",
+        "gpt-5-thrice-2027-01-31",
+        "gpt-5-",
+        "gpt-5-4-2027-01-31",
+        "gpt-5-9",
+    ],
 )
 def test_another_model_that_nobody_lists_is_unpriced(served: str) -> None:
     """It used to cost what the asked one does, which is a guess: a dearer model may have answered (FAULTS B39)."""
