@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from itertools import pairwise
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
+from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
 from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.caller import LOCAL_CALLER
+from services.llm_provider_service.domain.completion import CompletionRequest
 from services.llm_provider_service.domain.money import Cost
+from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals
 from services.llm_provider_service.implementations.recorder_impl import Recorder
-from services.llm_provider_service.metrics import GatewayMetrics, SharedTierMetrics
+from services.llm_provider_service.metrics import OTHER, GatewayMetrics, SharedTierMetrics
 from tests.architecture.small_vendor import SmallVendor, small_vendor
 from tests.architecture.sources import ROOT
 from tests.support.gateway import Gateway, running_gateway
@@ -25,6 +31,7 @@ from tests.support.gateway import Gateway, running_gateway
 PAGE = ROOT / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(llm_provider_\w+)` \| (\w+) \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 MANY = 10_000
+CLOSED, OPEN, HALF_OPEN = CircuitBreakerState.CLOSED, CircuitBreakerState.OPEN, CircuitBreakerState.HALF_OPEN
 NARROW = {"LLM_MAX_CONCURRENT_REQUESTS": 1, "LLM_QUEUE_LIMIT": 1}
 OF_THE_MOMENT = {"llm_provider_concurrent_requests", "llm_provider_queue_depth"}
 
@@ -83,25 +90,67 @@ def series_of(registry: CollectorRegistry) -> int:
     return sum(len(family.samples) for family in registry.collect())
 
 
+def moved(before: CircuitBreakerState, to: CircuitBreakerState) -> Transition:
+    """A breaker's change of state."""
+    return Transition(
+        name="a",
+        previous=before,
+        current=to,
+        cause=TransitionCause.FAILURE_RATE,
+        at=0.0,
+        retry_in_seconds=10.0,
+        last_failure=None,
+        generation=1,
+    )
+
+
+def order_of(model: str) -> CompletionOrder:
+    """An order for *model* of a caller with a name of his own."""
+    return CompletionOrder(
+        request=CompletionRequest(messages=()),
+        request_type="comparison",
+        request_id=model,
+        correlation_id=model,
+        caller=LOCAL_CALLER,
+        user_id=model,
+        tags=(model,),
+        provider=LLMProviderType.OPENAI,
+        model=model,
+    )
+
+
+def live_one_life(recorder: Recorder, target: Target) -> None:
+    """All that is counted under the name of a model: an attempt, an answer, an order's end, a breaker's moves."""
+    attempt = Attempt(
+        number=1,
+        target=target,
+        outcome=AttemptOutcome.SUCCESS,
+        duration_seconds=0.1,
+        usage=Usage(input_tokens=10, output_tokens=5),
+        cost=Cost(usd=None, status=PricingStatus.UNPRICED),
+    )
+    recorder.attempt_ended(attempt, billed=True)
+    recorder.answered(target, 0.1, cached=False)
+    recorder.order_ended(order_of(target.model), target, "success")
+    for before, to in pairwise((CLOSED, OPEN, HALF_OPEN, CLOSED, OPEN)):
+        recorder.breaker_moved((target.provider, target.model), moved(before, to))
+
+
 def test_ten_thousand_invented_models_add_one_series() -> None:
     metrics = GatewayMetrics()
     recorder = Recorder(metrics, DayTotals(lambda: 0.0))
     grown: list[int] = []
     for number in range(MANY):
-        target = Target(LLMProviderType.OPENAI, f"invented-{uuid.UUID(int=number)}")
-        attempt = Attempt(
-            number=1,
-            target=target,
-            outcome=AttemptOutcome.SUCCESS,
-            duration_seconds=0.1,
-            usage=Usage(input_tokens=10, output_tokens=5),
-            cost=Cost(usd=None, status=PricingStatus.UNPRICED),
-        )
-        recorder.attempt_ended(attempt, billed=True)
-        recorder.answered(target, 0.1, cached=False)
+        live_one_life(recorder, Target(LLMProviderType.OPENAI, f"invented-{uuid.UUID(int=number)}"))
         if number in (0, MANY - 1):
             grown.append(series_of(metrics.registry))
     assert grown[0] == grown[1]
+    assert models_of(metrics.registry) <= {"", OTHER}
+
+
+def models_of(registry: CollectorRegistry) -> set[str]:
+    """Every value of the label `model`."""
+    return {sample.labels.get("model", "") for family in registry.collect() for sample in family.samples}
 
 
 async def test_what_callers_write_adds_no_series_after_the_first() -> None:

@@ -25,7 +25,12 @@ from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
-from services.llm_provider_service.implementations.refusals_impl import deadline_reached, overloaded, refusal
+from services.llm_provider_service.implementations.refusals_impl import (
+    deadline_reached,
+    nobody_is_live,
+    overloaded,
+    refusal,
+)
 from services.llm_provider_service.implementations.run_impl import Run
 from services.llm_provider_service.resilience.deadline import Deadline
 from tests.contract.documents import PROBLEM, examples_of
@@ -86,6 +91,6 @@ def test_there_are_failures_that_were_never_sent_and_others() -> None:
     assert {NotSent, AnswerRejected} < set(kinds())
 
 
-@pytest.mark.parametrize("error", [deadline_reached(), overloaded(2.0)], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [deadline_reached(), overloaded(2.0), nobody_is_live()], ids=lambda error: error.slug)
 def test_what_the_gateway_itself_refuses_is_documented(error: GatewayError) -> None:
     assert_documented(error)

@@ -181,8 +181,11 @@ async def test_the_list_of_providers_shows_what_is_live(sim: VendorSim) -> None:
 async def test_production_without_a_vendor_is_not_ready() -> None:
     async with running_gateway(ENVIRONMENT="production") as gateway:
         assert (await gateway.get("/readyz")).status == 503
-        answer = await gateway.compare()
-        assert (answer.status, answer.body["code"]) == (503, "CIRCUIT_BREAKER_OPEN")
+        for overrides in ({}, {"provider_override": "openai"}, {"model_override": "gpt-5-mini"}):
+            answer = await gateway.compare(llm_config_overrides=overrides)
+            assert (answer.status, answer.body["code"]) == (503, "SERVICE_UNAVAILABLE")
+            assert answer.body["detail"].startswith("No provider is enabled and configured")
+            assert (answer.body["retryable"], answer.headers["Retry-After"]) == (True, "60")
     async with running_gateway() as gateway:
         health = (await gateway.get("/healthz")).body
         assert health["warnings"][0].startswith("The mock provider answers everything")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from services.llm_provider_service.accounting.rates import ModelRates
 from services.llm_provider_service.domain.money import FREE, UNPRICED, Cost, decimal_text
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
+
+_SNAPSHOT = re.compile(r"(?:[-@][0-9]{3,}(?:-[0-9]+)*)?", re.ASCII)
 
 
 class PriceBook:
@@ -32,11 +35,15 @@ class PriceBook:
         return CATALOGUE_VERSION
 
     def cost(self, target: Target, served_model: str | None, usage: Usage, *, at: datetime) -> Cost:
-        """What the call to *target* at *at* cost; by the model that served it, else by the one that was asked."""
+        """What the call to *target* at *at* cost; by the model that served it.
+
+        The price of the one that was asked holds only where the vendor names none, or names a snapshot of it that is
+        not listed: what another, unlisted model costs is not known.
+        """
         if is_free(target):
             return FREE
-        rates = None if served_model is None else self._catalogue.look_up(target.provider, served_model)
-        if rates is None:
+        rates = self._catalogue.look_up(target.provider, served_model) if served_model else None
+        if rates is None and _may_be(target.model, served_model):
             rates = self._catalogue.look_up(target.provider, target.model)
         usd = _priced(rates, usage, at)
         if usd is None:
@@ -69,6 +76,14 @@ class PriceBook:
             source=CATALOGUE_VERSION,
             as_of="" if since is None else since.isoformat(),
         )
+
+
+def _may_be(asked: str, served: str | None) -> bool:
+    """Whether *served* is *asked*, or a snapshot of it: the same name with a date or a build number at its end.
+
+    One digit or two are another version, not a snapshot.
+    """
+    return not served or (served.startswith(asked) and _SNAPSHOT.fullmatch(served, len(asked)) is not None)
 
 
 def _priced(rates: ModelRates | None, usage: Usage, at: datetime) -> Decimal | None:

@@ -139,6 +139,15 @@ CAPACITY_PROBLEMS = (
     Problem(
         status=503,
         code=ErrorCode.SERVICE_UNAVAILABLE,
+        title="No provider could answer",
+        detail="No provider is enabled and configured here. Until an operator sets one up, nothing can be answered.",
+        type_slug="no-provider",
+        retryable=True,
+        retry_after=60.0,
+    ),
+    Problem(
+        status=503,
+        code=ErrorCode.SERVICE_UNAVAILABLE,
         title="The gateway is busy",
         detail=f"All slots are taken and the line is full. {TRY_LATER}",
         type_slug="overloaded",

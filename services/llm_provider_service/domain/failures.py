@@ -19,6 +19,7 @@
     │   ├── ContextTooLong      more tokens than the model can read
     │   └── Unsayable           this vendor's wire format has no words for it; nothing was sent
     ├── ContentRefused          refused by the model or by a safety filter; billed
+    │   └── PromptRefused       with an error status, before anything was written; not billed
     ├── OutputTruncated         the token limit was reached before a usable answer; billed
     ├── AnswerRejected          delivered and billed, but `accept` could not use it
     └── BadResponse             what came back is not an answer of this vendor
@@ -31,42 +32,29 @@ class attributes.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import ClassVar
 
 from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.completion import Rejection
+from services.llm_provider_service.domain.failure_policy import Backoff, Billed
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
-
-
-class Billed(StrEnum):
-    """Whether the vendor charges for a call that ended like this."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-class Backoff(StrEnum):
-    """How patiently a retry waits: not at all, as for a hiccup, or as for somebody who wants to be left alone."""
-
-    NONE = "none"
-    TRANSIENT = "transient"
-    THROTTLE = "throttle"
 
 
 class ProviderFailure(Exception):
     """Base of all failures of one attempt.
 
     `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
+    `is_re_asked`: by the request's one re-ask, which goes to the same target even while another could answer.
     `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the provider's own breaker.
     `opens_at_once`: no counting, the provider's breaker opens. `fails_over`: another candidate may be asked.
-    `alerts`: an operator must act. `message` is ours or the vendor's after redaction, at most 500 characters.
+    `alerts`: an operator must act. `reason` is in our own words and may be logged; `message` goes on with what the
+    vendor said, capped and redacted, which may quote the caller's text and is for nobody else; at most 500 characters.
     `retry_after` is in seconds, as the vendor asked; `cools_down` says that it is a cooldown of the target.
     """
 
     retryable: ClassVar[bool] = False
     max_attempts: ClassVar[int] = 3
+    is_re_asked: ClassVar[bool] = False
     trips_breaker: ClassVar[bool] = False
     trips_provider: ClassVar[bool] = False
     opens_at_once: ClassVar[bool] = False
@@ -79,8 +67,9 @@ class ProviderFailure(Exception):
 
     def __init__(
         self,
-        message: str,
+        reason: str,
         *,
+        vendor_said: str = "",
         retry_after: float | None = None,
         status: int | None = None,
         vendor_code: str | None = None,
@@ -89,8 +78,9 @@ class ProviderFailure(Exception):
         retry_forbidden: bool = False,
         retry_encouraged: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(reason)
+        self.reason = reason
+        self.message = f"{reason}: {vendor_said}" if vendor_said else reason
         self.retry_after = retry_after
         self.status = status
         self.vendor_code = vendor_code
@@ -250,6 +240,12 @@ class ContentRefused(ProviderFailure):
     outcome = AttemptOutcome.CONTENT_REFUSED
 
 
+class PromptRefused(ContentRefused):
+    """The vendor's moderation answered with an error status: no answer was begun, and no usage is charged."""
+
+    billed = Billed.NO
+
+
 class OutputTruncated(ProviderFailure):
     """The output limit was reached before a usable answer; tokens were bought."""
 
@@ -262,6 +258,7 @@ class AnswerRejected(ProviderFailure):
     """Delivered and billed, but `accept` cannot use it; asked again at once, unless it was `asked_before`."""
 
     retryable = True
+    is_re_asked = True
     fails_over = False
     billed = Billed.YES
     backoff = Backoff.NONE

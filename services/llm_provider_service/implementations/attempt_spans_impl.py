@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs import genai_attributes as genai
 from huleedu_service_libs.tracing import Block, SpanKind, traced
@@ -13,7 +15,7 @@ from services.llm_provider_service.implementations.recorder_impl import model_la
 OUTCOME = "huleedu.attempt.outcome"
 NUMBER = "huleedu.attempt.number"
 COST = "huleedu.attempt.cost_usd"
-LONGEST_MODEL = 100
+_MODEL_NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
 # The conventions name this vendor's API otherwise than we do.
 PROVIDER_NAMES = {LLMProviderType.GOOGLE: "gcp.gemini"}
 
@@ -41,6 +43,12 @@ def describe(span: Block, attempt: Attempt) -> None:
     if attempt.cost.usd is not None:
         span.set(COST, decimal_text(attempt.cost.usd))
     if attempt.outcome is AttemptOutcome.SUCCESS:
-        span.set(genai.RESPONSE_MODEL, (attempt.served_model or model_label(attempt.target))[:LONGEST_MODEL])
+        span.set(genai.RESPONSE_MODEL, _served(attempt))
     else:
         span.fail(attempt.outcome.value)
+
+
+def _served(attempt: Attempt) -> str:
+    """The name that the vendor gives its model, unless it is no name: vendors can write anything there."""
+    served = attempt.served_model or ""
+    return served if _MODEL_NAME.fullmatch(served) else model_label(attempt.target)

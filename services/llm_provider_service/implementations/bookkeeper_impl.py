@@ -12,7 +12,8 @@ from huleedu_service_libs.tracing import SpanKind
 from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
 from services.llm_provider_service.domain.completion import CompletionAnswer
-from services.llm_provider_service.domain.failures import Billed, ProviderFailure
+from services.llm_provider_service.domain.failure_policy import Billed
+from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.money import UNPRICED, Cost
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
@@ -83,7 +84,7 @@ class Bookkeeper:
             provider=target.provider,
             model=target.model,
             outcome=failure.outcome,
-            reason=failure.message,
+            reason=failure.reason,
             status=failure.status,
             vendor_code=failure.vendor_code,
             alert=failure.alerts,

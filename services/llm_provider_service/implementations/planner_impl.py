@@ -16,6 +16,7 @@ from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.implementations.guards_impl import Guards
+from services.llm_provider_service.implementations.refusals_impl import nobody_is_live
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
 from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
@@ -74,7 +75,12 @@ class Planner:
         self._kept: dict[tuple[PlanQuestion, Knobs, bool], _Kept] = {}
 
     def plan(self, order: CompletionOrder) -> Plan:
-        """Who is asked for *order*, in which order; raises `InvalidOrder` for what cannot be asked of anybody."""
+        """Who is asked for *order*, in which order.
+
+        Raises `InvalidOrder` for what cannot be asked of anybody, and `NobodyAnswered` where nobody is live.
+        """
+        if not self._live:
+            raise nobody_is_live()
         question, request = self._question(order), order.request
         if question.strategy is SelectionStrategy.LEAST_COST:
             return self._made(question, self._candidates(question, request, request_bytes(request)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from functools import lru_cache
 
 from common_core.config_enums import LLMProviderType
@@ -26,6 +27,7 @@ STATE_NUMBERS = {
     CircuitBreakerState.HALF_OPEN: 2,
 }
 MOST_CHILDREN = 512
+MOST_AWAY = 1000  # as many as there are breakers, at most
 GATEWAY = "gateway"
 
 
@@ -35,6 +37,8 @@ class Recorder:
     def __init__(self, metrics: GatewayMetrics, totals: DayTotals) -> None:
         self._metrics = metrics
         self._totals = totals
+        self._away: defaultdict[tuple[str, str], OrderedDict[str | None, CircuitBreakerState]]
+        self._away = defaultdict(OrderedDict)
         child = lru_cache(MOST_CHILDREN)
         self._requests = child(metrics.requests.labels)
         self._durations = child(metrics.response_duration.labels)
@@ -96,7 +100,8 @@ class Recorder:
         """A breaker changed its state."""
         provider, model = key
         label = "" if model is None else model_label(Target(provider, model))
-        self._metrics.breaker_state.labels(provider, label).set(STATE_NUMBERS[transition.current])
+        shown = _worst(self._away[provider, label], model, transition.current)
+        self._metrics.breaker_state.labels(provider, label).set(STATE_NUMBERS[shown])
         self._metrics.breaker_transitions.labels(provider, label, transition.current).inc()
 
     def retried(self, provider: LLMProviderType) -> None:
@@ -135,3 +140,17 @@ class Recorder:
 def model_label(target: Target) -> str:
     """The model's name if the registry knows it, else `other`: callers can invent names."""
     return target.model if profile_for(target.provider, target.model).known else OTHER
+
+
+def _worst(
+    away: OrderedDict[str | None, CircuitBreakerState], model: str | None, now: CircuitBreakerState
+) -> CircuitBreakerState:
+    """The worst state of those that share a label; *away* holds those that are not closed, and *model*'s is *now*."""
+    away.pop(model, None)
+    if now is not CircuitBreakerState.CLOSED:
+        away[model] = now
+    if len(away) > MOST_AWAY:
+        away.popitem(last=False)
+    if CircuitBreakerState.OPEN in away.values():
+        return CircuitBreakerState.OPEN
+    return CircuitBreakerState.HALF_OPEN if away else CircuitBreakerState.CLOSED

@@ -34,6 +34,8 @@ from services.llm_provider_service.exceptions import (
 from services.llm_provider_service.implementations.run_impl import Run
 from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SECONDS
 
+SECONDS_TO_SET_UP_A_PROVIDER = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
@@ -184,6 +186,17 @@ def nobody_answered(
         target=_last_target(attempts),
         attempts=attempts,
         retry_after=retry_after,
+    )
+
+
+def nobody_is_live() -> NobodyAnswered:
+    """There is no provider to ask; only an operator's new settings, and a restart, change that."""
+    return NobodyAnswered(
+        "No provider could answer",
+        "No provider is enabled and configured here. Until an operator sets one up, nothing can be answered.",
+        code=ErrorCode.SERVICE_UNAVAILABLE,
+        slug="no-provider",
+        retry_after=SECONDS_TO_SET_UP_A_PROVIDER,
     )
 
 

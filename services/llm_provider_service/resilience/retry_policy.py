@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.llm_provider_service.domain.failures import Backoff, ProviderFailure
+from services.llm_provider_service.domain.failure_policy import Backoff
+from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget
 
@@ -74,6 +75,6 @@ class RetryPolicy:
         return delay
 
     def _attempts(self, failure: ProviderFailure, allowance: RetryAllowance) -> int:
-        if failure.fails_over and allowance.another_candidate():
+        if allowance.another_candidate() and not failure.is_re_asked:
             return self.attempts_while_another_can_answer
         return self.attempts_per_target

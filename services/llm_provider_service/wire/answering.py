@@ -15,6 +15,7 @@ from services.llm_provider_service.domain.completion import (
 from services.llm_provider_service.domain.failures import BadResponse, ContentRefused, OutputTruncated
 from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.wire.failure_table import ReplyHead
+from services.llm_provider_service.wire.redaction import vendor_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +30,15 @@ class Delivery:
     usage: Usage
     model: str
 
-    def refused(self, message: str) -> ContentRefused:
+    def refused(self, reason: str, vendor_said: str = "") -> ContentRefused:
         """The model or a filter declined."""
-        return ContentRefused(message, status=self.head.status, usage=self.usage, served_model=self.model or None)
+        return ContentRefused(
+            reason,
+            vendor_said=vendor_text(vendor_said),
+            status=self.head.status,
+            usage=self.usage,
+            served_model=self.model or None,
+        )
 
     def bad(self, what: str) -> BadResponse:
         """The vendor's document is no answer, because it holds *what*."""

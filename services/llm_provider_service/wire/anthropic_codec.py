@@ -23,7 +23,6 @@ from services.llm_provider_service.wire.anthropic_request import NAME, REDACTED_
 from services.llm_provider_service.wire.failure_table import ReplyHead
 from services.llm_provider_service.wire.http import WireRequest
 from services.llm_provider_service.wire.json_reading import json_text, mapping, text
-from services.llm_provider_service.wire.redaction import vendor_text
 from services.llm_provider_service.wire.saying import ANSWER_TOOL, JSON_HEADERS, body_bytes, refuse_unsupported
 from services.llm_provider_service.wire.usage_reading import anthropic_usage
 from services.llm_provider_service.wire.vendor_errors import VendorError
@@ -69,8 +68,7 @@ class AnthropicCodec:
         delivery = Delivery(vendor=NAME, head=head, usage=usage, model=model)
         stop = text(document.get("stop_reason"))
         if stop == "refusal":
-            why = vendor_text(text(mapping(document.get("stop_details")).get("explanation")))
-            raise delivery.refused(f"the model declined: {why}" if why else "the model declined")
+            raise delivery.refused("the model declined", text(mapping(document.get("stop_details")).get("explanation")))
         content = document.get("content")
         if not isinstance(content, list):
             raise delivery.bad("without content")

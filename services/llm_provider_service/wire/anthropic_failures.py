@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
-    ContentRefused,
     ModelNotFound,
     Overloaded,
+    PromptRefused,
     ProviderFailure,
     QuotaExhausted,
     RateLimited,
@@ -32,7 +32,7 @@ ANTHROPIC_FAILURES = FailureTable(
             cooldown=CREDIT_COOLDOWN_SECONDS,
         ),
         FailureRule(failure=QuotaExhausted, codes=frozenset({"billing_error"}), cooldown=CREDIT_COOLDOWN_SECONDS),
-        FailureRule(failure=ContentRefused, statuses=frozenset({400, 403}), phrases=("content filtering policy",)),
+        FailureRule(failure=PromptRefused, statuses=frozenset({400, 403}), phrases=("content filtering policy",)),
         _typed("overloaded_error", Overloaded),
         _typed("rate_limit_error", RateLimited),
         _typed("authentication_error", AuthenticationFailed),

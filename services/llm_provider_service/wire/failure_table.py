@@ -78,7 +78,8 @@ class FailureTable:
             asked = wait if wait is not None else spoken_wait(error.message)
         should_retry = head.headers.get("x-should-retry", "").strip().lower() if self.trusts_should_retry else ""
         return rule.failure(
-            self._message(status, error),
+            f"{self.vendor} answered {status}",
+            vendor_said=vendor_text(error.message),
             retry_after=asked if rule.cooldown is None else max(asked or 0.0, rule.cooldown),
             status=status,
             vendor_code=next((code for code in error.codes if _CODE.fullmatch(code)), None),
@@ -92,11 +93,6 @@ class FailureTable:
             if rule.matches(status, error, message):
                 return rule
         return _by_status(status)
-
-    def _message(self, status: int, error: VendorError) -> str:
-        shown = vendor_text(error.message)
-        answered = f"{self.vendor} answered {status}"
-        return f"{answered}: {shown}" if shown else answered
 
 
 def redirect_refused(vendor: str, status: int) -> RedirectRefused:

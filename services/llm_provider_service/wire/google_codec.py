@@ -24,7 +24,6 @@ from services.llm_provider_service.wire.google_failures import google_failure
 from services.llm_provider_service.wire.google_request import NAME, google_body
 from services.llm_provider_service.wire.http import WireRequest
 from services.llm_provider_service.wire.json_reading import json_text, mapping, sequence, text
-from services.llm_provider_service.wire.redaction import vendor_text
 from services.llm_provider_service.wire.saying import ANSWER_TOOL, JSON_HEADERS, body_bytes, refuse_unsupported
 from services.llm_provider_service.wire.usage_reading import google_usage
 from services.llm_provider_service.wire.vendor_errors import VendorError
@@ -99,7 +98,7 @@ def _candidate(document: Mapping[str, Any], delivery: Delivery) -> Mapping[str, 
         return candidate
     blocked = text(mapping(document.get("promptFeedback")).get("blockReason"))
     if blocked:
-        raise delivery.refused(f"Gemini refused the prompt: {vendor_text(blocked)}")
+        raise delivery.refused("Gemini refused the prompt", blocked)
     raise delivery.bad("without a candidate")
 
 

@@ -15,7 +15,6 @@ from services.llm_provider_service.domain.completion import (
 from services.llm_provider_service.wire.answering import Delivery
 from services.llm_provider_service.wire.failure_table import ReplyHead
 from services.llm_provider_service.wire.json_reading import NotJson, json_text, mapping, read_json, sequence, text
-from services.llm_provider_service.wire.redaction import vendor_text
 from services.llm_provider_service.wire.saying import ANSWER_TOOL
 from services.llm_provider_service.wire.usage_reading import openai_usage
 
@@ -48,7 +47,7 @@ def openai_answer(document: Mapping[str, Any], head: ReplyHead, vendor: str) -> 
 def _refuse_refusal(message: Mapping[str, Any], finish: str, delivery: Delivery) -> None:
     refusal = text(message.get("refusal")) or _refusal_part(message.get("content"))
     if refusal:
-        raise delivery.refused(f"the model declined: {vendor_text(refusal)}")
+        raise delivery.refused("the model declined", refusal)
     if finish == "content_filter":
         raise delivery.refused(f"{delivery.vendor}'s filter stopped the answer")
 

@@ -9,9 +9,9 @@ from typing import Any
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
-    ContentRefused,
     ModelNotFound,
     Overloaded,
+    PromptRefused,
     QuotaExhausted,
     RateLimited,
     RequestRejected,
@@ -39,7 +39,7 @@ _OPENAI_RULES = (
         cooldown=CREDIT_COOLDOWN_SECONDS,
     ),
     FailureRule(
-        failure=ContentRefused,
+        failure=PromptRefused,
         statuses=frozenset({400, 403}),
         codes=frozenset({"content_policy_violation", "content_filter", "moderation_blocked", "invalid_prompt"}),
     ),
@@ -53,7 +53,7 @@ _OPENAI_RULES = (
 )
 _OPENROUTER_RULES = (
     FailureRule(
-        failure=ContentRefused,
+        failure=PromptRefused,
         statuses=frozenset({400, 403}),
         phrases=("moderation", "flagged", "content policy", "content_filter"),
     ),

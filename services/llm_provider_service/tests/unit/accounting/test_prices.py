@@ -89,9 +89,27 @@ def test_the_model_that_served_sets_the_price_not_the_one_that_was_asked() -> No
     assert cost.usd == Decimal("0.002325")  # 900×1.25 + 120×10
 
 
-@pytest.mark.parametrize("served", [None, "", "gw-internal-route-7", "x" * 5000])
-def test_a_served_model_that_nobody_lists_is_priced_as_the_one_that_was_asked(served: str | None) -> None:
+@pytest.mark.parametrize("served", [None, "", "gpt-5", "gpt-5-2027-01-31", "gpt-5@20270131", "gpt-5-001"])
+def test_a_vendor_that_names_no_other_model_is_paid_for_the_one_that_was_asked(served: str | None) -> None:
     assert BOOK.cost(Target(OPENAI, "gpt-5"), served, SMALL, at=TODAY).usd == Decimal("0.002325")
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        "gw-internal-route-7",
+        "x" * 5000,
+        "gpt-",
+        "gpt-55-2027-01-31",
+        "gpt-5-thrice-2027-01-31",
+        "gpt-5-",
+        "gpt-5-4-2027-01-31",
+        "gpt-5-9",
+    ],
+)
+def test_another_model_that_nobody_lists_is_unpriced(served: str) -> None:
+    """It used to cost what the asked one does, which is a guess: a dearer model may have answered (FAULTS B39)."""
+    assert BOOK.cost(Target(OPENAI, "gpt-5"), served, SMALL, at=TODAY) is UNPRICED
 
 
 def test_a_dated_snapshot_has_the_price_of_its_model() -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.llm_provider_service.comparison.prompt import (
+    _USER_TEXT,
     PROMPT_VERSION,
     SYSTEM_TEXT,
     build_request,
@@ -163,3 +164,17 @@ def test_a_prompt_that_lost_a_delimiter_on_the_way_has_no_essays() -> None:
 
     assert essays_in(text.replace("<essay_b_", "<essay_c_")) is None
     assert essays_in(text.replace("</essay_a_", "</essay_c_")) is None
+
+
+# A new version gets a row of its own; the old ones stay, so that no version ever comes back with other words.
+WORDINGS = {"2026-11-23": "04b39c529b27908a11bf4dc0722432d3de7da0228b7a87b4a811595b2552d620"}
+
+
+def test_other_words_are_another_version() -> None:
+    """Cached answers are kept under the prompt's name, which holds the version and not our own words.
+
+    The order of the schema's keys counts: a model writes them in that order, the reasons first.
+    """
+    schema = orjson.dumps({"name": VERDICT_SCHEMA.name, "schema": VERDICT_SCHEMA.schema})
+    words = b"\0".join((SYSTEM_TEXT.encode(), _USER_TEXT.encode(), schema))
+    assert WORDINGS.get(PROMPT_VERSION) == sha256(words).hexdigest(), "the words have changed: set a new version"

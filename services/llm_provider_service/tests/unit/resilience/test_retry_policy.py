@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from services.llm_provider_service.domain.completion import Rejection, RejectionReason
 from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
+from services.llm_provider_service.domain.failure_policy import Backoff
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
-    Backoff,
     BadResponse,
     CertificateInvalid,
     CircuitOpen,
@@ -139,13 +139,21 @@ def test_a_re_ask_does_not_wait() -> None:
         (CircuitOpen("x"), 1, 1),
         (rejected(asked_before=True), 1, 1),
         (ServerError("x", retry_forbidden=True), 1, 1),
-        (RequestRejected("x", retry_encouraged=True), 3, 3),
+        (RequestRejected("x", retry_encouraged=True), 3, 2),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, ProviderFailure) else str(value),
 )
 def test_each_failure_gets_its_number_of_attempts(failure: ProviderFailure, alone: int, beside_another: int) -> None:
     assert allowed_attempts(failure) == alone
     assert allowed_attempts(failure, another=True) == beside_another
+
+
+def test_the_one_re_ask_is_made_even_where_another_could_answer() -> None:
+    beside_another = allowance(another=True)
+    assert POLICY.next_delay(2, rejected(asked_before=False), beside_another, 0.0) == 0
+    assert POLICY.next_delay(2, rejected(asked_before=True), beside_another, 0.0) is None
+    assert POLICY.next_delay(3, rejected(asked_before=False), beside_another, 0.0) is None
+    assert POLICY.next_delay(2, rejected(asked_before=False), allowance(another=True, attempts_left=2), 0.0) is None
 
 
 def test_a_request_that_has_spent_its_attempts_gets_no_more() -> None:

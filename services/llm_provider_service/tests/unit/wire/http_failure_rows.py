@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
-    Billed,
-    ContentRefused,
     ContextTooLong,
     ModelNotFound,
     Overloaded,
+    PromptRefused,
     QuotaExhausted,
     RateLimited,
     RequestRejected,
@@ -31,6 +30,7 @@ from services.llm_provider_service.tests.unit.wire.failure_rows import (
 )
 from services.llm_provider_service.tests.unit.wire.replies import ANTHROPIC, GOOGLE, OLLAMA, OPENAI, OPENROUTER
 
+FILTERED = "Output blocked by content filtering policy"
 HTTP_ROWS = [
     refused("B01", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "2"}, wait=2.0),
     refused(
@@ -166,8 +166,7 @@ HTTP_ROWS = [
         OPENROUTER,
         403,
         openrouter_error(403, "Your chosen model requires moderation and your input was flagged."),
-        ContentRefused,
-        billed=Billed.YES,
+        PromptRefused,
         retry=False,
     ),
     refused(
@@ -175,9 +174,9 @@ HTTP_ROWS = [
         OPENAI,
         400,
         openai_error("Your request was rejected.", code="content_policy_violation"),
-        ContentRefused,
-        billed=Billed.YES,
+        PromptRefused,
     ),
+    refused("B18-output", ANTHROPIC, 400, anthropic_error("invalid_request_error", FILTERED), PromptRefused),
     refused("B19", OPENROUTER, 402, openrouter_error(402), QuotaExhausted, wait=300.0, retry=False),
     refused(
         "B19-anthropic",

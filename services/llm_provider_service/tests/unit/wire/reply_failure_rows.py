@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 
+from services.llm_provider_service.domain.failure_policy import Billed
 from services.llm_provider_service.domain.failures import (
     BadResponse,
-    Billed,
     ContentRefused,
     OutputTruncated,
     Overloaded,

@@ -9,13 +9,8 @@ import orjson
 import pytest
 
 from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.domain.failures import (
-    BadResponse,
-    Billed,
-    ProviderFailure,
-    RedirectRefused,
-    RequestRejected,
-)
+from services.llm_provider_service.domain.failure_policy import Billed
+from services.llm_provider_service.domain.failures import BadResponse, ProviderFailure, RedirectRefused, RequestRejected
 from services.llm_provider_service.tests.unit.wire.failure_rows import HTML, Row, openai_error
 from services.llm_provider_service.tests.unit.wire.http_failure_rows import HTTP_ROWS
 from services.llm_provider_service.tests.unit.wire.replies import (
