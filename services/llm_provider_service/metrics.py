@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from huleedu_service_libs.metric_merge import Combine
-from huleedu_service_libs.metrics import BoundChildren
+from huleedu_service_libs.tallies import CounterTally, GaugeTally, HistogramTally
 
 PREFIX = "llm_provider"
 OTHER = "other"
@@ -38,23 +38,26 @@ class GatewayMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         counter, histogram, gauge = self._counter, self._histogram, self._gauge
-        self.http_requests = counter("http_requests", "Answers by route", "method", "endpoint", "status_code")
-        self.http_duration = histogram("http_request_duration_seconds", "Time to answer", "method", "endpoint")
-        self.requests = counter(
+        tally, spread = self._tally, self._spread  # what every request moves
+        self.http_requests = tally("http_requests", "Answers by route", "method", "endpoint", "status_code")
+        self.http_duration = spread("http_request_duration_seconds", "Time to answer", "method", "endpoint")
+        self.requests = tally(
             "requests", "Orders by the target that was to answer", "provider", "model", "request_type", "status"
         )
-        self.response_duration = histogram(
+        self.response_duration = spread(
             "response_duration_seconds", "Time to an accepted answer", "provider", "model", "cached"
         )
-        self.tokens = counter("tokens_used", "Tokens as billed", "provider", "model", "token_type")
-        self.cost = counter("cost_dollars", "Cost in USD", "provider", "model")
+        self.tokens = tally("tokens_used", "Tokens as billed", "provider", "model", "token_type")
+        self.cost = tally("cost_dollars", "Cost in USD", "provider", "model")
         self.unpriced = counter("unpriced_answers", "Billed calls without a known cost", "provider")
-        self.cache_hits = counter("cache_hits", "Answers from the cache", "provider")
-        self.cache_operations = counter("cache_operations", "What was asked of the cache", "operation", "result")
-        self.attempts = counter("attempts", "Upstream attempts by how they ended", "provider", "outcome")
+        self.cache_hits = tally("cache_hits", "Answers from the cache", "provider")
+        self.cache_operations = tally("cache_operations", "What was asked of the cache", "operation", "result")
+        self.attempts = tally("attempts", "Upstream attempts by how they ended", "provider", "outcome")
         self.breaker_state = gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", "provider", "model")
         self.event_loop_lag = histogram("event_loop_lag_seconds", "How late the event loop was, ten times a second")
-        self.concurrent = gauge("concurrent_requests", "Calls under way at a provider", "provider")
+        self.concurrent = GaugeTally(
+            f"{PREFIX}_concurrent_requests", "Calls under way at a provider", ("provider",), self.registry
+        )
         self.breaker_transitions = counter(
             "circuit_breaker_transitions", "Changes of a breaker to a state", "provider", "model", "state"
         )
@@ -66,9 +69,15 @@ class GatewayMetrics:
         self.queue_depth = gauge("queue_depth", "Who waits for a slot", "gate")
         self.queue_wait = histogram("queue_wait_seconds", "How long who had to wait for a slot did so", "gate")
         self.shed = counter("shed_requests", "Requests refused without an attempt", "reason")
-        self.overhead = histogram(
-            "gateway_overhead_seconds", "Time to answer, without all waiting", buckets=OVERHEAD_SECONDS
+        self.overhead = spread(
+            "gateway_overhead_seconds", "Time to answer, without all waiting", bounds=OVERHEAD_SECONDS
         )
+
+    def _tally(self, name: str, text: str, *labels: str) -> CounterTally:
+        return CounterTally(f"{PREFIX}_{name}", text, labels, self.registry)
+
+    def _spread(self, name: str, text: str, *labels: str, bounds: Sequence[float] = SECONDS) -> HistogramTally:
+        return HistogramTally(f"{PREFIX}_{name}", text, labels, self.registry, bounds)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
@@ -85,13 +94,12 @@ class SharedTierMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.up = Gauge(f"{PREFIX}_redis_up", "1 while Redis answers in time", registry=registry)
-        self.operations = Counter(
-            f"{PREFIX}_redis_operations", "What was asked of Redis", ("operation", "result"), registry=registry
+        self.operations = CounterTally(
+            f"{PREFIX}_redis_operations", "What was asked of Redis", ("operation", "result"), registry
         )
-        self.look_up = Histogram(
-            f"{PREFIX}_redis_look_up_seconds", "Time to look an answer up", registry=registry, buckets=SECONDS
+        self.look_up = HistogramTally(
+            f"{PREFIX}_redis_look_up_seconds", "Time to look an answer up", (), registry, SECONDS
         )
-        self._children = BoundChildren(self.operations)
 
     def moved(self, available: bool) -> None:
         """Redis has come or gone."""
@@ -99,4 +107,4 @@ class SharedTierMetrics:
 
     def operation(self, operation: str, result: str) -> None:
         """One thing was asked of Redis; both words come from closed sets."""
-        self._children.get(operation, result).inc()
+        self.operations.inc(operation, result)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from collections.abc import Sequence
 from itertools import pairwise
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
+from huleedu_service_libs.tallies import CounterTally, GaugeTally, HistogramTally
 from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import CompletionRequest
@@ -52,11 +55,17 @@ def test_every_metric_is_on_its_page_with_its_labels_and_no_other_is() -> None:
     written = {name: (kind, labels) for name, kind, labels in ROW.findall(PAGE.read_text(encoding="utf-8"))}
     expected = {}
     for metric in everything_with_redis()._collector_to_names:
-        assert isinstance(metric, Counter | Gauge | Histogram)
         (family,) = metric.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        expected[name] = (family.type, ", ".join(f"`{label}`" for label in metric._labelnames) or "–")
+        expected[name] = (family.type, ", ".join(f"`{label}`" for label in _label_names(metric)) or "–")
     assert written == expected
+
+
+def _label_names(metric: Collector) -> Sequence[str]:
+    if isinstance(metric, CounterTally | GaugeTally | HistogramTally):
+        return metric.labels
+    assert isinstance(metric, Counter | Gauge | Histogram)
+    return metric._labelnames
 
 
 async def live_through_everything(vendor: SmallVendor, gateway: Gateway) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from functools import lru_cache
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
@@ -26,7 +25,6 @@ STATE_NUMBERS = {
     CircuitBreakerState.OPEN: 1,
     CircuitBreakerState.HALF_OPEN: 2,
 }
-MOST_CHILDREN = 512
 MOST_AWAY = 1000  # as many as there are breakers, at most
 GATEWAY = "gateway"
 
@@ -39,29 +37,19 @@ class Recorder:
         self._totals = totals
         self._away: defaultdict[tuple[str, str], OrderedDict[str | None, CircuitBreakerState]]
         self._away = defaultdict(OrderedDict)
-        child = lru_cache(MOST_CHILDREN)
-        self._requests = child(metrics.requests.labels)
-        self._durations = child(metrics.response_duration.labels)
-        self._tokens = child(metrics.tokens.labels)
-        self._costs = child(metrics.cost.labels)
-        self._attempts = child(metrics.attempts.labels)
-        self._concurrent = child(metrics.concurrent.labels)
-        self._http_requests = child(metrics.http_requests.labels)
-        self._http_durations = child(metrics.http_duration.labels)
-        self._cache_operations = child(metrics.cache_operations.labels)
 
     def call_started(self, provider: LLMProviderType) -> None:
         """An upstream call goes out."""
-        self._concurrent(provider).inc()
+        self._metrics.concurrent.inc(provider)
 
     def call_ended(self, provider: LLMProviderType) -> None:
         """It is over."""
-        self._concurrent(provider).dec()
+        self._metrics.concurrent.inc(provider, by=-1)
 
     def attempt_ended(self, attempt: Attempt, *, billed: bool) -> None:
         """An attempt is in the books; tokens and money count only where the vendor charges for them."""
         provider, model = attempt.target.provider, model_label(attempt.target)
-        self._attempts(provider, attempt.outcome).inc()
+        self._metrics.attempts.inc(provider, attempt.outcome)
         if not billed:
             return
         usage = attempt.usage
@@ -72,9 +60,9 @@ class Recorder:
             ("reasoning", usage.reasoning_tokens),
         ):
             if tokens:
-                self._tokens(provider, model, kind).inc(tokens)
+                self._metrics.tokens.inc(provider, model, kind, by=tokens)
         if attempt.cost.usd is not None:
-            self._costs(provider, model).inc(float(attempt.cost.usd))
+            self._metrics.cost.inc(provider, model, by=float(attempt.cost.usd))
             self._totals.add_cost(attempt.cost.usd)
         elif attempt.cost.status is PricingStatus.UNPRICED:
             self._metrics.unpriced.labels(provider).inc()
@@ -83,18 +71,19 @@ class Recorder:
         """An order was answered or refused; *status* is `success`, `cached`, `hung_up` or the error's code."""
         provider = target.provider if target else "none"
         model = model_label(target) if target else "none"
-        self._requests(provider, model, order.request_type, status).inc()
+        self._metrics.requests.inc(provider, model, order.request_type, status)
         self._totals.add_request()
 
     def answered(self, target: Target, seconds: float, *, cached: bool) -> None:
         """An order got its answer after *seconds*."""
-        self._durations(target.provider, model_label(target), "true" if cached else "false").observe(seconds)
+        labels = (target.provider, model_label(target), "true" if cached else "false")
+        self._metrics.response_duration.observe(seconds, *labels)
         if cached:
-            self._metrics.cache_hits.labels(target.provider).inc()
+            self._metrics.cache_hits.inc(target.provider)
 
     def cache_operation(self, operation: CacheOperation, result: str) -> None:
         """The cache was asked for something."""
-        self._cache_operations(operation, result).inc()
+        self._metrics.cache_operations.inc(operation, result)
 
     def breaker_moved(self, key: BreakerKey, transition: Transition) -> None:
         """A breaker changed its state."""
@@ -133,8 +122,8 @@ class Recorder:
 
     def http_answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """An HTTP answer left; *endpoint* is the route's pattern, never the path."""
-        self._http_requests(method, endpoint, str(status)).inc()
-        self._http_durations(method, endpoint).observe(seconds)
+        self._metrics.http_requests.inc(method, endpoint, str(status))
+        self._metrics.http_duration.observe(seconds, method, endpoint)
 
 
 def model_label(target: Target) -> str:

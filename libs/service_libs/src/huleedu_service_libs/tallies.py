@@ -25,14 +25,14 @@ _INFINITY: Final = float("inf")
 
 
 class _Tally(Collector):
-    """One number for each combination of labels."""
+    """One number for each combination of `labels`, which are names here and values in `inc`."""
 
     _family: type[CounterMetricFamily | GaugeMetricFamily]
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name = name
         self._text = text
-        self._labels = tuple(labels)
+        self.labels = tuple(labels)
         self._values: dict[tuple[str, ...], float] = {}
         registry.register(self)
 
@@ -41,9 +41,13 @@ class _Tally(Collector):
         values = self._values
         values[labels] = values.get(labels, 0.0) + by
 
+    def describe(self) -> Iterable[Metric]:
+        """Name, type and help, without numbers."""
+        return [self._family(self._name, self._text, labels=self.labels)]
+
     def collect(self) -> Iterable[Metric]:
         """All numbers, as they are now."""
-        family = self._family(self._name, self._text, labels=self._labels)
+        family = self._family(self._name, self._text, labels=self.labels)
         for labels, value in self._values.items():
             family.add_metric(labels, value)
         return [family]
@@ -69,9 +73,9 @@ class HistogramTally(Collector):
     ) -> None:
         self._name = name
         self._text = text
-        self._labels = tuple(labels)
+        self.labels = tuple(labels)
         self._bounds = [*map(float, bounds), _INFINITY]
-        self._counts: dict[tuple[str, ...], list[int]] = {} if self._labels else {(): self._none()}
+        self._counts: dict[tuple[str, ...], list[int]] = {} if self.labels else {(): self._none()}
         self._sums: dict[tuple[str, ...], float] = {}
         registry.register(self)
 
@@ -83,9 +87,13 @@ class HistogramTally(Collector):
         counts[bisect_left(self._bounds, value)] += 1
         self._sums[labels] = self._sums.get(labels, 0.0) + value
 
+    def describe(self) -> Iterable[Metric]:
+        """Name, type and help, without numbers."""
+        return [HistogramMetricFamily(self._name, self._text, labels=self.labels)]
+
     def collect(self) -> Iterable[Metric]:
         """All of it, as it is now."""
-        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        family = HistogramMetricFamily(self._name, self._text, labels=self.labels)
         for labels, counts in self._counts.items():
             family.add_metric(labels, list(self._buckets(counts)), self._sums.get(labels, 0.0))
         return [family]

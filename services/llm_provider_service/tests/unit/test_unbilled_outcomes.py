@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from common_core.llm_contracts import UNBILLED_OUTCOMES
 from services.llm_provider_service.domain.attempt import AttemptOutcome
-from services.llm_provider_service.domain.failures import Billed, NotSent, ProviderFailure
+from services.llm_provider_service.domain.failure_policy import Billed
+from services.llm_provider_service.domain.failures import NotSent, ProviderFailure
 
 
 def failures(kind: type[ProviderFailure] = ProviderFailure) -> Iterator[type[ProviderFailure]]:

@@ -54,9 +54,9 @@ def books(attempts: dict[str, int], *, counted: int | None, killed: bool = False
 
 def test_attempts_are_read_from_the_services_own_metrics_page() -> None:
     metrics = GatewayMetrics()
-    metrics.attempts.labels("openai", "success").inc(3)
-    metrics.attempts.labels("openai", "connect_failed").inc()
-    metrics.tokens.labels("openai", "m", "prompt").inc(7)
+    metrics.attempts.inc("openai", "success", by=3)
+    metrics.attempts.inc("openai", "connect_failed")
+    metrics.tokens.inc("openai", "m", "prompt", by=7)
     page = generate_latest(metrics.registry).decode()
     assert attempts_in(page) == {("openai", "success"): 3, ("openai", "connect_failed"): 1}
 
