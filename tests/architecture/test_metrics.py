@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
@@ -55,17 +54,17 @@ def test_every_metric_is_on_its_page_with_its_labels_and_no_other_is() -> None:
     written = {name: (kind, labels) for name, kind, labels in ROW.findall(PAGE.read_text(encoding="utf-8"))}
     expected = {}
     for metric in everything_with_redis()._collector_to_names:
+        assert isinstance(metric, Counter | Gauge | Histogram | CounterTally | GaugeTally | HistogramTally)
         (family,) = metric.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
         expected[name] = (family.type, ", ".join(f"`{label}`" for label in _label_names(metric)) or "–")
     assert written == expected
 
 
-def _label_names(metric: Collector) -> Sequence[str]:
+def _label_names(metric: Counter | Gauge | Histogram | CounterTally | GaugeTally | HistogramTally) -> Sequence[str]:
     if isinstance(metric, CounterTally | GaugeTally | HistogramTally):
         return metric.labels
-    assert isinstance(metric, Counter | Gauge | Histogram)
-    return metric._labelnames
+    return tuple(metric._labelnames)
 
 
 async def live_through_everything(vendor: SmallVendor, gateway: Gateway) -> None:
