@@ -142,7 +142,7 @@ class AttemptRunner:
             ticket = await self._turn(run, target, another)
             try:
                 slots = await self._take_slots(run, target, another)
-            except BaseException:
+            except BaseException:  # a caller who hangs up (CancelledError) gives its turn back too
                 self._guards.turnstile.leave(target, ticket, succeeded=False)
                 raise
             if self._may_go(target, ticket):

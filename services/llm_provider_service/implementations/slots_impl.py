@@ -59,7 +59,7 @@ class Slots:
         in_provider = await gate.enter(deadline, reserve_seconds=self._reserve, may_wait=may_wait)
         try:
             in_gateway = await self._gateway.enter(deadline, reserve_seconds=self._reserve)
-        except BaseException as error:
+        except BaseException as error:  # a caller who hangs up (CancelledError) gives its slot back too
             gate.give_back(in_provider)
             if isinstance(error, GateFull):
                 raise GatewayFull(error.retry_after, error.reason) from None

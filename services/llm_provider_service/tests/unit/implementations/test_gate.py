@@ -143,3 +143,43 @@ async def test_a_deadline_with_no_time_to_wait_is_refused_on_arrival() -> None:
         await gate.enter(soon, reserve_seconds=0.5)
     gate.leave(entered)
     assert (gate.held, gate.waiting) == (0, 0)
+
+
+async def test_calls_that_hang_are_seen_before_they_end() -> None:
+    clock = HandClock()
+    gate = Gate(AdmissionPolicy(slots=2, queue_limit=10, queue_seconds=5.0), clock=clock)
+    first = await gate.enter(FAR, reserve_seconds=0)
+    clock.now += 20
+    second = await gate.enter(FAR, reserve_seconds=0)
+    with pytest.raises(GateFull) as refused:
+        await gate.enter(FAR, reserve_seconds=0)
+    assert refused.value.retry_after == 5, "the slots are held for 10 s in the mean, and there are two"
+    gate.leave(first)
+    gate.leave(second)
+    assert gate.held == 0
+
+
+async def test_a_slot_that_was_not_used_says_nothing_about_how_long_one_is_held() -> None:
+    clock = HandClock()
+    gate = Gate(AdmissionPolicy(slots=1, queue_limit=0, queue_seconds=60.0), clock=clock)
+    entered = await gate.enter(FAR, reserve_seconds=0)
+    clock.now += 8
+    gate.leave(entered)
+    gate.give_back(await gate.enter(FAR, reserve_seconds=0))
+    entered = await gate.enter(FAR, reserve_seconds=0)
+    with pytest.raises(GateFull) as refused:
+        await gate.enter(FAR, reserve_seconds=0)
+    assert refused.value.retry_after == 8
+    gate.leave(entered)
+
+
+async def test_who_stands_aside_has_a_place_in_the_line() -> None:
+    gate = gate_with(queue_limit=1)
+    gate.stand_aside()
+    assert gate.waiting == 1
+    with pytest.raises(GateFull):
+        gate.stand_aside()
+    gate.come_back()
+    gate.stand_aside()
+    gate.come_back()
+    assert gate.waiting == 0
