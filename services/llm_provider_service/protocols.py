@@ -53,6 +53,10 @@ class LLMOrchestratorProtocol(Protocol):
         """Whether work for that request still runs, as it may when its caller has gone."""
         ...
 
+    def drain(self) -> None:
+        """The service stops: from now on calls have the grace to end in, and are cancelled when it is over."""
+        ...
+
 
 class LLMCacheManagerProtocol(Protocol):
     """Accepted answers, kept for a while."""

@@ -35,6 +35,7 @@ from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
 from services.llm_provider_service.implementations.recorder_impl import Recorder
 from services.llm_provider_service.protocols import (
     GatewayStatusProtocol,
+    LLMOrchestratorProtocol,
     WholeServiceProtocol,
 )
 
@@ -70,7 +71,8 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
             install_tracing(app, tracing)
             status = await container.get(GatewayStatusProtocol)
             await container.get(WholeServiceProtocol)
-            app.extensions[DRAIN] = (status.drain, gate.close)
+            orchestrator = await container.get(LLMOrchestratorProtocol)
+            app.extensions[DRAIN] = (status.drain, gate.close, orchestrator.drain)
             undo.pop_all()
 
     @app.after_serving
