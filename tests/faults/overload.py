@@ -32,7 +32,7 @@ FLAT_BYTES = 8 * MEBIBYTE
 WARM_UP_SECONDS = 2.0
 UNTIL_FULL_SECONDS = 1.0
 CONNECTIONS = 400  # so that a stall of a second is measured, and does not end the load
-ROUNDS = 3
+ROUNDS = 5
 GOOD = 200
 BUSY = 503
 

@@ -31,7 +31,7 @@ for each 200. Times are the caller's, from the moment it sent to the moment it h
 - **health**: answers of `/healthz`, each asked for 20 ms after the one before; p99 below {o.HEALTH_WITHIN_MS:.0f} ms.
 - **MiB**: peak of the resident memory above what it was after two seconds of the same load, with the cache on.
 
-A round in which something was late is played again, twice at most: other work on the machine makes it late too.
+A round in which something was late is played again, four times at most: other work on the machine makes it late too.
 
 | bound of the line | sent | 200 | 503 | goodput | refused, p50 ms | p99 | slowest | health, p99 ms | slowest | MiB |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -144,7 +144,7 @@ def _bulkhead(measured: Bulkhead) -> str:
         "",
         f"Median ratio {measured.ratio:.2f} (at most {SLOWER_AT_MOST:.2f}); {measured.peak} calls hung at one time.",
         f"Resident memory grew by {measured.growth_bytes / MEBIBYTE:.1f} MiB from the first pair to the last.",
-        "Five pairs with a higher ratio are measured again, twice at most: other work on the machine makes p99 longer.",
+        "Five pairs with a higher ratio are measured again, four times at most: other work makes p99 longer.",
         "",
     ]
     return "\n".join(lines)

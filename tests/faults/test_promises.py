@@ -28,13 +28,14 @@ async def test_an_open_breaker_answers_at_once_and_a_half_open_one_lets_one_of_a
 
 
 @pytest.mark.serial
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_a_hanging_provider_leaves_the_others_as_fast_as_they_were() -> None:
     measured = await measure_bulkhead(requests=48)
     assert measured.problems() == []
 
 
 @pytest.mark.serial
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.name.partition(":")[0])
 async def test_at_three_times_the_capacity_the_slots_stay_busy_and_the_rest_is_refused_at_once(line: Line) -> None:
     measured = await measure_overload(line, seconds=4)

@@ -107,7 +107,10 @@ async def test_a_hit_in_memory_does_not_touch_redis(sim: VendorSim, redis: Redis
 
 @pytest.mark.serial
 async def test_all_look_ups_of_one_order_share_one_budget(sim: VendorSim, redis: RedisServer) -> None:
-    """The first target cools, so its answer is looked up and then the one of whoever is asked instead."""
+    """The first target cools, so its answer is looked up and then the one of whoever is asked instead.
+
+    Where the machine stands still during the first look-up, nothing is left for a second: then the next order tells.
+    """
     sim.always("openai", Status(429, headers={"Retry-After": "60"}))
     name = "llm_provider_redis_look_up_seconds"
     async with slow_line(redis.port) as line:
@@ -115,14 +118,18 @@ async def test_all_look_ups_of_one_order_share_one_budget(sim: VendorSim, redis:
         async with running_gateway(**settings) as gateway:
             assert (await gateway.compare(sample_index=1)).body["provider"] == "anthropic"
             await redis.holds(1)
-            asked = await gateway.metric(f"{name}_count")
-            waited = await gateway.metric(f"{name}_sum")
             line.seconds = 0.1
-            assert (await gateway.compare(sample_index=2)).body["provider"] == "anthropic"
-            assert await gateway.metric(f"{name}_count") - asked == 2
-            waited = await gateway.metric(f"{name}_sum") - waited
-            assert 0.1 <= waited <= 0.2, "each by itself would take 0.1 s and more"
-            assert (sim.count("openai"), sim.count("anthropic")) == (1, 2)
+            seen: list[tuple[float, float]] = []
+            for order in range(2, 7):
+                before = await gateway.metric(f"{name}_count"), await gateway.metric(f"{name}_sum")
+                assert (await gateway.compare(sample_index=order)).body["provider"] == "anthropic"
+                assert (sim.count("openai"), sim.count("anthropic")) == (1, order)
+                look_ups = await gateway.metric(f"{name}_count") - before[0]
+                waited = await gateway.metric(f"{name}_sum") - before[1]
+                if look_ups == 2 and 0.1 <= waited < 0.2:
+                    return
+                seen.append((look_ups, waited))
+            pytest.fail(f"each look-up by itself takes 0.1 s: never were there two in less than 0.2 s, but {seen}")
 
 
 async def test_each_tier_counts_what_it_could_not_store(sim: VendorSim, redis: RedisServer) -> None:

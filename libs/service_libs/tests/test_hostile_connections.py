@@ -29,10 +29,10 @@ async def test_a_head_that_drips_is_cut_off_all_the_same(impatient: Served) -> N
                 await asyncio.sleep(0.02)
 
     dripping = asyncio.create_task(drip())
-    reply = RawReply(await reader.read())
+    status_line = await reader.readline()  # no further: a byte that drips after the close resets the connection
     dripping.cancel()
     writer.close()
-    assert reply.status == 408
+    assert RawReply(status_line).status == 408
 
 
 async def test_a_second_request_on_the_connection_has_the_same_head_time(impatient: Served) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import warnings
@@ -135,7 +136,8 @@ def test_a_closed_stream_loses_the_line_and_does_not_raise(lines: Lines) -> None
     assert lines.stream.closed
 
 
-def test_a_process_whose_output_is_gone_goes_on() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_process_whose_output_is_gone_goes_on_and_ends_well(unbuffered: str) -> None:
     code = (
         "import os, sys\n"
         "from huleedu_service_libs.logging import configure_logging, get_logger\n"
@@ -144,7 +146,8 @@ def test_a_process_whose_output_is_gone_goes_on() -> None:
         "get_logger('t').info('lost')\n"
         "print('alive')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stdout) == (0, "alive\n")
 
 

@@ -76,7 +76,7 @@ def configure_logging(*, service: str, level: str = "info", stream: BinaryIO | N
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"unknown log level {level!r}")
-    sink = LineSink(sys.stderr.buffer if stream is None else stream)
+    sink = LineSink(_stderr() if stream is None else stream)
     static = {"service": service}
 
     def render(logger: _NamedSink, method: str, fields: structlog.typing.EventDict) -> bytes:
@@ -90,6 +90,11 @@ def configure_logging(*, service: str, level: str = "info", stream: BinaryIO | N
         cache_logger_on_first_use=True,
     )
     _bridge_standard_library(_StandardLibraryBridge(sink, static), number)
+
+
+def _stderr() -> BinaryIO:
+    """A buffer of its own: what cannot be written stays in it, and Python's would then end the process with 120."""
+    return open(sys.stderr.fileno(), "wb", closefd=False)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
