@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -132,6 +133,10 @@ async def test_a_service_that_dies_leaves_its_log() -> None:
     program = await start_tool("demo")
     await program.line_with("killed openai")
     (service,) = program.pids_of("tools.serve")
+    log = Path(f"/proc/{service}/fd/2")
+    async with asyncio.timeout(20):
+        while "provider_attempt_failed" not in log.read_text():  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.01)
     os.kill(service, signal.SIGKILL)
     done = await program.finish()
     assert done.exit_code == 2

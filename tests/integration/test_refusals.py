@@ -44,7 +44,7 @@ async def test_the_status_says_what_is_wrong_if_anything_does(
 ) -> None:
     sim.always("openai", first)
     sim.always("anthropic", second)
-    async with running_gateway(**vendors(sim, *TWO), LLM_FIRST_BYTE_TIMEOUT=0.3) as gateway:
+    async with running_gateway(**vendors(sim, *TWO), LLM_FIRST_BYTE_TIMEOUT=0.8) as gateway:
         answer = await gateway.compare()
         assert (answer.status, answer.body["code"]) == (status, code), answer.body
         assert len(answer.body["attempts"]) == sim.count() <= 4

@@ -237,10 +237,15 @@ async def test_a_feed_that_is_no_stream_harms_nobody(sim: VendorSim, redis: Redi
 async def outage(redis: RedisServer, *gateways: Gateway) -> None:
     """Redis hangs, with everything that lies in it, and everybody has noticed."""
     redis.freeze()
+    await everybody_sees(False, *gateways)
+
+
+async def everybody_sees(available: bool, *gateways: Gateway) -> None:
+    """Wait until each says of Redis that it is *available*, or that it is not."""
 
     async def noticed(gateway: Gateway) -> bool:
         cache = (await gateway.get("/healthz")).body["dependencies"]["cache"]
-        return bool(cache["redis_available"] is False)
+        return bool(cache["redis_available"] is available)
 
     for gateway in gateways:
         await eventually(lambda gateway=gateway: noticed(gateway), within=6)  # type: ignore[misc]
@@ -439,6 +444,7 @@ async def test_what_was_paid_for_during_an_outage_lies_in_redis_afterwards(sim: 
         await one.compare()
         redis.thaw()
         await lies_in_redis_after_a_hit(one, redis)
+        await everybody_sees(True, other)
         assert (await other.compare()).body["cached"] is True
         assert sim.count() == 1
 

@@ -20,8 +20,8 @@ async def failures(gateway: Gateway) -> int:
 
 async def test_a_deadline_of_the_callers_own_is_neutral_however_long_it_is(sim: VendorSim) -> None:
     sim.always("openai", Drip(bytes_per_interval=1, interval=0.1))
-    async with running_gateway(**vendors(sim, "openai"), LLM_FIRST_BYTE_TIMEOUT=0.4) as gateway:
-        answer = await gateway.compare(headers={"X-Request-Timeout-Ms": "1200"})
+    async with running_gateway(**vendors(sim, "openai"), LLM_FIRST_BYTE_TIMEOUT=1.0) as gateway:
+        answer = await gateway.compare(headers={"X-Request-Timeout-Ms": "2000"})
         assert (answer.status, answer.body["attempts"][0]["outcome"]) == (504, "timed_out")
         assert await failures(gateway) == 0
 
