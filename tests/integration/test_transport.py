@@ -136,6 +136,16 @@ async def test_a_key_that_a_vendor_echoes_is_redacted(sim: VendorSim) -> None:
             assert KEYS[vendor] not in str(answer.body)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/comparison", "/api/v1/providers/ollama/test"])
+async def test_a_short_key_of_no_known_shape_is_redacted_too(sim: VendorSim, path: str) -> None:
+    sim.always("ollama", Status(401, {"error": {"message": "Incorrect API key provided: house-7. Check it."}}))
+    settings = vendors(sim, "ollama") | {"OLLAMA_API_KEY": "house-7"}
+    async with running_gateway(**settings) as gateway:
+        body = {"user_prompt": "Which?", "essay_a": "One.", "essay_b": "Two."}
+        told = str((await gateway.ask("POST", path, json=body)).body)
+        assert ("[redacted]" in told, "house-7" in told) == (True, False)
+
+
 async def test_an_idle_connection_that_the_vendor_closed_is_no_error() -> None:
     async with VendorSim(keepalive_seconds=0.2) as sim, running_gateway(**vendors(sim, "openai")) as gateway:
         for index in range(4):

@@ -23,6 +23,7 @@ from services.llm_provider_service.domain.failures import (
     CertificateInvalid,
     ConnectFailed,
     ConnectionLost,
+    ProviderFailure,
     ProviderTimeout,
     ResponseTooLarge,
 )
@@ -30,6 +31,7 @@ from services.llm_provider_service.implementations.address_guard_impl import Pri
 from services.llm_provider_service.protocols import TimeLimits, VendorReply
 from services.llm_provider_service.wire.codec import address
 from services.llm_provider_service.wire.http import WireRequest
+from services.llm_provider_service.wire.redaction import redacted
 
 NEVER_ROUNDED = 1e9
 CHUNK_BYTES = 64 * 1024
@@ -116,6 +118,8 @@ class _Exchange:
             self._response.release()
         elif self._response is not None:
             self._response.close()
+        if isinstance(error, ProviderFailure):
+            error.message = redacted(error.message, self._transport.secrets)
         if isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)):
             raise _as_failure(error) from error
 
@@ -132,6 +136,7 @@ class HttpTransportImpl:
         self._said: Mapping[str, str] = {}
         self._headers: CIMultiDict[str] = CIMultiDict(self._credentials)
         self.max_bytes = max_bytes
+        self.secrets = tuple(value.removeprefix("Bearer ") for value in self._credentials.values())
 
     def send(self, request: WireRequest, limits: TimeLimits) -> _Exchange:
         """Send *request*; see `TransportProtocol`."""
