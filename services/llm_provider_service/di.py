@@ -30,9 +30,9 @@ from services.llm_provider_service.implementations.day_totals_impl import DayTot
 from services.llm_provider_service.implementations.gate_impl import Gate
 from services.llm_provider_service.implementations.guards_impl import Guards
 from services.llm_provider_service.implementations.llm_orchestrator_impl import (
-    FLIGHT_PROMOTES,
     Flights,
     LLMOrchestratorImpl,
+    is_the_leaders_own,
 )
 from services.llm_provider_service.implementations.mock_provider_impl import MockProviderImpl
 from services.llm_provider_service.implementations.planner_impl import LiveProvider, Planner
@@ -183,7 +183,7 @@ class WorldProvider(Provider):
 
     @provide
     def flights(self) -> Flights:
-        return Flights(promotes=FLIGHT_PROMOTES)
+        return Flights(promotes=is_the_leaders_own)
 
     @provide
     async def cache(

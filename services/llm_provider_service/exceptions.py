@@ -6,7 +6,6 @@
     ├── VendorRejected         422  the content, a parameter, the length or the model was not accepted
     ├── VendorUnusable         502  our key, or what came back, is not usable
     ├── NobodyAnswered         503  every candidate failed in a way that may pass
-    │   └── GaveUpEarly        503  … and the caller allowed less time than the service would have taken
     ├── Overloaded             503  the gateway itself has no slot in time
     └── DeadlineReached        504  time ran out
 
@@ -28,10 +27,12 @@ class GatewayError(Exception):
     """Base: `title` and `detail` are for people, `code` for programs; `retry_after` in seconds.
 
     `fields` are (field, message) pairs; the fields have the order's names, and api/ turns them into pointers.
+    `early`: the caller's own deadline cut it short, so it is not the last word for who waits for the same answer.
     """
 
     status: ClassVar[int]
     retryable: ClassVar[bool] = False
+    early: bool = False
 
     def __init__(
         self,
@@ -85,10 +86,6 @@ class NobodyAnswered(GatewayError):
 
     status = 503
     retryable = True
-
-
-class GaveUpEarly(NobodyAnswered):
-    """As its base; but with more time, somebody might have answered: not the last word for who waits with us."""
 
 
 class Overloaded(GatewayError):

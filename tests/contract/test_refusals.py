@@ -84,7 +84,7 @@ def assert_documented(error: GatewayError) -> None:
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)
 def test_every_failure_of_the_only_target_is_documented(kind: type[ProviderFailure]) -> None:
-    assert_documented(refusal(run_that_ended_in(failure_of(kind)), retry_after=3.0))
+    assert_documented(refusal(run_that_ended_in(failure_of(kind)), retry_after=3.0, longest_pause=0.0))
 
 
 def test_there_are_failures_that_were_never_sent_and_others() -> None:

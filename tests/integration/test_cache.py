@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
+from huleedu_service_libs.peers import ANSWER_SECONDS, Handler, Poll
+from services.llm_provider_service.config import Settings
+from services.llm_provider_service.startup_setup import create_app
+from tests.support.gateway import ESSAY_A, ESSAY_B, gateway_of, running_gateway, vendors
 from tests.vendor_sim import MaxTokens, Refusal, Status, Success, VendorSim
 
 
@@ -119,6 +122,74 @@ async def test_a_refusal_is_paid_for_once_even_if_the_leader_hangs_up(sim: Vendo
         leader.cancel()
         answer = await follower
         assert (answer.status, answer.body["code"], sim.count()) == (422, "CONTENT_REFUSED", 1)
+
+
+async def test_an_answer_that_cannot_be_used_is_not_the_last_word_of_a_leader_who_hung_up(sim: VendorSim) -> None:
+    sim.script("openai", [Success(text="no", delay=1.5), Success()])
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        leader = asyncio.create_task(gateway.compare())
+        await sim.has_read(1)
+        follower = asyncio.create_task(gateway.compare())
+        await asyncio.sleep(0.5)  # nothing tells that a follower follows
+        leader.cancel()
+        assert ((await follower).status, sim.count()) == (200, 2)
+
+
+async def test_a_leader_with_no_time_for_a_slot_does_not_speak_for_its_followers(sim: VendorSim) -> None:
+    sim.script("openai", [Success(delay=2.0)])
+    async with running_gateway(**vendors(sim, "openai"), LLM_MAX_CONCURRENT_PER_PROVIDER=1) as gateway:
+        holds_the_slot = asyncio.create_task(gateway.compare(sample_index=1))
+        await sim.has_read(1)
+        leader = asyncio.create_task(gateway.compare(headers={"X-Request-Timeout-Ms": "1500"}))
+        await asyncio.sleep(0.5)  # nothing tells that a leader leads
+        follower = asyncio.create_task(gateway.compare())
+        assert ((await leader).status, (await follower).status) == (503, 200)
+        assert ((await holds_the_slot).status, sim.count()) == (200, 2)
+
+
+@pytest.mark.parametrize("answers", [["no"], ["no", "no"]], ids=["no time for the re-ask", "after the re-ask"])
+async def test_only_what_more_time_could_change_is_the_leaders_own(sim: VendorSim, answers: list[str]) -> None:
+    sim.script("openai", [*(Success(text=text, delay=0.7) for text in answers), Success()])
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        hurry = {"X-Request-Timeout-Ms": "1100" if len(answers) == 1 else "20000"}
+        leader = asyncio.create_task(gateway.compare(headers=hurry))
+        await sim.has_read(1)
+        follower = asyncio.create_task(gateway.compare())
+        assert (await leader).body["code"] == "PARSING_ERROR"
+        assert (await follower).status == (200 if len(answers) == 1 else 502)
+        assert sim.count() == 2
+
+
+class FrozenWorkers:
+    """Other workers who do not say that they have forgotten."""
+
+    alone = False
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+
+    def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
+        """They ask nothing."""
+
+    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
+        """They hear it, and are silent for longer than a hang-up takes."""
+        self.told.set()
+        await asyncio.sleep(1.0)
+        return Poll(asked=1, silent=1, others=1)
+
+
+async def test_an_answer_is_kept_although_its_caller_hangs_up_before_the_other_workers_have_heard(
+    sim: VendorSim,
+) -> None:
+    sim.always("openai", Success(delay=1.0))
+    others = FrozenWorkers()
+    async with gateway_of(create_app(Settings(_env_file=None, **vendors(sim, "openai")), others)) as gateway:
+        leader = asyncio.create_task(gateway.compare(cache="refresh"))
+        await sim.has_read(1)
+        follower = asyncio.create_task(gateway.compare(cache="refresh"))
+        await others.told.wait()
+        leader.cancel()
+        assert ((await follower).body["cached"], sim.count()) == (True, 1)
 
 
 async def test_a_fallbacks_answer_is_kept_under_its_own_name(sim: VendorSim) -> None:

@@ -132,6 +132,20 @@ async def test_all_look_ups_of_one_order_share_one_budget(sim: VendorSim, redis:
             pytest.fail(f"each look-up by itself takes 0.1 s: never were there two in less than 0.2 s, but {seen}")
 
 
+async def test_what_lands_while_redis_is_asked_is_not_paid_for_again(sim: VendorSim, redis: RedisServer) -> None:
+    async with slow_line(redis.port) as line:
+        settings = vendors(sim, "openai") | {"REDIS_URL": f"redis://127.0.0.1:{line.port}/0"}
+        async with running_gateway(**settings) as gateway:
+            for order in range(5):
+                sim.script("openai", [Success(delay=0.05)])
+                line.seconds = 0.0
+                first = asyncio.create_task(gateway.compare(sample_index=order))
+                await sim.has_read(order + 1)
+                line.seconds = 0.1  # Redis says that it has nothing, and the answer is there before that is heard
+                second = await gateway.compare(sample_index=order)
+                assert ((await first).status, second.body["cached"], sim.count()) == (200, True, order + 1)
+
+
 async def test_each_tier_counts_what_it_could_not_store(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis, LOCAL_CACHE_SIZE_MB=0.001) as (one, _):
         for _ in range(2):

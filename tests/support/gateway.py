@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from quart import Quart
 
 from huleedu_service_libs.http_server import HttpServer, bind
 from huleedu_service_libs.lifespan import Lifespan
@@ -103,7 +104,13 @@ def vendors(sim: VendorSim, *names: str) -> dict[str, Any]:
 @asynccontextmanager
 async def running_gateway(**settings: Any) -> AsyncIterator[Gateway]:
     """The service with *settings* (no `.env`), stopped and closed at the end."""
-    app = create_app(Settings(_env_file=None, **settings))
+    async with gateway_of(create_app(Settings(_env_file=None, **settings))) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def gateway_of(app: Quart) -> AsyncIterator[Gateway]:
+    """The same for an application that has been made."""
     lifespan = Lifespan(app)
     await lifespan.startup()
     server = HttpServer(app, type_prefix=TYPE_PREFIX)

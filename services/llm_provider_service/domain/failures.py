@@ -96,6 +96,11 @@ class ProviderFailure(Exception):
             return False
         return self.retryable or self._retry_encouraged
 
+    @property
+    def is_the_last_word(self) -> bool:
+        """Whether neither the same target nor another would be asked again after it, whatever the time."""
+        return not (self.fails_over or self.may_retry)
+
     def forget_its_frames(self) -> None:
         """For whoever keeps it: frames would hold the failure and the failure its frames, some 200 objects in a circle.
 

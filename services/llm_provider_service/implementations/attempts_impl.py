@@ -74,9 +74,10 @@ class AttemptRunner:
                 run.failures.append((candidate.target, failure))
                 if not failure.fails_over:
                     break
-        if run.hung_up and (not run.failures or run.failures[-1][1].fails_over):
+        if run.hung_up and not (run.failures and run.failures[-1][1].is_the_last_word):
             raise HungUp
-        raise refusal(run, retry_after=self._shortest_wait(run, candidates))
+        longest_pause = self._policy.throttle_cap_seconds + self._policy.minimum_attempt_seconds
+        raise refusal(run, retry_after=self._shortest_wait(run, candidates), longest_pause=longest_pause)
 
     def _shortest_wait(self, run: Run, candidates: Sequence[Candidate]) -> float:
         """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say."""

@@ -31,7 +31,7 @@ from services.llm_provider_service.domain.order import CompletionOrder, Completi
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import total_usage
 from services.llm_provider_service.domain.waiting import is_order, waited
-from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GaveUpEarly, Overloaded
+from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, Overloaded
 from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
 from services.llm_provider_service.implementations.planner_impl import Planner
 from services.llm_provider_service.implementations.recorder_impl import Recorder
@@ -51,7 +51,6 @@ Flights = SingleFlightImpl[FlightKey, CompletionResult]
 PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
-FLIGHT_PROMOTES = (DeadlineReached, GaveUpEarly, HungUp)
 
 # All that one order waits for a tier of the cache that replicas share. The platform allows 0.2 s; the rest of that is
 # for an event loop that has other work to do when the time is up.
@@ -69,6 +68,14 @@ class OrchestratorLimits:
     minimum_attempt_seconds: float
     grace_seconds: float
     caching: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """When the cache was asked: how many flights had *landed* by then, and what is left of the time for it."""
+
+    budget: TimeBudget
+    landed: int
 
 
 class LLMOrchestratorImpl:
@@ -141,6 +148,7 @@ class LLMOrchestratorImpl:
         deadline = self._deadline(order)
         key = cache_key(order, made.first)
         budget = TimeBudget(min(LOOK_UP_SECONDS, deadline.remaining()))
+        landed = self._flights.landed
         if order.cache is CacheMode.USE:
             hit = await self._look_up(order, made, key, budget)
             if hit is not None:
@@ -148,7 +156,7 @@ class LLMOrchestratorImpl:
         if not made.candidates:
             raise nobody_answered((), made.retry_after)
         run = Run(order=order, deadline=deadline, request=order.request)
-        return await self._shielded(run, made, key, budget)
+        return await self._shielded(run, made, key, _Asked(budget, landed))
 
     async def _look_up(
         self, order: CompletionOrder, made: Plan, key: CacheKey, budget: TimeBudget
@@ -177,8 +185,8 @@ class LLMOrchestratorImpl:
             return Deadline.after(allowed, self._clock)
         return Deadline.after(order.timeout_seconds, self._clock, callers_own=True)
 
-    async def _shielded(self, run: Run, made: Plan, key: CacheKey, budget: TimeBudget) -> CompletionResult:
-        task = asyncio.create_task(self._in_flight(run, made, key, budget), name=run.order.request_id)
+    async def _shielded(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
+        task = asyncio.create_task(self._in_flight(run, made, key, asked), name=run.order.request_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -186,16 +194,16 @@ class LLMOrchestratorImpl:
         except asyncio.CancelledError:
             run.hung_up = True
             task.add_done_callback(_nobody_listens)
-            if not run.calling:
+            if not (run.calling or run.answered):
                 task.cancel()
             raise
         finally:
             del task  # it keeps its error, and the error's traceback this frame: a circle
 
-    async def _in_flight(self, run: Run, made: Plan, key: CacheKey, budget: TimeBudget) -> CompletionResult:
+    async def _in_flight(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
         """Answer *run*, or take the answer of an identical one that is under way."""
 
-        landed = self._flights.landed
+        flight = flight_key(run.order, key)
         joined = self._clock()
         leads = False
 
@@ -203,15 +211,14 @@ class LLMOrchestratorImpl:
             nonlocal leads
             leads = True
             waited(self._clock() - joined)
-            if run.order.cache is CacheMode.USE and self._flights.landed != landed:
-                # An identical flight may have landed since the cache was asked; asking again is free, a call is not.
-                hit = await self._look_up(run.order, made, key, budget)
+            if run.order.cache is CacheMode.USE and self._flights.has_landed(flight, since=asked.landed):
+                hit = await self._look_up(run.order, made, key, asked.budget)
                 if hit is not None:
                     return hit
             return await self._admitted(run, made, key)
 
         try:
-            result, follows = await self._flights.run(flight_key(run.order, key), lead, run.deadline)
+            result, follows = await self._flights.run(flight, lead, run.deadline)
         except TimeoutError:
             raise deadline_reached() from None
         finally:
@@ -225,6 +232,7 @@ class LLMOrchestratorImpl:
             raise deadline_reached()
         try:
             answer, target = await self._attempts.answer(run, made.candidates)
+            run.answered = True
         except Overloaded:
             self._recorder.shed(run.shed)
             raise
@@ -249,6 +257,11 @@ class LLMOrchestratorImpl:
             entry = CachedAnswer.of(result, stored_at=self._wall_clock())
             await self._cache.put(own_key, entry, replaces=run.order.cache is CacheMode.REFRESH)
         return result
+
+
+def is_the_leaders_own(failure: Exception) -> bool:
+    """Whether *failure* is about who asked, its deadline or its hang-up, so that the next one in the flight goes on."""
+    return isinstance(failure, DeadlineReached | HungUp) or (isinstance(failure, GatewayError) and failure.early)
 
 
 def _nobody_listens(task: asyncio.Task[CompletionResult]) -> None:

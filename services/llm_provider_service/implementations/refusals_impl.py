@@ -25,7 +25,6 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import (
     DeadlineReached,
     GatewayError,
-    GaveUpEarly,
     NobodyAnswered,
     Overloaded,
     VendorRejected,
@@ -141,11 +140,18 @@ _WORDINGS: tuple[tuple[type[ProviderFailure], _Wording], ...] = (
 )
 
 
-def refusal(run: Run, *, retry_after: float) -> GatewayError:
+def refusal(run: Run, *, retry_after: float, longest_pause: float) -> GatewayError:
     """What the caller of *run* is told; a failure that says what is wrong wins over "try later".
 
-    *retry_after* is in seconds, for the case that trying later is all there is to say.
+    *retry_after* is in seconds, for the case that trying later is all there is to say. Who has less than that left, or
+    than *longest_pause* before another attempt and the attempt itself, may have been cut short by its own deadline.
     """
+    error = _refusal(run, retry_after)
+    error.early = run.deadline.callers_own and run.deadline.remaining() < max(retry_after, longest_pause)
+    return error
+
+
+def _refusal(run: Run, retry_after: float) -> GatewayError:
     telling = _telling_failure(run)
     if telling is not None:
         return _specific(run, *telling)
@@ -153,8 +159,7 @@ def refusal(run: Run, *, retry_after: float) -> GatewayError:
         return deadline_reached(tuple(run.attempts))
     if not run.calls and any(isinstance(failure, CapacityExhausted) for _, failure in run.failures):
         return overloaded(retry_after, tuple(run.attempts))
-    kind = GaveUpEarly if run.deadline.callers_own else NobodyAnswered
-    return nobody_answered(tuple(run.attempts), retry_after, kind)
+    return nobody_answered(tuple(run.attempts), retry_after)
 
 
 def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
@@ -169,16 +174,14 @@ def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
     )
 
 
-def nobody_answered(
-    attempts: tuple[Attempt, ...], retry_after: float | None, kind: type[NobodyAnswered] = NobodyAnswered
-) -> NobodyAnswered:
+def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) -> NobodyAnswered:
     """Every candidate failed in a way that may pass, or none could be asked."""
     nothing_tried = all(attempt.outcome is AttemptOutcome.NOT_SENT for attempt in attempts)
     if nothing_tried:
         code, detail = ErrorCode.CIRCUIT_BREAKER_OPEN, "Every provider is switched off, failing or cooling down."
     else:
         code, detail = ErrorCode.SERVICE_UNAVAILABLE, "Every provider that could be asked failed."
-    return kind(
+    return NobodyAnswered(
         "No provider could answer",
         f"{detail} Try again after the time in Retry-After.",
         code=code,

@@ -21,7 +21,8 @@ class HungUp(Exception):
 class Run:
     """The state of one order on its way; mutable, and owned by one task.
 
-    `calling` is true while an upstream call is under way: such a call is finished even if the caller has hung up.
+    `calling` is true while an upstream call is under way, `answered` once one has brought the answer: what was paid for
+    is finished, and kept, even if the caller has hung up.
     `shed` is why there was no slot, for a run that ends because there was none.
     """
 
@@ -32,6 +33,7 @@ class Run:
     failures: list[tuple[Target, ProviderFailure]] = field(default_factory=list)
     calls: int = 0
     calling: bool = False
+    answered: bool = False
     hung_up: bool = False
     asked_again: bool = False
     breaker_generation: int = 0

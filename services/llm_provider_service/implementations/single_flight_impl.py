@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,6 +13,8 @@ from services.llm_provider_service.resilience.deadline import Deadline
 
 Key = TypeVar("Key", bound=Hashable)
 Returned = TypeVar("Returned")
+
+LANDINGS_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,17 @@ _Seats = dict["Future[_Word[Returned]]", None]
 class SingleFlightImpl(Generic[Key, Returned]):
     """Of the requests with one key that run at the same time, the first leads and the others follow.
 
-    A leader that is cancelled, or ends with one of *promotes* (failures that are its own and say nothing about the
-    request: its deadline, its client), hands the lead to the follower that came first; the others follow that one.
+    A leader that is cancelled, or whose failure *promotes* (it is its own and says nothing about the request: its
+    deadline, its client), hands the lead to the follower that came first; the others follow that one.
     Any other failure is every follower's failure too. A follower who leaves disturbs nobody.
     """
 
-    def __init__(self, *, promotes: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(self, *, promotes: Callable[[Exception], bool] = lambda failure: False) -> None:
         self._promotes = promotes
         self._flights: dict[Key, _Seats[Returned]] = {}
         self._coalesced = 0
         self._landed = 0
+        self._landings: OrderedDict[Key, int] = OrderedDict()
 
     @property
     def coalesced(self) -> int:
@@ -55,6 +59,10 @@ class SingleFlightImpl(Generic[Key, Returned]):
     def landed(self) -> int:
         """How many flights ended with an answer, since the start."""
         return self._landed
+
+    def has_landed(self, key: Key | None, *, since: int) -> bool:
+        """Whether one with *key* has ended with an answer after `landed` was *since*, among the last 1,024 keys."""
+        return key is not None and self._landings.get(key, 0) > since
 
     @property
     def running(self) -> int:
@@ -86,18 +94,25 @@ class SingleFlightImpl(Generic[Key, Returned]):
     async def _lead(self, key: Key, seats: _Seats[Returned], lead: Callable[[], Awaitable[Returned]]) -> Returned:
         try:
             answer = await lead()
-        except self._promotes:
-            self._hand_over(key, seats)
-            raise
         except Exception as exc:  # whatever it is, the followers must hear of it, or they would wait for ever
-            self._end(key, seats, _Failed(exc))
+            if self._promotes(exc):
+                self._hand_over(key, seats)
+            else:
+                self._end(key, seats, _Failed(exc))
             raise
         except BaseException:  # CancelledError above all
             self._hand_over(key, seats)
             raise
-        self._landed += 1
+        self._note_landing(key)
         self._end(key, seats, _Answered(answer))
         return answer
+
+    def _note_landing(self, key: Key) -> None:
+        self._landed += 1
+        self._landings[key] = self._landed
+        self._landings.move_to_end(key)
+        if len(self._landings) > LANDINGS_KEPT:
+            self._landings.popitem(last=False)
 
     async def _wait(self, key: Key, seats: _Seats[Returned], deadline: Deadline) -> _Word[Returned]:
         seat: Future[_Word[Returned]] = asyncio.get_running_loop().create_future()

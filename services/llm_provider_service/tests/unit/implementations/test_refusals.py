@@ -63,13 +63,16 @@ REJECTED = AnswerRejected(
 )
 
 
-def told(*failures: ProviderFailure, left: float = 10.0, retry_after: float = 7.0) -> GatewayError:
+def told(
+    *failures: ProviderFailure, left: float = 10.0, retry_after: float = 7.0, callers_own: bool = False
+) -> GatewayError:
     """What a caller is told after each target in turn has failed like this."""
-    run = Run(order=ORDER, deadline=Deadline(at=left, clock=lambda: 0.0), request=REQUEST)
+    deadline = Deadline(at=left, clock=lambda: 0.0, callers_own=callers_own)
+    run = Run(order=ORDER, deadline=deadline, request=REQUEST)
     for target, failure in zip(TARGETS, failures, strict=False):
         run.add(Attempt(number=1, target=target, outcome=failure.outcome, duration_seconds=0.1))
         run.failures.append((target, failure))
-    return refusal(run, retry_after=retry_after)
+    return refusal(run, retry_after=retry_after, longest_pause=5.0)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +150,15 @@ def test_too_little_time_to_ask_anybody_is_a_timeout() -> None:
 def test_a_busy_gateway_says_so_and_not_that_vendors_are_broken() -> None:
     error = told(CapacityExhausted("x"))
     assert (error.slug, error.title) == ("overloaded", "The gateway is busy")
+
+
+@pytest.mark.parametrize(
+    ("left", "callers_own", "early"),
+    [(6.9, True, True), (7.1, True, False), (6.9, False, False)],
+    ids=["cut short", "with time for the wait", "the service's own time"],
+)
+def test_a_short_deadline_of_the_callers_own_makes_a_refusal_early(left: float, callers_own: bool, early: bool) -> None:
+    for failure in (ServerError("x"), CapacityExhausted("x"), BadResponse("x"), REJECTED):
+        assert told(failure, left=left, callers_own=callers_own).early is early
+    assert told(ServerError("x"), left=4.9, retry_after=0.0, callers_own=True).early is True
+    assert told(ServerError("x"), left=5.1, retry_after=0.0, callers_own=True).early is False

@@ -37,7 +37,7 @@ async def flights() -> AsyncIterator[Flights]:
     """Whatever a test does, nothing runs, waits or complains afterwards."""
     complaints: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-    single: Flights = SingleFlightImpl(promotes=(OwnFault,))
+    single: Flights = SingleFlightImpl(promotes=lambda failure: isinstance(failure, OwnFault))
     yield single
     await _ticks(3)
     assert single.running == 0
