@@ -22,23 +22,21 @@ class _Answer(BaseModel):
 
 
 class CacheHealth(_Answer):
-    """The cache as health shows it."""
+    """The cache as health shows it; `redis_failure_count` counts what failed since Redis last answered.
+
+    Without a tier in Redis, nothing is available there, and nothing is wrong with that.
+    """
 
     cache_mode: HealthStatus
     local_cache_available: bool
-
-
-class SharedCacheHealth(CacheHealth):
-    """The cache with a tier in Redis; `redis_failure_count` counts what failed since Redis last answered."""
-
-    redis_available: bool
-    redis_failure_count: int
+    redis_available: bool = False
+    redis_failure_count: int = 0
 
 
 class Dependencies(_Answer):
     """What the service depends on."""
 
-    cache: SharedCacheHealth | CacheHealth
+    cache: CacheHealth
 
 
 class ProviderHealth(_Answer):

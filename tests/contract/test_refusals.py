@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.body_budget import BODIES_FILL_THE_MEMORY
 from services.llm_provider_service.api.openapi import openapi_document
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt
@@ -80,6 +81,12 @@ def assert_documented(error: GatewayError) -> None:
         "retryable": problem.retryable,
     }
     assert said in [kind_of_problem(example) for example in examples_of(response["content"][PROBLEM])]
+
+
+def test_a_body_that_finds_no_memory_is_documented() -> None:
+    responses = openapi_document()["paths"]["/api/v1/comparison"]["post"]["responses"]
+    examples = examples_of(responses[str(BODIES_FILL_THE_MEMORY.status)]["content"][PROBLEM])
+    assert BODIES_FILL_THE_MEMORY.title in [example["title"] for example in examples]
 
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)

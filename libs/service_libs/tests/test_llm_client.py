@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
 from common_core.llm_contracts import LLMComparisonRequest
 from huleedu_service_libs.correlation import bind_correlation, correlation_from_header
@@ -108,6 +110,29 @@ async def test_the_correlation_id_of_the_request_or_of_the_context_is_sent(
     await client.compare(REQUEST)
     await client.compare(REQUEST.model_copy(update={"correlation_id": "from-request"}))
     assert [gateway.header("X-Correlation-ID", hit) for hit in (0, 1)] == ["from-context", "from-request"]
+
+
+async def test_an_id_that_the_gateway_would_replace_is_not_sent(gateway: Gateway, client: LLMProviderClient) -> None:
+    gateway.script = [_fine()]
+    bind_correlation(correlation_from_header("from-context"))
+    await client.compare(REQUEST.model_copy(update={"correlation_id": "a\r\nb"}))
+    assert gateway.header("X-Correlation-ID", 0) == "from-context"
+
+
+async def test_a_vendor_that_a_later_service_adds_does_not_spoil_the_lists(
+    gateway: Gateway, client: LLMProviderClient
+) -> None:
+    model: dict[str, Any] = {"id": "m", "capabilities": [], "context_window": None, "max_output_tokens": None, "prices": None}
+    gateway.script = [
+        web.json_response(
+            {
+                "models": [{**model, "provider": "openai"}, {**model, "provider": "vendor-of-tomorrow"}],
+                "capability_source": "s",
+                "capability_date": "2027-01-01",
+            }
+        )
+    ]
+    assert [one.provider for one in (await client.models()).models] == [LLMProviderType.OPENAI, "vendor-of-tomorrow"]
 
 
 @pytest.mark.parametrize("status", [429, 503])

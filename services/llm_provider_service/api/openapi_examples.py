@@ -152,7 +152,7 @@ def _breaker() -> CircuitBreakerStatus:
         failures=12,
         opened_at="2026-11-23T10:32:28.120000+00:00",
         retry_in_ms=7400,
-        last_failure="ServerError",
+        last_failure="server_error",
     )
 
 

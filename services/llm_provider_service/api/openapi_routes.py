@@ -126,8 +126,8 @@ OPERATORS: Final = (
         tag="Providers",
         summary="Send one tiny prompt to a provider",
         description=(
-            "A real call, which is counted and costs what it costs; one at a time. That the provider answers badly "
-            "is a result (`success` is false), not an error."
+            "A real call, which is counted and costs what it costs; one at a time in each worker. That the provider "
+            "answers badly is a result (`success` is false), not an error."
         ),
         answer=ProviderTestResult,
         parameters=(PROVIDER_IN_PATH,),
@@ -189,7 +189,7 @@ WATCHERS: Final = (
         name="readiness",
         tag="Health",
         summary="Whether traffic should come here",
-        description="503 while the service stops, or while no provider is enabled and configured.",
+        description="503 while the service stops, while its event loop is late, or while no provider is configured.",
         answer=Readiness,
         problems=(INTERNAL_ERROR, NOT_READY),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common_core.error_enums import ErrorCode
+from huleedu_service_libs.body_budget import BODIES_FILL_THE_MEMORY
 from huleedu_service_libs.problem import AttemptSummary, Problem
 from services.llm_provider_service.api.openapi_examples import FIRST
 from services.llm_provider_service.api.openapi_problems import MODEL, STOPPED_UNDER_WAY, STOPPING
@@ -72,7 +73,7 @@ VENDOR_PROBLEMS = (
         "answer-rejected",
         "The model's answer cannot be used",
         "winner is neither Essay A nor Essay B",
-        "It was asked again without success; another model may do better.",
+        "Another model may do better.",
         AttemptOutcome.REJECTED,
     ),
     _of_vendor(
@@ -149,11 +150,12 @@ CAPACITY_PROBLEMS = (
         status=503,
         code=ErrorCode.SERVICE_UNAVAILABLE,
         title="The gateway is busy",
-        detail=f"All slots are taken and the line is full. {TRY_LATER}",
+        detail=f"All slots are taken, and none would be free in time. {TRY_LATER}",
         type_slug="overloaded",
         retryable=True,
         retry_after=2.0,
     ),
+    BODIES_FILL_THE_MEMORY,
     STOPPING,
     STOPPED_UNDER_WAY,
     Problem(

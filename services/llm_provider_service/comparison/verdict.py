@@ -50,7 +50,7 @@ VERDICT_SCHEMA = ResponseSchema(
 _KEYS = frozenset(VERDICT_SCHEMA.schema["properties"])
 _WINNERS = {winner.value: winner for winner in EssayComparisonWinner}
 _JSON_WHITESPACE = " \t\r\n"
-_FENCED = re.compile(r"```(?:json)?[ \t]*\r?\n(.*)\n[ \t]*```", re.DOTALL)
+_FENCED = re.compile(r"```(?:json)?(.*)```", re.DOTALL | re.IGNORECASE)
 _JSON_TYPES = {
     str: "a string",
     bool: "a boolean",

@@ -21,11 +21,15 @@ from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
 from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
 from services.llm_provider_service.wire.capabilities import profile_for, profiles, unsupported
-from services.llm_provider_service.wire.parameters import Knobs
+from services.llm_provider_service.wire.parameters import Knobs, effective_sampling, thinking_budget, thinks
 
 MOST_KEPT_PLANS = 256
 BYTES_PER_TOKEN = 4
 EXPECTED_OUTPUT_TOKENS = 200
+# What a model that reasons is expected to think before those, where its budget is no smaller. An assumption of ours:
+# vendors publish what an effort may use, not what it does.
+EXPECTED_REASONING_TOKENS = 1000
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,18 +85,25 @@ class Planner:
         """
         if not self._live:
             raise nobody_is_live()
-        question, request = self._question(order), order.request
+        question = self._question(order)
+        made = self._planned(question, order.request)
+        if made.refusals:
+            raise self._lacking(made, order.request, question.provider)
+        return made
+
+    def _planned(self, question: PlanQuestion, request: CompletionRequest) -> Plan:
         if question.strategy is SelectionStrategy.LEAST_COST:
-            return self._made(question, self._candidates(question, request, request_bytes(request)))
+            candidates = self._candidates(question, request, request_bytes(request))
+            return plan(question, candidates, self._scoreboard)
         if not self._guards.at_rest:
-            return self._made(question, self._candidates(question, request, None))
+            return plan(question, self._candidates(question, request, None), self._scoreboard)
         key = (question, Knobs.of(request), has_images(request))
         kept = self._kept.get(key)
         return self._first_made(key, request) if kept is None else self._made_again(question, kept)
 
     def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest) -> Plan:
         candidates = self._candidates(key[0], request, None)
-        made = self._made(key[0], candidates)
+        made = plan(key[0], candidates, self._scoreboard)
         if len(self._kept) >= MOST_KEPT_PLANS:
             self._kept.clear()
         self._kept[key] = _Kept(candidates, made)
@@ -100,16 +111,10 @@ class Planner:
 
     def _made_again(self, question: PlanQuestion, kept: _Kept) -> Plan:
         if question.strategy is not SelectionStrategy.PRIORITY:
-            return self._made(question, kept.candidates)
+            return plan(question, kept.candidates, self._scoreboard)
         if kept.plan.turn and kept.plan.first is not None:
             self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
         return kept.plan
-
-    def _made(self, question: PlanQuestion, candidates: Sequence[Candidate]) -> Plan:
-        made = plan(question, candidates, self._scoreboard)
-        if made.refusals:
-            raise _lacking(made)
-        return made
 
     def _candidates(self, question: PlanQuestion, request: CompletionRequest, size: int | None) -> list[Candidate]:
         """Who may be asked, as they stand now; *size* in bytes where the cost matters."""
@@ -154,7 +159,7 @@ class Planner:
         """Every model that may be asked: the one that was named, the same elsewhere, and each provider's default."""
         found: dict[Target, ModelProfile] = {}
         if question.model is not None and question.provider is not None:
-            asked = profile_for(question.provider, question.model)
+            asked = _named(question.provider, question.model)
             found[asked.target] = asked
         elif question.model is not None:
             found.update((profile.target, profile) for profile in self._who_has(question.model))
@@ -195,15 +200,52 @@ class Planner:
             weight=live.weight,
             priority=self._priority[profile.provider],
             refusals=unsupported(request, profile),
-            expected_cost=None if size is None else self._expected_cost(target, request, size),
+            expected_cost=None if size is None else self._expected_cost(profile, request, size),
             ready=ready,
             opens_in_seconds=None if ready else self._breakers.opens_in(target),
             cooling_seconds=self._left_alone(target),
         )
 
-    def _expected_cost(self, target: Target, request: CompletionRequest, size: int) -> Decimal | None:
-        limit = request.sampling.max_output_tokens or EXPECTED_OUTPUT_TOKENS
-        return self._prices.expected_cost(target, size // BYTES_PER_TOKEN, min(limit, EXPECTED_OUTPUT_TOKENS))
+    def _expected_cost(self, profile: ModelProfile, request: CompletionRequest, size: int) -> Decimal | None:
+        return self._prices.expected_cost(profile.target, size // BYTES_PER_TOKEN, _expected_output(request, profile))
+
+    def _lacking(self, made: Plan, request: CompletionRequest, asked: LLMProviderType | None) -> InvalidOrder:
+        could = list(dict.fromkeys(map(str, (*self._able(request, first=asked), *made.capable))))
+        named = ", ".join(could[:MOST_NAMED]) + (", …" if len(could) > MOST_NAMED else "")
+        return InvalidOrder(
+            "The chosen model does not support what was asked",
+            f"{made.refusals[0].message}. Could honour it: {named or 'no available model'}.",
+            code=ErrorCode.VALIDATION_ERROR,
+            slug="unsupported-override",
+            fields=tuple((lack.field, lack.message) for lack in made.refusals),
+        )
+
+    def _able(self, request: CompletionRequest, *, first: LLMProviderType | None) -> list[Target]:
+        """The known models of live providers that lack nothing of what *request* gives, each by its first name."""
+        found: dict[tuple[LLMProviderType, str], Target] = {}
+        for profile in sorted(profiles(), key=lambda profile: profile.provider is not first):
+            if profile.provider in self._live and not unsupported(request, profile):
+                found.setdefault((profile.provider, profile.canonical), profile.target)
+        return list(found.values())
+
+
+def _named(provider: LLMProviderType, model: str) -> ModelProfile:
+    """What *provider* has under that name, or under the name that the model has everywhere."""
+    profile = profile_for(provider, model)
+    if profile.known:
+        return profile
+    same = (row for row in profiles() if row.provider is provider and row.canonical == model)
+    return next(same, profile)
+
+
+def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:
+    """Tokens that are billed as output, reasoning included."""
+    sampling = effective_sampling(request, profile)
+    tokens = EXPECTED_OUTPUT_TOKENS
+    if thinks(sampling.reasoning_effort, profile):
+        budget = thinking_budget(sampling.reasoning_effort, profile)
+        tokens += EXPECTED_REASONING_TOKENS if budget is None else min(budget, EXPECTED_REASONING_TOKENS)
+    return min(tokens, request.sampling.max_output_tokens or tokens)
 
 
 def has_images(request: CompletionRequest) -> bool:
@@ -226,15 +268,4 @@ def _facts(order: CompletionOrder) -> RequestFacts:
         tags=frozenset(order.tags),
         provider=order.provider,
         model=order.model,
-    )
-
-
-def _lacking(made: Plan) -> InvalidOrder:
-    could = ", ".join(map(str, made.capable)) or "no available model"
-    return InvalidOrder(
-        "The chosen model does not support what was asked",
-        f"{made.refusals[0].message} Could honour it: {could}.",
-        code=ErrorCode.VALIDATION_ERROR,
-        slug="unsupported-override",
-        fields=tuple((lack.field, lack.message) for lack in made.refusals),
     )

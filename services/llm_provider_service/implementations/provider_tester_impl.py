@@ -49,7 +49,7 @@ class ProviderTester:
         if self._busy:
             raise NobodyAnswered(
                 "Another test is running",
-                "Provider tests run one at a time, because each is a paid call. Try again in a moment.",
+                "Provider tests run one at a time in each worker, because each is a paid call. Try again in a moment.",
                 code=ErrorCode.SERVICE_UNAVAILABLE,
                 slug="provider-test-running",
                 retry_after=1.0,

@@ -28,7 +28,6 @@ from services.llm_provider_service.api_models import (
     HealthStatus,
     ProviderHealth,
     Readiness,
-    SharedCacheHealth,
 )
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput
 from services.llm_provider_service.domain.money import decimal_text
@@ -167,7 +166,7 @@ class GatewayStatus:
             return CacheHealth(cache_mode=HealthStatus.HEALTHY, local_cache_available=True)
         state = self._redis()
         well = state.available and state.writable
-        return SharedCacheHealth(
+        return CacheHealth(
             cache_mode=HealthStatus.HEALTHY if well else HealthStatus.DEGRADED,
             local_cache_available=True,
             redis_available=state.available,

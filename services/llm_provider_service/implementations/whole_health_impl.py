@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from common_core.observability_enums import CircuitBreakerState
-from services.llm_provider_service.api_models import (
-    CacheHealth,
-    Dependencies,
-    Health,
-    HealthStatus,
-    SharedCacheHealth,
-)
+from services.llm_provider_service.api_models import CacheHealth, Dependencies, Health, HealthStatus
 
 BREAKERS_BY_WEIGHT = (CircuitBreakerState.CLOSED, CircuitBreakerState.HALF_OPEN, CircuitBreakerState.OPEN)
 
@@ -53,14 +47,9 @@ def _status(said: Sequence[HealthStatus]) -> HealthStatus:
 
 
 def _cache(said: Sequence[CacheHealth]) -> CacheHealth:
-    shared = [one for one in said if isinstance(one, SharedCacheHealth)]
-    mode = _status([one.cache_mode for one in said])
-    available = all(one.local_cache_available for one in said)
-    if not shared:
-        return CacheHealth(cache_mode=mode, local_cache_available=available)
-    return SharedCacheHealth(
-        cache_mode=mode,
-        local_cache_available=available,
-        redis_available=all(one.redis_available for one in shared),
-        redis_failure_count=max(one.redis_failure_count for one in shared),
+    return CacheHealth(
+        cache_mode=_status([one.cache_mode for one in said]),
+        local_cache_available=all(one.local_cache_available for one in said),
+        redis_available=all(one.redis_available for one in said),
+        redis_failure_count=max(one.redis_failure_count for one in said),
     )

@@ -10,14 +10,14 @@ import operator
 from pydantic import Field
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
-from common_core.llm_contracts import ContractAnswer
+from common_core.llm_contracts import ContractAnswer, OrNew
 from common_core.observability_enums import CircuitBreakerState
 
 
 class ProviderStatus(ContractAnswer):
     """One provider as an operator sees it."""
 
-    provider: LLMProviderType
+    provider: OrNew[LLMProviderType]
     enabled: bool = Field(description="Switched on by the settings.")
     configured: bool = Field(description="Has the key it needs.")
     default_model: str | None
@@ -37,8 +37,8 @@ class ProviderList(_AnswerOfAll):
     """Answer of `GET /api/v1/providers`; the totals count all workers since midnight UTC."""
 
     providers: list[ProviderStatus]
-    default_provider: LLMProviderType
-    selection_strategy: SelectionStrategy
+    default_provider: OrNew[LLMProviderType]
+    selection_strategy: OrNew[SelectionStrategy]
     total_requests_today: int
     total_cost_today: str = Field(description="USD, exact decimal.")
 
@@ -47,7 +47,7 @@ class ProviderTestResult(ContractAnswer):
     """Answer of `POST /api/v1/providers/{provider}/test`."""
 
     success: bool
-    provider: LLMProviderType
+    provider: OrNew[LLMProviderType]
     model: str = Field(description="Who was asked.")
     message: str = Field(description="What went wrong, if it did.")
     response_time_ms: int
@@ -56,7 +56,7 @@ class ProviderTestResult(ContractAnswer):
 class CircuitBreakerStatus(ContractAnswer):
     """One breaker; `model` is null for the provider's own."""
 
-    provider: LLMProviderType
+    provider: OrNew[LLMProviderType]
     model: str | None
     state: CircuitBreakerState
     failures: int = Field(description="In the window that the breaker looks at.")
@@ -85,7 +85,7 @@ class ModelPrice(ContractAnswer):
 class ModelInfo(ContractAnswer):
     """One model of the registry, with its capabilities."""
 
-    provider: LLMProviderType
+    provider: OrNew[LLMProviderType]
     id: str
     capabilities: list[str]
     context_window: int | None

@@ -31,7 +31,7 @@ class BodyBudget:
         """One exchange."""
         size = self._size(scope["headers"]) if scope["type"] == "http" else 0
         if size and self._held and self._held + size > self._budget:
-            await refuse(_FULL, scope, send, type_prefix=self._type_prefix)
+            await refuse(BODIES_FILL_THE_MEMORY, scope, send, type_prefix=self._type_prefix)
             return
         self._held += size
         try:
@@ -58,7 +58,7 @@ async def refuse(problem: Problem, scope: Any, send: Any, *, type_prefix: str) -
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-_FULL = Problem(
+BODIES_FILL_THE_MEMORY = Problem(
     status=503,
     code=ErrorCode.SERVICE_UNAVAILABLE,
     title="Too many large requests at once",

@@ -28,7 +28,12 @@ from common_core.llm_contracts import (
     ProblemDocument,
 )
 from common_core.llm_status_contracts import CircuitBreakerList, ModelList, ProviderList
-from huleedu_service_libs.correlation import CORRELATION_HEADER, current_correlation_id, new_correlation_id
+from huleedu_service_libs.correlation import (
+    CORRELATION_HEADER,
+    current_correlation_id,
+    is_acceptable,
+    new_correlation_id,
+)
 from huleedu_service_libs.llm_client_errors import (
     LLMGatewayUnavailable,
     LLMProviderBadAnswer,
@@ -110,7 +115,9 @@ class LLMProviderClient:
     async def compare(self, request: LLMComparisonRequest, *, timeout: float | None = None) -> LLMComparisonResponse:
         """One strict verdict; *timeout* in seconds overrides the client's. Raises LLMProviderClientError."""
         body = request.model_dump_json(exclude_none=True).encode()
-        chosen = request.correlation_id or current_correlation_id()
+        chosen = request.correlation_id
+        if chosen is None or not is_acceptable(chosen):  # the gateway would replace it too, and some break a header
+            chosen = current_correlation_id()
         reply, call = await self._answer("POST", "/api/v1/comparison", body, chosen, timeout)
         return _parsed(LLMComparisonResponse, reply, call)
 

@@ -48,6 +48,8 @@ def test_a_good_answer_is_read_as_it_stands() -> None:
         f"```json\n{GOOD}\n```",
         f"```\n{GOOD}\n```",
         f"  ```json \r\n{GOOD}\r\n``` \n",
+        f"```JSON\n{GOOD}```",
+        f"```json {GOOD} ```",
         GOOD.replace(": ", " :\n\t").replace(", ", "\r\n,"),
         '{"confidence": 4.2, "winner": "Essay B", "justification": "It\\u0020is better argued."}',
     ],

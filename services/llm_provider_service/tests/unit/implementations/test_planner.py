@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +34,12 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey, ProviderBreakers
 from services.llm_provider_service.implementations.guards_impl import Guards
-from services.llm_provider_service.implementations.planner_impl import MOST_KEPT_PLANS, LiveProvider, Planner
+from services.llm_provider_service.implementations.planner_impl import (
+    MOST_KEPT_PLANS,
+    MOST_NAMED,
+    LiveProvider,
+    Planner,
+)
 from services.llm_provider_service.implementations.turnstile_impl import Turnstile
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.hints import Hints
@@ -56,7 +62,9 @@ TOOL = Tool(name="look_up", description="", parameters=MappingProxyType({"type":
 class Bench:
     """A planner whose guards are on a clock that stands still."""
 
-    def __init__(self, strategy: SelectionStrategy = SelectionStrategy.PRIORITY) -> None:
+    def __init__(
+        self, strategy: SelectionStrategy = SelectionStrategy.PRIORITY, live: Sequence[LiveProvider] = LIVE
+    ) -> None:
         self.clock = HandClock()
         registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(clock=self.clock, jitter=lambda: 0.5)
         self.guards = Guards(
@@ -68,7 +76,7 @@ class Bench:
             hints=Hints(self.clock),
         )
         self.planner = Planner(
-            LIVE,
+            live,
             strategy=strategy,
             rules=(),
             guards=self.guards,
@@ -181,6 +189,41 @@ def test_what_a_model_lacks_is_refused_before_and_after_it_was_planned_without(n
         assert refused.value.slug == "unsupported-override"
         assert refused.value.fields
         assert bench.plan(**less).candidates
+
+
+def test_a_refusal_names_the_models_that_could_beginning_with_those_of_the_provider_that_was_asked() -> None:
+    with pytest.raises(InvalidOrder) as refused:
+        Bench().plan(provider=ANTHROPIC, model="claude-opus-4-7", sampling=Sampling(temperature=0.0))
+    says, _, could = refused.value.detail.partition(". Could honour it: ")
+    assert says == "claude-opus-4-7 takes no temperature"
+    named = could.removesuffix(", ….").split(", ")
+    assert named[0] == "anthropic/claude-opus-4-6"
+    assert len(named) == MOST_NAMED
+    assert "anthropic/claude-sonnet-4-6" in named
+
+
+def test_a_provider_has_a_model_under_the_name_that_it_has_everywhere_too() -> None:
+    made = Bench().plan(provider=LLMProviderType.OPENROUTER, model="claude-sonnet-4-5")
+    assert made.first == Target(LLMProviderType.OPENROUTER, "anthropic/claude-sonnet-4.5")
+    unknown = Bench().plan(provider=LLMProviderType.OPENROUTER, model="claude-of-tomorrow")
+    assert unknown.first == Target(LLMProviderType.OPENROUTER, "claude-of-tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("sampling", "cheaper"),
+    [
+        (Sampling(), "gpt-4.1-mini"),
+        (Sampling(max_output_tokens=100), "gpt-5-mini"),
+    ],
+    ids=["thinking costs", "no room for it"],
+)
+def test_least_cost_expects_a_model_that_reasons_to_do_so(sampling: Sampling, cheaper: str) -> None:
+    live = [LiveProvider(provider=OPENAI, default_model="gpt-5-mini")]
+    live.append(LiveProvider(provider=LLMProviderType.OPENROUTER, default_model="openai/gpt-4.1-mini"))
+    bench = Bench(SelectionStrategy.LEAST_COST, live)
+    made = bench.plan(system="x" * 5_000, sampling=sampling)
+    assert made.first is not None
+    assert made.first.model.removeprefix("openai/") == cheaper
 
 
 def test_an_equal_question_gets_the_very_plan_that_was_kept() -> None:

@@ -13,7 +13,6 @@ from services.llm_provider_service.api_models import (
     Health,
     HealthStatus,
     ProviderHealth,
-    SharedCacheHealth,
 )
 from services.llm_provider_service.implementations.whole_health_impl import together
 
@@ -40,9 +39,9 @@ def said(
     )
 
 
-def redis(mode: HealthStatus, *, available: bool, failures: int) -> SharedCacheHealth:
+def redis(mode: HealthStatus, *, available: bool, failures: int) -> CacheHealth:
     """A cache with Redis behind it."""
-    return SharedCacheHealth(
+    return CacheHealth(
         cache_mode=mode, local_cache_available=True, redis_available=available, redis_failure_count=failures
     )
 
