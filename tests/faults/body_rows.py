@@ -18,6 +18,7 @@ GONE_BY = "Wed, 21 Oct 2015 07:28:00 GMT"
 RETRIED = ("rate_limited", "success")
 NOT_A_VERDICT = Expected(status=502, code="PARSING_ERROR", attempts=("rejected",) * 2, elsewhere=False)
 REFUSED = Expected(status=422, code="CONTENT_REFUSED", attempts=("content_refused",), elsewhere=False, books=True)
+TURNED_AWAY = Expected(status=422, code="CONTENT_REFUSED", attempts=("content_refused",), elsewhere=False)
 TRUNCATED = Expected(status=502, code="PARSING_ERROR", attempts=("output_truncated",), elsewhere=False, books=True)
 TOO_LONG = Expected(status=422, code="CONTEXT_LENGTH_EXCEEDED", attempts=("context_too_long",), elsewhere=False)
 NOT_ACCEPTED = Expected(status=422, code="INVALID_REQUEST", attempts=("request_rejected",), elsewhere=False)
@@ -88,6 +89,8 @@ LIMITS = (
     _real("B04", "quotaId …PerDay", "gemini-per-day", _cooling("quota_exhausted", 3600, alert=True)),
     _real("B04", "the wait only in the message", "gemini-message-only", _cooling("rate_limited", 59, slack=3),
           deadline_ms=5000),
+    _real("B04", "the wait only in the words of a vendor behind it", "openrouter-wait",
+          _cooling("rate_limited", 58), deadline_ms=5000),
     _real("B04", "the error in an array", "gemini-array", _cooling("rate_limited", 58), deadline_ms=5000),
     _real("B04", "no details, then an answer", "gemini-no-details", _again(), then=Success()),
     _real("B04", "the error inside the message, then an answer", "gemini-nested", _again(), then=Success()),
@@ -134,8 +137,9 @@ REFUSALS = (
     _keyless("B18", "403, country", "openai-region"),
     _keyless("B18", "403, permission", "anthropic-permission"),
     _keyless("B18", "400, location", "gemini-region"),
-    _real("B18", "403, moderation", "openrouter-moderation",
-          Expected(status=422, code="CONTENT_REFUSED", attempts=("content_refused",), elsewhere=False)),
+    _real("B18", "403, moderation", "openrouter-moderation", TURNED_AWAY),
+    _real("B18", "403, moderation in other words", "openrouter-guardrail", TURNED_AWAY),
+    _real("B18", "403 of a vendor behind it", "openrouter-forbidden", NO_MODEL),
     _real("B19", "402, no credit", "openrouter-no-credit", _cooling("quota_exhausted", 300, alert=True)),
     _real("B19", "402, billing", "anthropic-billing", _cooling("quota_exhausted", 300, alert=True)),
     _real("B19", "400, credit balance", "anthropic-low-credit", _cooling("quota_exhausted", 300, alert=True)),
@@ -148,6 +152,7 @@ REFUSALS = (
     _real("B21", "400 context_length_exceeded", "openai-too-long", TOO_LONG),
     _real("B21", "400 prompt is too long", "anthropic-too-long", TOO_LONG),
     _real("B21", "400 input token count", "gemini-too-long", TOO_LONG),
+    _real("B21", "400 prompt is too long, of a vendor behind it", "openrouter-too-long", TOO_LONG),
     _real("B22", "400 temperature", "openai-temperature", NOT_ACCEPTED),
     _real("B22", "400 temperature", "anthropic-temperature", NOT_ACCEPTED),
     _real("B22", "400 invalid_request_error", "anthropic-bad-request", NOT_ACCEPTED),

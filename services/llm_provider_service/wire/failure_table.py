@@ -19,6 +19,7 @@ from services.llm_provider_service.domain.failures import (
     RequestRejected,
     ServerError,
 )
+from services.llm_provider_service.wire.json_reading import mapping
 from services.llm_provider_service.wire.redaction import vendor_text
 from services.llm_provider_service.wire.retry_after import honours_retry_after, retry_after, spoken_wait
 from services.llm_provider_service.wire.vendor_errors import VendorError
@@ -40,13 +41,15 @@ class ReplyHead:
 class FailureRule:
     """One row of a vendor's table; a condition that is empty is met, and all of them must be.
 
-    `phrases` are looked for in the message, in lower case. `cooldown` is the least `retry_after`, in seconds.
+    `phrases` are looked for in the message, in lower case; `metadata` are fields of the error's metadata, one of which
+    must hold something. `cooldown` is the least `retry_after`, in seconds.
     """
 
     failure: type[ProviderFailure]
     statuses: frozenset[int] = frozenset()
     codes: frozenset[str] = frozenset()
     phrases: tuple[str, ...] = ()
+    metadata: frozenset[str] = frozenset()
     cooldown: float | None = None
 
     def matches(self, status: int, error: VendorError, message: str) -> bool:
@@ -55,7 +58,14 @@ class FailureRule:
             return False
         if self.codes and self.codes.isdisjoint(error.codes):
             return False
+        if self.metadata and not _holds_any(error, self.metadata):
+            return False
         return not self.phrases or any(phrase in message for phrase in self.phrases)
+
+
+def _holds_any(error: VendorError, fields: frozenset[str]) -> bool:
+    metadata = mapping(error.detail.get("metadata"))
+    return any(metadata.get(name) for name in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from services.llm_provider_service.wire.openai_answer import openai_answer
 from services.llm_provider_service.wire.openai_dialects import OpenAIDialect
 from services.llm_provider_service.wire.openai_request import openai_body
 from services.llm_provider_service.wire.saying import JSON_HEADERS, body_bytes, refuse_unsupported
-from services.llm_provider_service.wire.vendor_errors import VendorError, error_in
+from services.llm_provider_service.wire.vendor_errors import VendorError, error_in, with_the_vendor_behind
 from services.llm_provider_service.wire.whole_reply import WholeReply
 
 
@@ -61,4 +61,5 @@ class OpenAICodec:
 
     def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
         """The failure that *error* stands for."""
-        return self._dialect.table.failure(head, error)
+        told = with_the_vendor_behind(error) if self._dialect.resells else error
+        return self._dialect.table.failure(head, told)
