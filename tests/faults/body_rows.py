@@ -23,6 +23,9 @@ TRUNCATED = Expected(status=502, code="PARSING_ERROR", attempts=("output_truncat
 TOO_LONG = Expected(status=422, code="CONTEXT_LENGTH_EXCEEDED", attempts=("context_too_long",), elsewhere=False)
 NOT_ACCEPTED = Expected(status=422, code="INVALID_REQUEST", attempts=("request_rejected",), elsewhere=False)
 NO_MODEL = Expected(status=422, code="INVALID_REQUEST", attempts=("model_not_found",), elsewhere=True)
+ASKED_ONCE = Expected(
+    status=503, code="SERVICE_UNAVAILABLE", attempts=("server_error",), breaker="model +1", elsewhere=True
+)
 NO_KEY = Expected(
     status=502, code="PROVIDER_AUTHENTICATION_ERROR", attempts=("authentication_failed",), breaker="provider open",
     elsewhere=True, alert=True,
@@ -119,14 +122,15 @@ TROUBLES = (
     _real("B13", "529 overloaded_error", "anthropic-overloaded", _trouble("overloaded", 4.0)),
     _real("B14", "408", "openrouter-timeout", _trouble()),
     _real("B15", "409", "anthropic-conflict", _trouble()),
-    _case("B16-no-openai", "503, x-should-retry: false", "openai",
-          Expected(status=503, code="SERVICE_UNAVAILABLE", attempts=("server_error",), breaker="model +1",
-                   elsewhere=True), Status(503, headers={"x-should-retry": "false"})),
+    _case("B16-no-openai", "503, x-should-retry: false", "openai", ASKED_ONCE,
+          Status(503, headers={"x-should-retry": "false"})),
     _case("B16-yes-anthropic", "400, x-should-retry: true, then an answer", "anthropic",
           Expected(attempts=("request_rejected", "success")), Status(400, headers={"x-should-retry": "true"}),
           Success()),
-    _case("B16-no-openrouter", "503, x-should-retry: false, from one whose word does not count", "openrouter",
-          _trouble(), Status(503, headers={"x-should-retry": "false"})),
+    _case("B16-no-openrouter", "503, x-should-retry: false", "openrouter", ASKED_ONCE,
+          Status(503, headers={"x-should-retry": "false"})),
+    _case("B16-yes-openrouter", "400, x-should-retry: true, from one whose yes does not count", "openrouter",
+          NOT_ACCEPTED, Status(400, headers={"x-should-retry": "true"})),
 )  # fmt: skip
 
 REFUSALS = (

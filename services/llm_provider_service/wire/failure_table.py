@@ -72,7 +72,8 @@ def _holds_any(error: VendorError, fields: frozenset[str]) -> bool:
 class FailureTable:
     """A vendor's rows, read top down before the rows that hold for everybody.
 
-    `trusts_should_retry`: `x-should-retry` is obeyed, which only the vendors that document it may ask for.
+    An `x-should-retry: false` is obeyed from anybody; `true`, which buys another call, only with `trusts_should_retry`,
+    from the vendors that document it.
     """
 
     vendor: str
@@ -86,7 +87,7 @@ class FailureTable:
         asked = retry_after(status, head.headers, now=head.now)
         if asked is None and honours_retry_after(status):
             asked = wait if wait is not None else spoken_wait(error.message)
-        should_retry = head.headers.get("x-should-retry", "").strip().lower() if self.trusts_should_retry else ""
+        should_retry = head.headers.get("x-should-retry", "").strip().lower()
         return rule.failure(
             f"{self.vendor} answered {status}",
             vendor_said=vendor_text(error.message),
@@ -94,7 +95,7 @@ class FailureTable:
             status=status,
             vendor_code=next((code for code in error.codes if _CODE.fullmatch(code)), None),
             retry_forbidden=should_retry == "false",
-            retry_encouraged=should_retry == "true",
+            retry_encouraged=should_retry == "true" and self.trusts_should_retry,
         )
 
     def _rule(self, status: int, error: VendorError) -> FailureRule:

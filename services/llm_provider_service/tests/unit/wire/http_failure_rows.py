@@ -144,7 +144,17 @@ HTTP_ROWS = [
         headers={"x-should-retry": "true"},
         retry=False,
     ),
-    refused("B16-local", OLLAMA, 503, b"", ServerError, headers={"x-should-retry": "false"}, retry=True),
+    refused("B16-local", OLLAMA, 503, b"", ServerError, headers={"x-should-retry": "false"}, retry=False),
+    refused(
+        "B16-gemini",
+        GOOGLE,
+        429,
+        quota(PER_MINUTE),
+        RateLimited,
+        headers={"x-should-retry": "false"},
+        wait=58.0,
+        retry=False,
+    ),
     refused(
         "B17",
         OPENAI,
