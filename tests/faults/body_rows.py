@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 
 from tests.faults.nonsense_rows import NONSENSE_ROWS
 from tests.faults.rows import Expected, Row, Stage
-from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Scenario, Status, Success, Tokens, ToolCallUnasked
+from tests.vendor_sim import (
+    ERRORS,
+    MaxTokens,
+    Refusal,
+    SafetyBlock,
+    Scenario,
+    Status,
+    Success,
+    Tokens,
+    ToolCallUnasked,
+    scenario_named,
+)
 
 TEN_MINUTES = 600
 IN_TEN_MINUTES = formatdate(time.time() + TEN_MINUTES, usegmt=True)
@@ -164,6 +176,8 @@ REFUSALS = (
     _real("B22", "400 with nothing but a message", "message-only", NOT_ACCEPTED),
     _real("B23", "413 with HTML", "anthropic-too-large", NOT_ACCEPTED),
     _real("B24", "200 with error 502 in it", "openrouter-error-in-200", _trouble()),
+    _case("B24-choice", "200 with error 502 in the choice, after tokens that count", "openrouter",
+          replace(_trouble("broken_off"), books=True), scenario_named("openrouter-broken-off")),
     _real("B24", "200 with error 429 in it, then an answer", "openrouter-limit-in-200", _again(), then=Success()),
 )  # fmt: skip
 

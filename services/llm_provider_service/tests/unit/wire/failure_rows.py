@@ -61,6 +61,14 @@ def openrouter_error(code: int, message: str = "Provider returned error", **meta
     return {"error": {"code": code, "message": message, "metadata": told}, "user_id": "u"}
 
 
+def broken_off(code: int, *counted: int) -> dict[str, Any]:
+    """An answer that ends in an error; *counted* are the tokens that were read and written until then."""
+    error = {"code": code, "message": "Content flagged" if code == 403 else "x"}
+    choice = {"index": 0, "message": {"content": "Ess"}, "finish_reason": "error", "error": error}
+    usage = dict(zip(("prompt_tokens", "completion_tokens"), counted, strict=False))
+    return {"id": "gen-1", "model": "served", "choices": [choice], "usage": usage}
+
+
 QUOTA_MESSAGE = "You exceeded your current quota. Please retry in 58.217843437s."
 
 

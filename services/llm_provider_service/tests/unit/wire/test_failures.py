@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.failure_policy import Billed
 from services.llm_provider_service.domain.failures import (
     BadResponse,
@@ -17,10 +18,12 @@ from services.llm_provider_service.domain.failures import (
     RequestRejected,
     ServerError,
 )
+from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.tests.unit.wire.failure_rows import (
     BEHIND_TOO_LONG,
     HTML,
     Row,
+    broken_off,
     openai_error,
     openrouter_error,
 )
@@ -167,6 +170,22 @@ def test_what_was_bought_is_kept_when_it_cannot_be_used(provider: LLMProviderTyp
     assert found.billed is Billed.YES
     assert (found.usage.input_tokens, found.usage.output_tokens) == (100, 20)
     assert found.served_model is not None
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 408, 429, 500, 502, 503, 7])
+def test_what_was_bought_is_kept_when_an_answer_breaks_off(code: int) -> None:
+    found = failure(OPENROUTER, broken_off(code, 100, 50))
+    assert type(found) is type(failure(OPENROUTER, broken_off(code)))
+    assert found.billed is Billed.YES
+    assert found.outcome is AttemptOutcome.BROKEN_OFF
+    assert (found.usage.input_tokens, found.usage.output_tokens, found.served_model) == (100, 50, "served")
+
+
+@pytest.mark.parametrize("counted", [(), (100,), (0, 0), (100, -1)])
+def test_an_answer_that_breaks_off_uncounted_is_no_more_than_its_error(counted: tuple[int, ...]) -> None:
+    found = failure(OPENROUTER, broken_off(502, *counted))
+    assert (found.billed, found.outcome) == (Billed.NO, AttemptOutcome.SERVER_ERROR)
+    assert found.usage == USAGE_UNKNOWN
 
 
 @pytest.mark.parametrize("provider", VENDORS)
