@@ -27,7 +27,7 @@
         └── RedirectRefused     redirects are never followed
 
 Nobody else compares status codes: wire/ turns what a vendor said into one of these, and everybody later reads the
-class attributes. One that breaks off an answer is billed, and otherwise what it is (`that_broke_off`).
+class attributes. One that breaks off an answer may be billed, and is otherwise what it is (`that_broke_off`).
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ class ProviderFailure(Exception):
         return self.retryable or self._retry_encouraged
 
     def that_broke_off(self, usage: Usage, served_model: str | None) -> Self:
-        """This failure as the end of an answer for which the vendor counted *usage*, and charges."""
+        """This failure as the end of an answer for which the vendor counted *usage*; nobody says whether it charges."""
         self.usage, self.served_model = usage, served_model
-        self.billed, self.outcome = Billed.YES, AttemptOutcome.BROKEN_OFF
+        self.billed, self.outcome = Billed.UNKNOWN, AttemptOutcome.BROKEN_OFF
         return self
 
     def forget_its_frames(self) -> None:

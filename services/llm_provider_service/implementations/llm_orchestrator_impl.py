@@ -48,7 +48,7 @@ from services.llm_provider_service.wire.capabilities import profile_for
 log = structlog.get_logger()
 
 Flights = SingleFlightImpl[FlightKey, CompletionResult]
-PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED, AttemptOutcome.BROKEN_OFF})
+PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
 FLIGHT_PROMOTES = (DeadlineReached, GaveUpEarly, HungUp)

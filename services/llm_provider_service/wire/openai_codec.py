@@ -61,7 +61,7 @@ class OpenAICodec:
         return openai_answer(document, head, self._dialect.name)
 
     def _broken_off(self, document: Mapping[str, Any], head: ReplyHead, error: VendorError) -> ProviderFailure:
-        """What *error* is, and what it cost if the vendor counted any tokens."""
+        """What *error* is; the vendor may charge for it if it counted any tokens."""
         failure, usage = self.failure(head, error), openai_usage(document.get("usage"))
         return failure.that_broke_off(usage, text(document.get("model")) or None) if usage.total_tokens else failure
 

@@ -31,7 +31,7 @@ def test_no_failure_that_may_be_billed_has_an_unbilled_outcome() -> None:
 def test_a_failure_that_broke_an_answer_off_has_no_unbilled_outcome() -> None:
     usage = Usage(input_tokens=100, output_tokens=50)
     failure = ServerError("trouble").that_broke_off(usage, served_model=None)
-    assert (failure.billed, failure.usage) == (Billed.YES, usage)
+    assert (failure.billed, failure.usage) == (Billed.UNKNOWN, usage)
     assert failure.outcome not in UNBILLED_OUTCOMES
     assert ServerError("another").outcome in UNBILLED_OUTCOMES
 

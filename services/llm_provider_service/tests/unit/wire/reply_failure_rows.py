@@ -36,9 +36,13 @@ REPLY_ROWS = [
     delivered("B24", OPENROUTER, openrouter_error(502), ServerError, retry=True),
     delivered("B24-429", OPENROUTER, openrouter_error(429), RateLimited),
     delivered("B24-choice", OPENROUTER, broken_off(502), ServerError, retry=True),
-    delivered("B24-choice-counted", OPENROUTER, broken_off(502, 100, 50), ServerError, billed=Billed.YES, retry=True),
-    delivered("B24-choice-limit", OPENROUTER, broken_off(429, 100, 50), RateLimited, billed=Billed.YES, retry=True),
-    delivered("B24-choice-flagged", OPENROUTER, broken_off(403, 100, 0), PromptRefused, billed=Billed.YES, retry=False),
+    delivered(
+        "B24-choice-counted", OPENROUTER, broken_off(502, 100, 50), ServerError, billed=Billed.UNKNOWN, retry=True
+    ),
+    delivered("B24-choice-limit", OPENROUTER, broken_off(429, 100, 50), RateLimited, billed=Billed.UNKNOWN, retry=True),
+    delivered(
+        "B24-choice-flagged", OPENROUTER, broken_off(403, 100, 0), PromptRefused, billed=Billed.UNKNOWN, retry=False
+    ),
     delivered("B24-choice-nothing", OPENROUTER, broken_off(502, 0, 0), ServerError),
     delivered("B24-choice-miscounted", OPENROUTER, broken_off(502, 100, -1), ServerError),
     delivered("B24-anthropic", ANTHROPIC, anthropic_error("overloaded_error"), Overloaded),
