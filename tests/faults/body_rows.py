@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 
 from tests.faults.nonsense_rows import NONSENSE_ROWS
 from tests.faults.rows import Expected, Row, Stage
-from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Scenario, Status, Success, Tokens, ToolCallUnasked
+from tests.vendor_sim import (
+    ERRORS,
+    MaxTokens,
+    Refusal,
+    SafetyBlock,
+    Scenario,
+    Status,
+    Success,
+    Tokens,
+    ToolCallUnasked,
+    scenario_named,
+)
 
 TEN_MINUTES = 600
 IN_TEN_MINUTES = formatdate(time.time() + TEN_MINUTES, usegmt=True)
@@ -18,10 +30,14 @@ GONE_BY = "Wed, 21 Oct 2015 07:28:00 GMT"
 RETRIED = ("rate_limited", "success")
 NOT_A_VERDICT = Expected(status=502, code="PARSING_ERROR", attempts=("rejected",) * 2, elsewhere=False)
 REFUSED = Expected(status=422, code="CONTENT_REFUSED", attempts=("content_refused",), elsewhere=False, books=True)
+TURNED_AWAY = Expected(status=422, code="CONTENT_REFUSED", attempts=("content_refused",), elsewhere=False)
 TRUNCATED = Expected(status=502, code="PARSING_ERROR", attempts=("output_truncated",), elsewhere=False, books=True)
 TOO_LONG = Expected(status=422, code="CONTEXT_LENGTH_EXCEEDED", attempts=("context_too_long",), elsewhere=False)
 NOT_ACCEPTED = Expected(status=422, code="INVALID_REQUEST", attempts=("request_rejected",), elsewhere=False)
 NO_MODEL = Expected(status=422, code="INVALID_REQUEST", attempts=("model_not_found",), elsewhere=True)
+ASKED_ONCE = Expected(
+    status=503, code="SERVICE_UNAVAILABLE", attempts=("server_error",), breaker="model +1", elsewhere=True
+)
 NO_KEY = Expected(
     status=502, code="PROVIDER_AUTHENTICATION_ERROR", attempts=("authentication_failed",), breaker="provider open",
     elsewhere=True, alert=True,
@@ -88,6 +104,8 @@ LIMITS = (
     _real("B04", "quotaId …PerDay", "gemini-per-day", _cooling("quota_exhausted", 3600, alert=True)),
     _real("B04", "the wait only in the message", "gemini-message-only", _cooling("rate_limited", 59, slack=3),
           deadline_ms=5000),
+    _real("B04", "the wait only in the words of a vendor behind it", "openrouter-wait",
+          _cooling("rate_limited", 58), deadline_ms=5000),
     _real("B04", "the error in an array", "gemini-array", _cooling("rate_limited", 58), deadline_ms=5000),
     _real("B04", "no details, then an answer", "gemini-no-details", _again(), then=Success()),
     _real("B04", "the error inside the message, then an answer", "gemini-nested", _again(), then=Success()),
@@ -116,14 +134,15 @@ TROUBLES = (
     _real("B13", "529 overloaded_error", "anthropic-overloaded", _trouble("overloaded", 4.0)),
     _real("B14", "408", "openrouter-timeout", _trouble()),
     _real("B15", "409", "anthropic-conflict", _trouble()),
-    _case("B16-no-openai", "503, x-should-retry: false", "openai",
-          Expected(status=503, code="SERVICE_UNAVAILABLE", attempts=("server_error",), breaker="model +1",
-                   elsewhere=True), Status(503, headers={"x-should-retry": "false"})),
+    _case("B16-no-openai", "503, x-should-retry: false", "openai", ASKED_ONCE,
+          Status(503, headers={"x-should-retry": "false"})),
     _case("B16-yes-anthropic", "400, x-should-retry: true, then an answer", "anthropic",
           Expected(attempts=("request_rejected", "success")), Status(400, headers={"x-should-retry": "true"}),
           Success()),
-    _case("B16-no-openrouter", "503, x-should-retry: false, from one whose word does not count", "openrouter",
-          _trouble(), Status(503, headers={"x-should-retry": "false"})),
+    _case("B16-no-openrouter", "503, x-should-retry: false", "openrouter", ASKED_ONCE,
+          Status(503, headers={"x-should-retry": "false"})),
+    _case("B16-yes-openrouter", "400, x-should-retry: true, from one whose yes does not count", "openrouter",
+          NOT_ACCEPTED, Status(400, headers={"x-should-retry": "true"})),
 )  # fmt: skip
 
 REFUSALS = (
@@ -134,8 +153,9 @@ REFUSALS = (
     _keyless("B18", "403, country", "openai-region"),
     _keyless("B18", "403, permission", "anthropic-permission"),
     _keyless("B18", "400, location", "gemini-region"),
-    _real("B18", "403, moderation", "openrouter-moderation",
-          Expected(status=422, code="CONTENT_REFUSED", attempts=("content_refused",), elsewhere=False)),
+    _real("B18", "403, moderation", "openrouter-moderation", TURNED_AWAY),
+    _real("B18", "403, moderation in other words", "openrouter-guardrail", TURNED_AWAY),
+    _real("B18", "403 of a vendor behind it", "openrouter-forbidden", NO_MODEL),
     _real("B19", "402, no credit", "openrouter-no-credit", _cooling("quota_exhausted", 300, alert=True)),
     _real("B19", "402, billing", "anthropic-billing", _cooling("quota_exhausted", 300, alert=True)),
     _real("B19", "400, credit balance", "anthropic-low-credit", _cooling("quota_exhausted", 300, alert=True)),
@@ -148,6 +168,7 @@ REFUSALS = (
     _real("B21", "400 context_length_exceeded", "openai-too-long", TOO_LONG),
     _real("B21", "400 prompt is too long", "anthropic-too-long", TOO_LONG),
     _real("B21", "400 input token count", "gemini-too-long", TOO_LONG),
+    _real("B21", "400 prompt is too long, of a vendor behind it", "openrouter-too-long", TOO_LONG),
     _real("B22", "400 temperature", "openai-temperature", NOT_ACCEPTED),
     _real("B22", "400 temperature", "anthropic-temperature", NOT_ACCEPTED),
     _real("B22", "400 invalid_request_error", "anthropic-bad-request", NOT_ACCEPTED),
@@ -155,6 +176,8 @@ REFUSALS = (
     _real("B22", "400 with nothing but a message", "message-only", NOT_ACCEPTED),
     _real("B23", "413 with HTML", "anthropic-too-large", NOT_ACCEPTED),
     _real("B24", "200 with error 502 in it", "openrouter-error-in-200", _trouble()),
+    _case("B24-choice", "200 with error 502 in the choice, after tokens that count", "openrouter",
+          replace(_trouble("broken_off"), books=True), scenario_named("openrouter-broken-off")),
     _real("B24", "200 with error 429 in it, then an answer", "openrouter-limit-in-200", _again(), then=Success()),
 )  # fmt: skip
 

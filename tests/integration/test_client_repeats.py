@@ -10,7 +10,7 @@ from common_core.llm_contracts import LLMComparisonRequest
 from huleedu_service_libs.llm_client import LLMProviderClient
 from huleedu_service_libs.llm_client_errors import LLMGatewayUnavailable
 from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
-from tests.vendor_sim import Cut, Status, Success, VendorSim
+from tests.vendor_sim import Cut, Scenario, Status, Success, VendorSim, scenario_named
 
 REQUEST = LLMComparisonRequest(user_prompt="Which essay argues better?", essay_a=ESSAY_A, essay_b=ESSAY_B)
 
@@ -20,23 +20,37 @@ async def _at_once(_seconds: float) -> None:
 
 
 @pytest.fixture
-async def client(sim: VendorSim) -> AsyncIterator[LLMProviderClient]:
+def vendor() -> str:
+    return "openai"
+
+
+@pytest.fixture
+async def client(sim: VendorSim, vendor: str) -> AsyncIterator[LLMProviderClient]:
     async with (
-        running_gateway(**vendors(sim, "openai")) as gateway,
+        running_gateway(**vendors(sim, vendor)) as gateway,
         LLMProviderClient(gateway.url, max_retries=2, sleep=_at_once) as made,
     ):
         yield made
 
 
-async def test_calls_that_may_have_been_paid_for_are_made_once(sim: VendorSim, client: LLMProviderClient) -> None:
-    sim.always("openai", Cut(after="half"))
+@pytest.mark.parametrize(
+    ("vendor", "play", "outcome"),
+    [
+        ("openai", Cut(after="half"), "connection_lost"),
+        ("openrouter", scenario_named("openrouter-broken-off"), "broken_off"),
+    ],
+)
+async def test_calls_that_may_have_been_paid_for_are_made_once(
+    sim: VendorSim, vendor: str, client: LLMProviderClient, play: Scenario, outcome: str
+) -> None:
+    sim.always(vendor, play)
     with pytest.raises(LLMGatewayUnavailable) as caught:
         await client.compare(REQUEST)
     assert caught.value.problem is not None
     tried = [attempt.outcome for attempt in caught.value.problem.attempts or ()]
     assert (caught.value.status, caught.value.retryable) == (503, True)
-    assert tried == ["connection_lost"] * 3
-    assert sim.count("openai") == 3
+    assert tried == [outcome] * 3
+    assert sim.count(vendor) == 3
 
 
 async def test_calls_that_cost_nothing_are_made_again(sim: VendorSim, client: LLMProviderClient) -> None:

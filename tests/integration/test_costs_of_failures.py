@@ -15,7 +15,7 @@ from services.llm_provider_service.accounting.prices import PriceBook
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 from tests.support.gateway import MODELS, Gateway, running_gateway, vendors
-from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Status, Success, Tokens, VendorSim
+from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Status, Success, Tokens, VendorSim, scenario_named
 from tests.vendor_sim.scenarios import Scenario
 
 P = "llm_provider_"
@@ -70,6 +70,20 @@ async def test_a_refused_or_truncated_answer_of_a_priced_model_costs_its_list_pr
     assert charged.input > 0
     assert cost == pytest.approx(list_price(vendor, charged))
     assert float(today) == pytest.approx(cost)
+
+
+async def test_what_a_vendor_may_not_charge_for_is_in_no_sum(sim: VendorSim) -> None:
+    """OpenRouter says of answers with an error for an end that they are not charged, however many tokens it names."""
+    sim.script("openrouter", [scenario_named("openrouter-broken-off")])
+    async with running_gateway(**vendors(sim, "openrouter")) as gateway:
+        answer = (await gateway.compare()).body
+        assert (answer["attempts"], sim.count()) == (2, 2)
+        last = sim.calls("openrouter")[-1].billed
+        assert last is not None
+        assert answer["token_usage"]["prompt_tokens"] == last.input
+        assert float(answer["cost_usd"]) == pytest.approx(list_price("openrouter", last))
+        assert await gateway.metric(P + "cost_dollars_total") == pytest.approx(list_price("openrouter", last))
+        assert await gateway.metric(P + "attempts_total", outcome="broken_off") == 1
 
 
 POLICY = {"message": "Rejected.", "type": "invalid_request_error", "param": None, "code": "content_policy_violation"}

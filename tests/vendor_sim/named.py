@@ -32,6 +32,14 @@ _HTML = b"<html><body>It works!</body></html>"
 _DEEP = b"[" * 200_000 + b"]" * 200_000
 _JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
+_BROKEN_OFF = {
+    "index": 0,
+    "message": {"role": "assistant", "content": "Essay"},
+    "finish_reason": "error",
+    "native_finish_reason": None,
+    "error": {"code": 502, "message": "Provider disconnected", "metadata": {"provider_name": "Anthropic"}},
+}
+
 _SCENARIOS: dict[str, Scenario] = {
     **ERRORS,
     "success": Success(),
@@ -49,6 +57,7 @@ _SCENARIOS: dict[str, Scenario] = {
     ),
     "prose": Success(text="Both essays have merit.", label="prose"),
     "tie": Success(text='{"winner": "Tie", "confidence": 3, "justification": "Equal."}', label="tie"),
+    "openrouter-broken-off": Success(extra={"choices": [_BROKEN_OFF]}, label="openrouter-broken-off"),
     "empty": RawBody(b"", label="empty"),
     "no-content": RawBody(b"", status=204, label="no-content"),
     "html": RawBody(_HTML, "text/html", label="html"),

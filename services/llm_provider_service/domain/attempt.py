@@ -31,6 +31,7 @@ class AttemptOutcome(StrEnum):
     CONTENT_REFUSED = "content_refused"
     OUTPUT_TRUNCATED = "output_truncated"
     BAD_RESPONSE = "bad_response"
+    BROKEN_OFF = "broken_off"
     CANCELLED = "cancelled"
 
 

@@ -27,12 +27,12 @@
         └── RedirectRefused     redirects are never followed
 
 Nobody else compares status codes: wire/ turns what a vendor said into one of these, and everybody later reads the
-class attributes.
+class attributes. One that breaks off an answer may be billed, and is otherwise what it is (`that_broke_off`).
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.completion import Rejection
@@ -50,6 +50,7 @@ class ProviderFailure(Exception):
     `alerts`: an operator must act. `reason` is in our own words and may be logged; `message` goes on with what the
     vendor said, capped and redacted, which may quote the caller's text and is for nobody else; at most 500 characters.
     `retry_after` is in seconds, as the vendor asked; `cools_down` says that it is a cooldown of the target.
+    `billed` and `outcome` are the class's as well, unless the failure broke an answer off.
     """
 
     retryable: ClassVar[bool] = False
@@ -61,9 +62,9 @@ class ProviderFailure(Exception):
     fails_over: ClassVar[bool] = True
     cools_down: ClassVar[bool] = False
     alerts: ClassVar[bool] = False
-    billed: ClassVar[Billed] = Billed.NO
     backoff: ClassVar[Backoff] = Backoff.TRANSIENT
-    outcome: ClassVar[AttemptOutcome]
+    billed: Billed = Billed.NO
+    outcome: AttemptOutcome
 
     def __init__(
         self,
@@ -100,6 +101,12 @@ class ProviderFailure(Exception):
     def is_the_last_word(self) -> bool:
         """Whether neither the same target nor another would be asked again after it, whatever the time."""
         return not (self.fails_over or self.may_retry)
+
+    def that_broke_off(self, usage: Usage, served_model: str | None) -> Self:
+        """This failure as the end of an answer for which the vendor counted *usage*; nobody says whether it charges."""
+        self.usage, self.served_model = usage, served_model
+        self.billed, self.outcome = Billed.UNKNOWN, AttemptOutcome.BROKEN_OFF
+        return self
 
     def forget_its_frames(self) -> None:
         """For whoever keeps it: frames would hold the failure and the failure its frames, some 200 objects in a circle.

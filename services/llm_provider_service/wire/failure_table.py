@@ -19,6 +19,7 @@ from services.llm_provider_service.domain.failures import (
     RequestRejected,
     ServerError,
 )
+from services.llm_provider_service.wire.json_reading import mapping
 from services.llm_provider_service.wire.redaction import vendor_text
 from services.llm_provider_service.wire.retry_after import honours_retry_after, retry_after, spoken_wait
 from services.llm_provider_service.wire.vendor_errors import VendorError
@@ -40,13 +41,15 @@ class ReplyHead:
 class FailureRule:
     """One row of a vendor's table; a condition that is empty is met, and all of them must be.
 
-    `phrases` are looked for in the message, in lower case. `cooldown` is the least `retry_after`, in seconds.
+    `phrases` are looked for in the message, in lower case; `metadata` are fields of the error's metadata, one of which
+    must hold something. `cooldown` is the least `retry_after`, in seconds.
     """
 
     failure: type[ProviderFailure]
     statuses: frozenset[int] = frozenset()
     codes: frozenset[str] = frozenset()
     phrases: tuple[str, ...] = ()
+    metadata: frozenset[str] = frozenset()
     cooldown: float | None = None
 
     def matches(self, status: int, error: VendorError, message: str) -> bool:
@@ -55,14 +58,22 @@ class FailureRule:
             return False
         if self.codes and self.codes.isdisjoint(error.codes):
             return False
+        if self.metadata and not _holds_any(error, self.metadata):
+            return False
         return not self.phrases or any(phrase in message for phrase in self.phrases)
+
+
+def _holds_any(error: VendorError, fields: frozenset[str]) -> bool:
+    metadata = mapping(error.detail.get("metadata"))
+    return any(metadata.get(name) for name in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureTable:
     """A vendor's rows, read top down before the rows that hold for everybody.
 
-    `trusts_should_retry`: `x-should-retry` is obeyed, which only the vendors that document it may ask for.
+    An `x-should-retry: false` is obeyed from anybody; `true`, which buys another call, only with `trusts_should_retry`,
+    from the vendors that document it.
     """
 
     vendor: str
@@ -76,7 +87,7 @@ class FailureTable:
         asked = retry_after(status, head.headers, now=head.now)
         if asked is None and honours_retry_after(status):
             asked = wait if wait is not None else spoken_wait(error.message)
-        should_retry = head.headers.get("x-should-retry", "").strip().lower() if self.trusts_should_retry else ""
+        should_retry = head.headers.get("x-should-retry", "").strip().lower()
         return rule.failure(
             f"{self.vendor} answered {status}",
             vendor_said=vendor_text(error.message),
@@ -84,7 +95,7 @@ class FailureTable:
             status=status,
             vendor_code=next((code for code in error.codes if _CODE.fullmatch(code)), None),
             retry_forbidden=should_retry == "false",
-            retry_encouraged=should_retry == "true",
+            retry_encouraged=should_retry == "true" and self.trusts_should_retry,
         )
 
     def _rule(self, status: int, error: VendorError) -> FailureRule:

@@ -22,12 +22,16 @@ from services.llm_provider_service.wire.failure_table import CREDIT_COOLDOWN_SEC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAIDialect:
-    """One speaker of the dialect; `nested_effort`: effort is `reasoning.effort`; `extra_body` goes into each body."""
+    """One speaker of the dialect; `nested_effort`: effort is `reasoning.effort`; `extra_body` goes into each body.
+
+    `resells`: errors may be those of a vendor behind it.
+    """
 
     provider: LLMProviderType
     name: str
     table: FailureTable
     nested_effort: bool = False
+    resells: bool = False
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,11 +55,17 @@ _OPENAI_RULES = (
     ),
     FailureRule(failure=RequestRejected, statuses=frozenset({200}), codes=frozenset({"invalid_request_error"})),
 )
+_BEHIND = frozenset({"provider_name"})
 _OPENROUTER_RULES = (
     FailureRule(
         failure=PromptRefused,
         statuses=frozenset({400, 403}),
-        phrases=("moderation", "flagged", "content policy", "content_filter"),
+        metadata=frozenset({"reasons", "flagged_input"}),
+    ),
+    FailureRule(
+        failure=PromptRefused,
+        statuses=frozenset({400, 403}),
+        phrases=("moderation", "flagged", "content policy", "content_filter", "usage guidelines"),
     ),
     FailureRule(
         failure=QuotaExhausted,
@@ -68,7 +78,13 @@ _OPENROUTER_RULES = (
         statuses=frozenset({400}),
         phrases=("not a valid model id", "no endpoints found", "model not found"),
     ),
+    # A key or an account that one vendor behind it does not accept says nothing about our own key: its other models go
+    # on, and this one is one that we cannot have.
+    FailureRule(
+        failure=ModelNotFound, codes=frozenset({"invalid_api_key", "invalid_authentication"}), metadata=_BEHIND
+    ),
     *_OPENAI_RULES,
+    FailureRule(failure=ModelNotFound, statuses=frozenset({401, 403}), metadata=_BEHIND),
 )
 _LOCAL_RULES = (
     FailureRule(failure=Overloaded, statuses=frozenset({503}), phrases=("server busy", "loading model")),
@@ -85,6 +101,7 @@ OPENROUTER_DIALECT = OpenAIDialect(
     name="OpenRouter",
     table=FailureTable(vendor="OpenRouter", rules=_OPENROUTER_RULES),
     nested_effort=True,
+    resells=True,
     extra_body={"provider": {"require_parameters": True}, "usage": {"include": True}},
 )
 OLLAMA_DIALECT = OpenAIDialect(

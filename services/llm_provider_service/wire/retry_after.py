@@ -13,7 +13,25 @@ from email.utils import parsedate_to_datetime
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 UNBELIEVABLE_WAIT_SECONDS = 3_600.0
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-_SPOKEN = re.compile(r"(?:retry|try again) in (\d[0-9hms.]{0,30})", re.IGNORECASE)
+_LETTER = r"[^\W\d_]"
+_UNITS = {
+    "millisecond": 0.001,
+    "second": 1.0,
+    "minute": 60.0,
+    "hour": 3600.0,
+    "sec": 1.0,
+    "min": 60.0,
+    "hr": 3600.0,
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+}
+_AMOUNT = rf"\d++(?:\.\d++)?+ ?(?:{'|'.join(_UNITS)})s?(?!{_LETTER})"
+_AMOUNTS = rf"{_AMOUNT}(?:(?:,? and |, | )?{_AMOUNT}){{0,3}}(?!\d)"
+_BARE_NUMBER = rf"\d++(?:\.\d++)?+(?![.,–-]\d| *{_LETTER})"
+_SPOKEN = re.compile(rf"(?:retry|try again) in (?:(?P<amounts>{_AMOUNTS})|(?P<seconds>{_BARE_NUMBER}))")
+_COUNT_AND_UNIT = re.compile(rf"([\d.]+) ?({'|'.join(_UNITS)})")
 _RESET = re.compile(r"(?:anthropic-ratelimit-[a-z-]+-reset|x-ratelimit-reset-[a-z-]+)")
 
 
@@ -47,9 +65,17 @@ def duration(value: str) -> float | None:
 
 
 def spoken_wait(message: str) -> float | None:
-    """Seconds in a sentence such as `Please retry in 58.2s.`; the last resort."""
-    match = _SPOKEN.search(message[:4_000])
-    return duration(match.group(1).rstrip(".")) if match else None
+    """Seconds in a sentence such as `Please retry in 58.2s.` or `Try again in 5 minutes`; the last resort.
+
+    A number without a unit is seconds; one that counts something else (days, requests) says nothing.
+    """
+    match = _SPOKEN.search(message[:4_000].lower())
+    if match is None:
+        return None
+    if match["seconds"]:
+        return _number(match["seconds"])
+    amounts = _COUNT_AND_UNIT.findall(match["amounts"])
+    return _sane(sum(float(count) * _UNITS[unit] for count, unit in amounts))
 
 
 def _sane(seconds: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.llm_provider_service.wire.json_reading import NotJson, json_text, mapping, read_json, text
@@ -42,6 +42,18 @@ def error_in(document: Any) -> VendorError | None:
     if isinstance(error, str) and error:
         return _read({**outer, "error": None, "message": error})
     return _read(error) if isinstance(error, dict) and error else None
+
+
+def with_the_vendor_behind(error: VendorError) -> VendorError:
+    """*error* of a reseller, with what the vendor behind it said: JSON or text in `metadata.raw`."""
+    metadata = mapping(error.detail.get("metadata"))
+    raw = metadata.get("raw")
+    if not raw:
+        return error
+    said = _as_text(raw)
+    inner = error_of(said.encode("utf-8", "replace"))
+    words = (error.message, text(metadata.get("provider_name")), inner.message or said)
+    return replace(error, message=": ".join(filter(None, words)), codes=(*error.codes, *inner.codes))
 
 
 def _unwrapped(document: Any) -> Mapping[str, Any]:

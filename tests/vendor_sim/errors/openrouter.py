@@ -32,6 +32,26 @@ OPENROUTER_ERRORS: dict[str, tuple[int, Any, dict[str, str]]] = {
         ),
         {},
     ),
+    "openrouter-too-long": (
+        400,
+        _routed(
+            400,
+            "Provider returned error",
+            {
+                "provider_name": "Anthropic",
+                "raw": '{"type":"error","error":{"type":"invalid_request_error",'
+                '"message":"prompt is too long: 210000 tokens > 200000 maximum"}}',
+            },
+        ),
+        {},
+    ),
+    "openrouter-wait": (
+        429,
+        _routed(
+            429, "Provider returned error", {"provider_name": "Google", "raw": "Quota exceeded. Please retry in 58s."}
+        ),
+        {},
+    ),
     "openrouter-bad-key": (401, _routed(401, "No auth credentials found"), {}),
     "openrouter-no-credit": (
         402,
@@ -44,6 +64,24 @@ OPENROUTER_ERRORS: dict[str, tuple[int, Any, dict[str, str]]] = {
             403,
             "Your chosen model requires moderation and your input was flagged",
             {"reasons": ["violence"], "flagged_input": "…", "provider_name": "OpenAI", "model_slug": "gpt-4o"},
+        ),
+        {},
+    ),
+    "openrouter-guardrail": (
+        403,
+        _routed(403, "Request blocked", {"reasons": ["violence"], "flagged_input": "…", "provider_name": "OpenAI"}),
+        {},
+    ),
+    "openrouter-forbidden": (
+        403,
+        _routed(
+            403,
+            "Provider returned error",
+            {
+                "provider_name": "OpenAI",
+                "raw": '{"error":{"message":"Country, region, or territory not supported",'
+                '"type":"request_forbidden","code":"unsupported_country_region_territory"}}',
+            },
         ),
         {},
     ),

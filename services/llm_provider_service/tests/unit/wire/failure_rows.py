@@ -55,8 +55,18 @@ def google_error(code: int, status: str, message: str = "No.", details: list[Any
     return {"error": error if details is None else {**error, "details": details}}
 
 
-def openrouter_error(code: int, message: str = "Provider returned error") -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "metadata": {"provider_name": "X", "raw": "x"}}, "user_id": "u"}
+def openrouter_error(code: int, message: str = "Provider returned error", **metadata: Any) -> dict[str, Any]:
+    """*metadata* besides, or instead of, what says that a vendor behind it is the one who failed."""
+    told = {"provider_name": "X", "raw": "x", **metadata}
+    return {"error": {"code": code, "message": message, "metadata": told}, "user_id": "u"}
+
+
+def broken_off(code: int, *counted: int) -> dict[str, Any]:
+    """An answer that ends in an error; *counted* are the tokens that were read and written until then."""
+    error = {"code": code, "message": "Content flagged" if code == 403 else "x"}
+    choice = {"index": 0, "message": {"content": "Ess"}, "finish_reason": "error", "error": error}
+    usage = dict(zip(("prompt_tokens", "completion_tokens"), counted, strict=False))
+    return {"id": "gen-1", "model": "served", "choices": [choice], "usage": usage}
 
 
 QUOTA_MESSAGE = "You exceeded your current quota. Please retry in 58.217843437s."
@@ -76,4 +86,10 @@ def quota(quota_id: str, delay: str | None = "58s") -> dict[str, Any]:
 PER_MINUTE, PER_DAY = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "GenerateRequestsPerDayPerProject"
 API_KEY_INVALID = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
 RATE = openai_error("Rate limit reached.", code="rate_limit_exceeded", kind="requests")
+BEHIND_TOO_LONG = orjson.dumps(
+    anthropic_error("invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")
+).decode()
+BEHIND_OBJECT = openai_error("Too much.", code="context_length_exceeded")
+BEHIND_CODE = orjson.dumps(BEHIND_OBJECT).decode()
+BEHIND_KEY = orjson.dumps(openai_error("Incorrect API key provided.", code="invalid_api_key")).decode()
 NESTED = orjson.dumps(google_error(429, "RESOURCE_EXHAUSTED", "Please retry in 4s.")).decode()

@@ -15,6 +15,10 @@ from services.llm_provider_service.domain.failures import (
 )
 from services.llm_provider_service.tests.unit.wire.failure_rows import (
     API_KEY_INVALID,
+    BEHIND_CODE,
+    BEHIND_KEY,
+    BEHIND_OBJECT,
+    BEHIND_TOO_LONG,
     HTML,
     NESTED,
     PER_DAY,
@@ -30,6 +34,7 @@ from services.llm_provider_service.tests.unit.wire.failure_rows import (
 )
 from services.llm_provider_service.tests.unit.wire.replies import ANTHROPIC, GOOGLE, OLLAMA, OPENAI, OPENROUTER
 
+NOBODY_BEHIND = {"provider_name": None, "raw": None}
 FILTERED = "Output blocked by content filtering policy"
 HTTP_ROWS = [
     refused("B01", OPENAI, 429, RATE, RateLimited, headers={"Retry-After": "2"}, wait=2.0),
@@ -77,6 +82,10 @@ HTTP_ROWS = [
         google_error(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."),
         QuotaExhausted,
         wait=300.0,
+    ),
+    refused("B04-behind", OPENROUTER, 429, openrouter_error(429, raw=QUOTA_MESSAGE), RateLimited, wait=58.217843437),
+    refused(
+        "B04-behind-json", OPENROUTER, 429, openrouter_error(429, raw=f"[{NESTED}]"), RateLimited, wait=4.0, retry=True
     ),
     refused(
         "B05",
@@ -135,7 +144,17 @@ HTTP_ROWS = [
         headers={"x-should-retry": "true"},
         retry=False,
     ),
-    refused("B16-local", OLLAMA, 503, b"", ServerError, headers={"x-should-retry": "false"}, retry=True),
+    refused("B16-local", OLLAMA, 503, b"", ServerError, headers={"x-should-retry": "false"}, retry=False),
+    refused(
+        "B16-gemini",
+        GOOGLE,
+        429,
+        quota(PER_MINUTE),
+        RateLimited,
+        headers={"x-should-retry": "false"},
+        wait=58.0,
+        retry=False,
+    ),
     refused(
         "B17",
         OPENAI,
@@ -169,6 +188,27 @@ HTTP_ROWS = [
         PromptRefused,
         retry=False,
     ),
+    refused(
+        "B18-reasons",
+        OPENROUTER,
+        403,
+        openrouter_error(403, "Request blocked", reasons=["violence"], flagged_input="…", raw=None),
+        PromptRefused,
+        retry=False,
+    ),
+    refused("B18-flagged-input", OPENROUTER, 403, openrouter_error(403, flagged_input="…"), PromptRefused),
+    refused("B18-no-reasons", OPENROUTER, 403, openrouter_error(403, reasons=[]), ModelNotFound),
+    refused(
+        "B18-guidelines",
+        OPENROUTER,
+        403,
+        openrouter_error(403, raw='{"code":"permission-denied","error":"Content violates usage guidelines."}'),
+        PromptRefused,
+    ),
+    refused("B18-behind", OPENROUTER, 403, openrouter_error(403, raw="no access"), ModelNotFound, retry=False),
+    refused("B18-behind-401", OPENROUTER, 401, openrouter_error(401, raw=BEHIND_KEY), ModelNotFound, retry=False),
+    refused("B18-behind-key", OPENROUTER, 400, openrouter_error(400, raw=BEHIND_KEY), ModelNotFound),
+    refused("B18-ours", OPENROUTER, 403, openrouter_error(403, "Forbidden", **NOBODY_BEHIND), AuthenticationFailed),
     refused(
         "B18-policy",
         OPENAI,
@@ -232,6 +272,12 @@ HTTP_ROWS = [
         openrouter_error(400, "This endpoint's maximum context length is 8192 tokens."),
         ContextTooLong,
     ),
+    refused(
+        "B21-behind-json", OPENROUTER, 400, openrouter_error(400, raw=BEHIND_TOO_LONG), ContextTooLong, retry=False
+    ),
+    refused("B21-behind-text", OPENROUTER, 400, openrouter_error(400, raw="prompt is too long: 9 > 8"), ContextTooLong),
+    refused("B21-behind-code", OPENROUTER, 400, openrouter_error(400, raw=BEHIND_CODE), ContextTooLong),
+    refused("B21-behind-object", OPENROUTER, 400, openrouter_error(400, raw=BEHIND_OBJECT), ContextTooLong),
     refused(
         "B21-local",
         OLLAMA,

@@ -10,11 +10,13 @@ from services.llm_provider_service.domain.failures import (
     ContentRefused,
     OutputTruncated,
     Overloaded,
+    PromptRefused,
     RateLimited,
     ServerError,
 )
 from services.llm_provider_service.tests.unit.wire.failure_rows import (
     anthropic_error,
+    broken_off,
     delivered,
     google_error,
     openrouter_error,
@@ -33,12 +35,16 @@ from services.llm_provider_service.tests.unit.wire.replies import (
 REPLY_ROWS = [
     delivered("B24", OPENROUTER, openrouter_error(502), ServerError, retry=True),
     delivered("B24-429", OPENROUTER, openrouter_error(429), RateLimited),
+    delivered("B24-choice", OPENROUTER, broken_off(502), ServerError, retry=True),
     delivered(
-        "B24-choice",
-        OPENROUTER,
-        {"choices": [{"error": {"code": 502, "message": "x"}, "finish_reason": "error", "message": {"content": ""}}]},
-        ServerError,
+        "B24-choice-counted", OPENROUTER, broken_off(502, 100, 50), ServerError, billed=Billed.UNKNOWN, retry=True
     ),
+    delivered("B24-choice-limit", OPENROUTER, broken_off(429, 100, 50), RateLimited, billed=Billed.UNKNOWN, retry=True),
+    delivered(
+        "B24-choice-flagged", OPENROUTER, broken_off(403, 100, 0), PromptRefused, billed=Billed.UNKNOWN, retry=False
+    ),
+    delivered("B24-choice-nothing", OPENROUTER, broken_off(502, 0, 0), ServerError),
+    delivered("B24-choice-miscounted", OPENROUTER, broken_off(502, 100, -1), ServerError),
     delivered("B24-anthropic", ANTHROPIC, anthropic_error("overloaded_error"), Overloaded),
     delivered("B24-gemini", GOOGLE, [google_error(503, "UNAVAILABLE")], Overloaded),
     delivered("B24-string", OLLAMA, {"error": "something"}, BadResponse, billed=Billed.UNKNOWN),

@@ -9,14 +9,30 @@ import orjson
 import pytest
 
 from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import BadResponse, ProviderFailure, RedirectRefused, RequestRejected
-from services.llm_provider_service.tests.unit.wire.failure_rows import HTML, Row, openai_error
+from services.llm_provider_service.domain.failures import (
+    BadResponse,
+    ProviderFailure,
+    RedirectRefused,
+    RequestRejected,
+    ServerError,
+)
+from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
+from services.llm_provider_service.tests.unit.wire.failure_rows import (
+    BEHIND_TOO_LONG,
+    HTML,
+    Row,
+    broken_off,
+    openai_error,
+    openrouter_error,
+)
 from services.llm_provider_service.tests.unit.wire.http_failure_rows import HTTP_ROWS
 from services.llm_provider_service.tests.unit.wire.replies import (
     ANTHROPIC,
     GOOGLE,
     OPENAI,
+    OPENROUTER,
     VENDORS,
     anthropic_reply,
     failure,
@@ -110,6 +126,29 @@ def test_the_key_that_a_vendor_echoes_is_not_in_the_message() -> None:
     assert found.vendor_code == "invalid_api_key"
 
 
+def test_what_the_vendor_behind_says_is_shown_short_and_without_its_key() -> None:
+    raw = orjson.dumps(openai_error("Bad key sk-proj-abcdef123456. " + "So it is. " * 100, code="odd_code")).decode()
+    found = failure(OPENROUTER, openrouter_error(400, raw=raw, provider_name="Somebody"), status=400)
+    assert "Provider returned error: Somebody: Bad key [redacted]. So it is." in found.message
+    assert len(found.message) < 350
+    assert found.vendor_code == "odd_code"
+
+
+def test_a_page_of_the_vendor_behind_is_not_repeated() -> None:
+    found = failure(OPENROUTER, openrouter_error(502, raw=HTML.decode()), status=502)
+    assert type(found) is ServerError
+    assert "canary" not in found.message
+
+
+@pytest.mark.parametrize("raw", [None, "", 7, "7", [], ["x"], {}, {"error": {}}, "[" * 200_000, {"error": [[]]}])
+def test_what_the_vendor_behind_says_may_be_anything(raw: object) -> None:
+    assert type(failure(OPENROUTER, openrouter_error(400, raw=raw), status=400)) is RequestRejected
+
+
+def test_only_a_reseller_has_vendors_behind_it() -> None:
+    assert type(failure(OPENAI, openrouter_error(400, raw=BEHIND_TOO_LONG), status=400)) is RequestRejected
+
+
 def test_a_code_that_is_no_code_is_not_repeated() -> None:
     found = failure(OPENAI, openai_error("x", code="a b\nc", kind="<script>"), status=400)
     assert found.vendor_code is None
@@ -131,6 +170,22 @@ def test_what_was_bought_is_kept_when_it_cannot_be_used(provider: LLMProviderTyp
     assert found.billed is Billed.YES
     assert (found.usage.input_tokens, found.usage.output_tokens) == (100, 20)
     assert found.served_model is not None
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 408, 429, 500, 502, 503, 7])
+def test_what_was_counted_is_kept_when_an_answer_breaks_off(code: int) -> None:
+    found = failure(OPENROUTER, broken_off(code, 100, 50))
+    assert type(found) is type(failure(OPENROUTER, broken_off(code)))
+    assert found.billed is Billed.UNKNOWN
+    assert found.outcome is AttemptOutcome.BROKEN_OFF
+    assert (found.usage.input_tokens, found.usage.output_tokens, found.served_model) == (100, 50, "served")
+
+
+@pytest.mark.parametrize("counted", [(), (100,), (0, 0), (100, -1)])
+def test_an_answer_that_breaks_off_uncounted_is_no_more_than_its_error(counted: tuple[int, ...]) -> None:
+    found = failure(OPENROUTER, broken_off(502, *counted))
+    assert (found.billed, found.outcome) == (Billed.NO, AttemptOutcome.SERVER_ERROR)
+    assert found.usage == USAGE_UNKNOWN
 
 
 @pytest.mark.parametrize("provider", VENDORS)

@@ -117,12 +117,58 @@ def test_durations(text: str, seconds: float | None) -> None:
         ("You exceeded your current quota. Please retry in 58.217843437s.", 58.217843437),
         ("Rate limit reached. Please try again in 1m30s. Visit the site.", 90.0),
         ("Please try again in 6ms.", 0.006),
+        ("Please try again in 1m30.5s.", 90.5),
+        ("Please try again in 20s", 20.0),
+        ("Please try again in 500ms; more at our site", 0.5),
+        ("Please try again in 2h0m0.5s", 7200.5),
+        ("Please try again in 5 minutes.", 300.0),
+        ("Please try again in 1 minute", 60.0),
+        ("Try again in 1 hour, or ask for more", 3600.0),
+        ("TRY AGAIN IN 2 HOURS", 7200.0),
+        ("retry in 30 seconds and then again", 30.0),
+        ("retry in 1 second.", 1.0),
+        ("retry in 1.5 minutes.", 90.0),
+        ("retry in 90 sec", 90.0),
+        ("retry in 5 mins", 300.0),
+        ("retry in 250 milliseconds", 0.25),
+        ("retry in 250 ms", 0.25),
+        ("retry in 20 s", 20.0),
+        ("retry in 1 hour and 5 minutes", 3900.0),
+        ("retry in 1 minute, 30 seconds", 90.0),
+        ("retry in 5m 30s", 330.0),
+        ("retry in 48 hours", UNBELIEVABLE_WAIT_SECONDS),
+        ("retry in 20", 20.0),
+        ("retry in 20. Visit the site.", 20.0),
+        ("retry in 1.5 (or later)", 1.5),
+        ("retry in 20\nVisit the site", 20.0),
+        ("retry in 3 days", None),
+        ("retry in 12 days", None),
+        ("retry in 5 months", None),
+        ("retry in 5months", None),
+        ("retry in 5 business days", None),
+        ("retry in 1h30 or so", None),
+        ("retry in 5 Tage", None),
+        ("retry in 5 días", None),
+        ("retry in 5 分", None),
+        ("retry in 5-10 minutes", None),
         ("Please try again later.", None),
         ("retry in 1.2.3.4", None),
     ],
 )
 def test_a_wait_that_is_only_spoken_of(message: str, seconds: float | None) -> None:
     assert spoken_wait(message) == (None if seconds is None else pytest.approx(seconds))
+
+
+WORDS = st.sampled_from(
+    ["retry in ", "try again in ", "7", "0.5", "9" * 400, ".", " ", "m", "s", "hours", " and ", ", "]
+)
+
+
+@settings(deadline=None)
+@given(words=st.lists(WORDS | st.text(max_size=3), max_size=12))
+def test_whatever_a_sentence_says_the_wait_is_sane(words: list[str]) -> None:
+    wait = spoken_wait("".join(words))
+    assert wait is None or 0 <= wait <= MAX_RETRY_AFTER_SECONDS
 
 
 @settings(deadline=None)
