@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.implementations.base_url_impl import base_url_problem, is_loopback
+from services.llm_provider_service.setting_values import HeaderText, Key, key_problem
 from services.llm_provider_service.stray_variables import stray_variables
 from services.llm_provider_service.vendor_settings import VendorSettings
 
@@ -110,38 +111,38 @@ class Settings(BaseSettings):
     # Unprefixed keys are found whatever their case. Their aliases are in lower case, because what an alias finds is
     # handed on under the alias: in upper case it would also be taken for the field of that name, the prefixed key.
     ANTHROPIC_ENABLED: bool | None = None
-    ANTHROPIC_API_KEY: SecretStr | None = None
-    BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("anthropic_api_key"))
+    ANTHROPIC_API_KEY: Key = None
+    BARE_ANTHROPIC_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("anthropic_api_key"))
     ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
     ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-6"
     ANTHROPIC_ALLOW_PRIVATE: bool = False
 
     OPENAI_ENABLED: bool | None = None
-    OPENAI_API_KEY: SecretStr | None = None
-    BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("openai_api_key"))
+    OPENAI_API_KEY: Key = None
+    BARE_OPENAI_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("openai_api_key"))
     OPENAI_BASE_URL: str = "https://api.openai.com"
     OPENAI_DEFAULT_MODEL: str = "gpt-4.1-mini"
     OPENAI_ALLOW_PRIVATE: bool = False
 
     GOOGLE_ENABLED: bool | None = None
-    GOOGLE_API_KEY: SecretStr | None = None
-    BARE_GOOGLE_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("google_api_key"))
+    GOOGLE_API_KEY: Key = None
+    BARE_GOOGLE_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("google_api_key"))
     GOOGLE_BASE_URL: str = "https://generativelanguage.googleapis.com"
     GOOGLE_DEFAULT_MODEL: str = "gemini-3.8-flash"
     GOOGLE_ALLOW_PRIVATE: bool = False
 
     OPENROUTER_ENABLED: bool | None = None
-    OPENROUTER_API_KEY: SecretStr | None = None
-    BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("openrouter_api_key"))
+    OPENROUTER_API_KEY: Key = None
+    BARE_OPENROUTER_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("openrouter_api_key"))
     OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
     OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
     OPENROUTER_ALLOW_PRIVATE: bool = False
-    OPENROUTER_HTTP_REFERER: str | None = None
-    OPENROUTER_X_TITLE: str | None = "LLM Provider Service"
+    OPENROUTER_HTTP_REFERER: HeaderText | None = None
+    OPENROUTER_X_TITLE: HeaderText | None = "LLM Provider Service"
 
     OLLAMA_ENABLED: bool | None = None
-    OLLAMA_API_KEY: SecretStr | None = None
-    BARE_OLLAMA_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ollama_api_key"))
+    OLLAMA_API_KEY: Key = None
+    BARE_OLLAMA_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("ollama_api_key"))
     OLLAMA_BASE_URL: str = "http://127.0.0.1:11434"
     OLLAMA_DEFAULT_MODEL: str = "llama3.1"
     OLLAMA_ALLOW_PRIVATE: bool = True
@@ -193,12 +194,21 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _base_urls_are_allowed(self) -> Settings:
-        for vendor in map(self.vendor, VENDORS):
-            problem = base_url_problem(vendor.base_url, allow_private=vendor.allow_private)
-            if problem:
-                raise ValueError(f"{PREFIX}{vendor.provider.name}_BASE_URL {problem}")
+    def _vendors_can_be_asked(self) -> Settings:
+        problems = [problem for vendor in VENDORS for problem in self._problems_of(vendor)]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of(self, provider: LLMProviderType) -> Iterator[str]:
+        """A line for each variable of a vendor that cannot be used; an unprefixed key that does not count is let be."""
+        vendor, name = self.vendor(provider), provider.name
+        wrong_url = base_url_problem(vendor.base_url, allow_private=vendor.allow_private)
+        if wrong_url:
+            yield f"{PREFIX}{name}_BASE_URL {wrong_url}"
+        wrong_key = key_problem(vendor.api_key) if vendor.api_key else None
+        if wrong_key:
+            yield f"{PREFIX if getattr(self, f'{name}_API_KEY') else ''}{name}_API_KEY {wrong_key}"
 
     @model_validator(mode="after")
     def _a_request_has_time_for_an_attempt(self) -> Settings:

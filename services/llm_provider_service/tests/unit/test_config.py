@@ -80,6 +80,77 @@ def test_a_key_in_the_shell_never_makes_a_paid_call(name: str, enabled: str | No
         assert vendor.api_key is None
 
 
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {}", "\t{} \n"])
+@pytest.mark.parametrize("name", NAMES)
+def test_white_space_around_a_key_is_not_part_of_it(name: str, around: str) -> None:
+    """A secret store hands on the line break at the end of a file."""
+    bare = {f"{name}_API_KEY": around.format(OTHER_SECRET)}
+    provider = LLMProviderType[name]
+    key = settings_with({}, **{f"{name}_API_KEY": around.format(SECRET)}).vendor(provider).api_key
+    assert key is not None
+    assert key.get_secret_value() == SECRET
+    os.environ.pop(f"{PREFIX}{name}_API_KEY")
+    key = settings_with(bare, **{f"{name}_ENABLED": "true"}).vendor(provider).api_key
+    assert key is not None
+    assert key.get_secret_value() == OTHER_SECRET
+
+
+def test_a_key_of_nothing_but_white_space_is_none() -> None:
+    assert settings_with({}, OPENAI_API_KEY=" \n").mock_mode
+    settings = settings_with({"OPENAI_API_KEY": OTHER_SECRET}, OPENAI_ENABLED="true")
+    key = settings.vendor(LLMProviderType.OPENAI).api_key
+    assert key is not None
+    assert key.get_secret_value() == OTHER_SECRET, "the prefixed one is not given, so the other counts"
+    os.environ["OPENAI_API_KEY"] = "\n"
+    assert not load_settings().vendor(LLMProviderType.OPENAI).configured
+
+
+@pytest.mark.parametrize("wrong", ["\n", "\x1b", "\x7f", " ", "\u00a0", "ä", "\udcff"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(name: str, wrong: str) -> None:
+    given = {f"{name}_API_KEY": f"{SECRET}{wrong}{OTHER_SECRET}"}
+    said = problem_with(**given)
+    assert said.startswith(f"{PREFIX}{name}_API_KEY must be ASCII"), said
+    os.environ.pop(f"{PREFIX}{name}_API_KEY")
+    with pytest.raises(SettingsProblem) as refused:
+        settings_with(given, **{f"{name}_ENABLED": "true"})
+    assert str(refused.value).startswith(f"{name}_API_KEY must be ASCII")
+    for text in (said, str(refused.value)):
+        assert len(text.splitlines()) == 1
+        assert SECRET not in text
+        assert OTHER_SECRET not in text
+
+
+def test_a_wrong_key_in_the_shell_that_does_not_count_stops_nothing() -> None:
+    settings = settings_with({"OPENAI_API_KEY": "op://vault/a key"}, GOOGLE_API_KEY=SECRET)
+    assert [vendor.provider.value for vendor in settings.live_vendors] == ["google"]
+    assert settings_with({}, OPENAI_ENABLED="true", OPENAI_API_KEY=SECRET).vendor(LLMProviderType.OPENAI).live
+
+
+def test_every_wrong_variable_of_a_vendor_has_a_line_of_its_own() -> None:
+    said = problem_with(
+        OPENAI_API_KEY="a b", GOOGLE_API_KEY="a b", GOOGLE_BASE_URL="http://vendor.example"
+    ).splitlines()
+    assert [line.split()[0].removeprefix(PREFIX) for line in said] == [
+        "OPENAI_API_KEY",
+        "GOOGLE_BASE_URL",
+        "GOOGLE_API_KEY",
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["\n", "\r", "\x1b", "\x7f", "\x85", "\udcff"])
+@pytest.mark.parametrize("name", ["OPENROUTER_X_TITLE", "OPENROUTER_HTTP_REFERER"])
+def test_a_text_that_no_header_can_carry_is_refused(name: str, wrong: str) -> None:
+    said = problem_with(**{name: f"a{wrong}b"})
+    assert said.startswith(f"{PREFIX}{name}: must be text without line breaks"), said
+    assert len(said.splitlines()) == 1
+
+
+def test_the_name_of_an_application_may_be_in_any_language() -> None:
+    settings = settings_with({}, OPENROUTER_X_TITLE="Prüfstand 試験")
+    assert settings.vendor(LLMProviderType.OPENROUTER).attribution == {"X-Title": "Prüfstand 試験"}
+
+
 @pytest.mark.parametrize("text", ["google,openai", " google , openai ,", '["google", "openai"]'])
 def test_a_list_may_be_written_with_commas_or_as_json(text: str) -> None:
     settings = settings_with({}, PROVIDER_PRIORITY_ORDER=text)
