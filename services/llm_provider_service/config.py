@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.implementations.base_url_impl import base_url_problem, is_loopback
-from services.llm_provider_service.setting_values import HeaderText, Key, key_problem
+from services.llm_provider_service.setting_values import Address, HeaderText, Key, key_problem
 from services.llm_provider_service.stray_variables import stray_variables
 from services.llm_provider_service.vendor_settings import VendorSettings
 
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
     MAX_BODIES_MB: float = Field(default=64.0, gt=0, le=MOST_MB)
 
-    OTEL_EXPORTER_OTLP_ENDPOINT: str | None = Field(
+    OTEL_EXPORTER_OTLP_ENDPOINT: Address | None = Field(
         default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
     )
     TRACE_SAMPLE_RATIO: float = Field(default=1.0, ge=0, le=1)
@@ -113,28 +113,28 @@ class Settings(BaseSettings):
     ANTHROPIC_ENABLED: bool | None = None
     ANTHROPIC_API_KEY: Key = None
     BARE_ANTHROPIC_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("anthropic_api_key"))
-    ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
+    ANTHROPIC_BASE_URL: Address = "https://api.anthropic.com"
     ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-6"
     ANTHROPIC_ALLOW_PRIVATE: bool = False
 
     OPENAI_ENABLED: bool | None = None
     OPENAI_API_KEY: Key = None
     BARE_OPENAI_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("openai_api_key"))
-    OPENAI_BASE_URL: str = "https://api.openai.com"
+    OPENAI_BASE_URL: Address = "https://api.openai.com"
     OPENAI_DEFAULT_MODEL: str = "gpt-4.1-mini"
     OPENAI_ALLOW_PRIVATE: bool = False
 
     GOOGLE_ENABLED: bool | None = None
     GOOGLE_API_KEY: Key = None
     BARE_GOOGLE_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("google_api_key"))
-    GOOGLE_BASE_URL: str = "https://generativelanguage.googleapis.com"
+    GOOGLE_BASE_URL: Address = "https://generativelanguage.googleapis.com"
     GOOGLE_DEFAULT_MODEL: str = "gemini-3.8-flash"
     GOOGLE_ALLOW_PRIVATE: bool = False
 
     OPENROUTER_ENABLED: bool | None = None
     OPENROUTER_API_KEY: Key = None
     BARE_OPENROUTER_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("openrouter_api_key"))
-    OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
+    OPENROUTER_BASE_URL: Address = "https://openrouter.ai/api/v1"
     OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
     OPENROUTER_ALLOW_PRIVATE: bool = False
     OPENROUTER_HTTP_REFERER: HeaderText | None = None
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     OLLAMA_ENABLED: bool | None = None
     OLLAMA_API_KEY: Key = None
     BARE_OLLAMA_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("ollama_api_key"))
-    OLLAMA_BASE_URL: str = "http://127.0.0.1:11434"
+    OLLAMA_BASE_URL: Address = "http://127.0.0.1:11434"
     OLLAMA_DEFAULT_MODEL: str = "llama3.1"
     OLLAMA_ALLOW_PRIVATE: bool = True
 

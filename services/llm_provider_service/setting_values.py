@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from unicodedata import category
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, StringConstraints
 
 CONTROL = "Cc"
 LONE_SURROGATE = "Cs"
@@ -34,5 +34,6 @@ def _sendable(text: str) -> str:
     return text
 
 
+Address = Annotated[str, StringConstraints(strip_whitespace=True)]
 Key = Annotated[SecretStr | None, AfterValidator(_stripped)]
 HeaderText = Annotated[str, AfterValidator(_sendable)]

@@ -284,6 +284,9 @@ def test_every_bad_variable_has_a_line_of_its_own() -> None:
         "https://127.0.0.1#.openai.com",
         "gopher://api.openai.com",
         "data:text/plain,x",
+        "https://:word@api.openai.com",
+        "https://api.openai.com?",
+        "https://api.openai.com/v1#",
         "https://",
         "",
     ],
@@ -295,6 +298,54 @@ def test_a_private_or_odd_base_url_is_refused_at_start(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://api.openai.com", "https://api.vendor.example/v1/", "https://1.1.1.1:8443/v1"])
 def test_a_public_base_url_is_accepted(url: str) -> None:
     assert base_url_problem(url, allow_private=False) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com:99999",
+        "https://api.openai.com:-1",
+        "https://api.openai.com:0",
+        "https://api.openai.com:abc",
+        "https://api.openai.com:443:443",
+        "https://api openai.com",
+        "https://api.openai.com /v1",
+        "https://api.\nopenai.com",
+        "https://api\u200b.openai.com",
+        "https://\udcff.openai.com",
+        "https://[::1",
+        "https://[::1]x",
+        "https://[::1::]",
+        "https://api..openai.com",
+        "https://.openai.com",
+        "https://api%20.openai.com",
+        "https://api\\openai.com",
+        "https://<host>",
+        "https://1.2.3",
+        "https://256.1.1.1",
+        f"https://{'a' * 64}.com",
+    ],
+)
+@pytest.mark.parametrize("allow_private", [True, False])
+def test_a_url_that_could_never_be_dialled_is_refused_with_the_name_of_its_variable(
+    url: str, allow_private: bool
+) -> None:
+    said = problem_with(OPENAI_BASE_URL=url, OPENAI_ALLOW_PRIVATE=str(allow_private))
+    assert said.startswith(f"{PREFIX}OPENAI_BASE_URL"), said
+    assert len(said.splitlines()) == 1
+    assert url not in said
+
+
+@pytest.mark.parametrize(
+    "url", ["http://local_server:11434", "http://[::1]:80/v1", "http://127.0.0.1:65535", "https://bücher.example/"]
+)
+def test_every_kind_of_host_can_be_named(url: str) -> None:
+    assert base_url_problem(url, allow_private=True) is None
+
+
+def test_white_space_around_a_base_url_is_not_part_of_it() -> None:
+    settings = settings_with({}, OPENAI_BASE_URL=" https://api.vendor.example/v1/\n")
+    assert settings.vendor(LLMProviderType.OPENAI).base_url == "https://api.vendor.example/v1"
 
 
 def test_a_private_base_url_needs_permission_which_a_local_server_has() -> None:
