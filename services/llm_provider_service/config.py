@@ -16,14 +16,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.implementations.base_url_impl import base_url_problem, is_loopback
-from services.llm_provider_service.setting_values import Address, HeaderText, Key, key_problem
+from services.llm_provider_service.setting_values import Address, Environment, HeaderText, Key, key_problem
 from services.llm_provider_service.stray_variables import stray_variables
 from services.llm_provider_service.vendor_settings import VendorSettings
 
 PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
 STANDARD = "OTEL_"
-PRODUCTION = "production"
 # Without a query: its options would undo the bounds of the link.
 REDIS_ADDRESS = re.compile(r"rediss?://([^/?#@]*@)?([^/?#@:]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[0-9]{0,3})?")
 MOST_MB = 1024 * 1024
@@ -51,7 +50,7 @@ class Settings(BaseSettings):
     )
 
     SERVICE_NAME: str = "llm-provider-service"
-    ENVIRONMENT: str = "development"
+    ENVIRONMENT: Environment = "development"
     LOG_LEVEL: str = "INFO"
     HOST: str = "127.0.0.1"
     PORT: int = Field(default=8090, ge=0, le=65535)
@@ -267,7 +266,7 @@ class Settings(BaseSettings):
         """Whether the mock answers everything: asked for, or nothing else is live outside production."""
         if self.USE_MOCK_LLM is not None:
             return self.USE_MOCK_LLM
-        return not self.live_vendors and self.ENVIRONMENT != PRODUCTION
+        return not self.live_vendors and self.ENVIRONMENT != "production"
 
 
 def load_settings() -> Settings:

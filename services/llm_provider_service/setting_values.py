@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from unicodedata import category
 
-from pydantic import AfterValidator, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
 CONTROL = "Cc"
 LONE_SURROGATE = "Cs"
@@ -34,6 +34,11 @@ def _sendable(text: str) -> str:
     return text
 
 
+def _lowered(text: object) -> object:
+    return text.strip().lower() if isinstance(text, str) else text
+
+
+Environment = Annotated[Literal["development", "testing", "staging", "production"], BeforeValidator(_lowered)]
 Address = Annotated[str, StringConstraints(strip_whitespace=True)]
 Key = Annotated[SecretStr | None, AfterValidator(_stripped)]
 HeaderText = Annotated[str, AfterValidator(_sendable)]

@@ -417,6 +417,28 @@ def test_the_mock_answers_only_when_asked_or_when_there_is_nobody(
     assert (settings.mock_mode, len(settings.live_vendors)) == (mock, live)
 
 
+@pytest.mark.parametrize("written", ["Production", "PRODUCTION", " production\n"])
+def test_production_is_production_however_it_is_written(written: str) -> None:
+    settings = settings_with({}, ENVIRONMENT=written)
+    assert settings.ENVIRONMENT == "production"
+    assert not settings.mock_mode
+
+
+@pytest.mark.parametrize("known", ["development", "testing", "staging"])
+def test_the_mock_answers_in_every_other_environment(known: str) -> None:
+    settings = settings_with({}, ENVIRONMENT=known.title())
+    assert (settings.ENVIRONMENT, settings.mock_mode) == (known, True)
+
+
+@pytest.mark.parametrize("unknown", ["PROD", "prod", "productoin", "live"])
+def test_an_environment_that_is_not_known_is_refused_with_those_that_are(unknown: str) -> None:
+    said = problem_with(ENVIRONMENT=unknown)
+    assert said.startswith(f"{PREFIX}ENVIRONMENT: "), said
+    assert len(said.splitlines()) == 1
+    for known in ("development", "testing", "staging", "production"):
+        assert f"'{known}'" in said
+
+
 def test_an_empty_variable_is_one_that_is_not_set() -> None:
     """Compose files hand unset variables on as empty ones."""
     settings = settings_with({"OPENAI_API_KEY": ""}, OPENAI_API_KEY="", HOST="", USE_MOCK_LLM="", LLM_CACHE_DEFAULT="")
