@@ -23,6 +23,7 @@ from services.llm_provider_service.vendor_settings import VendorSettings
 PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
 STANDARD = "OTEL_"
+ENV_FILE = ".env"
 # Without a query: its options would undo the bounds of the link.
 REDIS_ADDRESS = re.compile(r"rediss?://([^/?#@]*@)?([^/?#@:]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[0-9]{0,3})?")
 MOST_MB = 1024 * 1024
@@ -40,7 +41,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -277,6 +278,8 @@ def load_settings() -> Settings:
         return settings
     except ValidationError as error:
         raise SettingsProblem("\n".join(_in_words(item) for item in error.errors(include_input=False))) from None
+    except UnicodeDecodeError as error:
+        raise SettingsProblem(f"{ENV_FILE}: is not UTF-8 text (byte {error.start + 1})") from None
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         raise SettingsProblem(f"{PREFIX}{named[1]}: is not JSON" if named else str(error)) from None

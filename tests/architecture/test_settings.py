@@ -112,6 +112,14 @@ def test_the_service_does_not_start_with_such_a_setting(tmp_path: Path, name: st
     assert "Traceback" not in ended.stderr
 
 
+def test_the_service_does_not_start_with_a_file_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(f"{PREFIX}SERVICE_NAME=B\xfccher\n".encode("latin-1"))
+    ended = run("services.llm_provider_service.tools.serve", tmp_path)
+    assert ended.returncode == 2
+    assert ".env: is not UTF-8" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_the_rules_on_the_page_are_rules() -> None:
     (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     settings = Settings(_env_file=None, GOOGLE_ENABLED=True, GOOGLE_API_KEY=SecretStr(SECRET), ROUTING_RULES=example)

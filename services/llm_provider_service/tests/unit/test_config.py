@@ -381,6 +381,15 @@ def test_a_dot_env_file_is_read_and_the_environment_comes_first(clean_place: Pat
     assert [vendor.provider.value for vendor in settings.live_vendors] == ["openai"]
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_dot_env_file_that_is_not_utf_8_is_named(clean_place: Path, encoding: str) -> None:
+    (clean_place / ".env").write_text(f"{PREFIX}OPENAI_API_KEY={SECRET}ä\n", encoding=encoding)
+    with pytest.raises(SettingsProblem, match=r"\.env: is not UTF-8 text") as refused:
+        load_settings()
+    assert len(str(refused.value).splitlines()) == 1
+    assert SECRET not in str(refused.value)
+
+
 def test_an_unprefixed_key_in_dot_env_needs_its_switch_too(clean_place: Path) -> None:
     (clean_place / ".env").write_text(f"OPENAI_API_KEY={SECRET}\n")
     assert not settings_with({}).vendor(LLMProviderType.OPENAI).live
