@@ -14,8 +14,9 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from services.llm_provider_service.config import BARE, PREFIX, Settings, SettingsProblem, load_settings
+from services.llm_provider_service.config import BARE, PREFIX, STANDARD, Settings, SettingsProblem, load_settings
 from services.llm_provider_service.policies import routing_rules
+from services.llm_provider_service.routing.rule_source import RuleError
 from tests.architecture.sources import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -101,6 +102,30 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(
         load_settings()
     assert PREFIX + name in str(raised.value)
     assert value not in str(raised.value)
+
+
+def complaint(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
+    """What is said when *value* is given; empty where it can be used."""
+    with monkeypatch.context() as environment:
+        environment.setenv(PREFIX + name, value)
+        try:
+            routing_rules(load_settings())
+        except (SettingsProblem, RuleError) as problem:
+            return str(problem)
+    return ""
+
+
+def test_only_words_of_rules_and_weights_are_quoted_as_the_page_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"ROUTING_RULES": f'[{{"use": {{"provider": "{SECRET}"}}}}]', "PROVIDER_WEIGHTS": f'{{"{SECRET}": 1}}'}
+    names = [name for name in Settings.model_fields if not name.startswith((BARE, STANDARD))]
+    said = {name: complaint(monkeypatch, name, given.get(name, f"{SECRET} {SECRET}")) for name in names}
+    assert len([name for name in names if said[name]]) > 50
+    assert {name for name in names if SECRET in said[name]} == set(given)
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert "It does not show the value; only of routing rules and provider weights" in page
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", SECRET), ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]')])
