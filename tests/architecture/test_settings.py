@@ -14,7 +14,12 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from services.llm_provider_service.comparison.prompt import build_request
 from services.llm_provider_service.config import BARE, PREFIX, STANDARD, Settings, SettingsProblem, load_settings
+from services.llm_provider_service.domain.comparison import Comparison
+from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
+from services.llm_provider_service.implementations.planner_impl import request_bytes
+from services.llm_provider_service.implementations.provider_tester_impl import TEST_REQUEST
 from services.llm_provider_service.policies import routing_rules
 from services.llm_provider_service.routing.rule_source import RuleError
 from tests.architecture.sources import ROOT
@@ -149,6 +154,20 @@ def test_the_rules_on_the_page_are_rules() -> None:
     (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     settings = Settings(_env_file=None, GOOGLE_ENABLED=True, GOOGLE_API_KEY=SecretStr(SECRET), ROUTING_RULES=example)
     assert len(routing_rules(settings)) == 2
+
+
+def test_the_sizes_on_the_page_are_those_of_our_own_text() -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    (said,) = re.findall(r"about (\d+) bytes of a comparison, or (\d+) where .+ A provider test has (\d+) bytes", page)
+    own = [request_bytes(nothing_asked(system_text)) for system_text in (None, "")]
+    assert [int(figure) for figure in said[:2]] == [pytest.approx(size, rel=0.05) for size in own]
+    assert int(said[2]) == request_bytes(TEST_REQUEST)
+
+
+def nothing_asked(system_text: str | None) -> CompletionRequest:
+    """A comparison to which the caller gave no text at all."""
+    comparison = Comparison(instructions="", essay_a="", essay_b="", system_text=system_text)
+    return build_request(comparison, sampling=Sampling(), defaults=Sampling())
 
 
 def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
