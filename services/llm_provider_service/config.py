@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
@@ -16,13 +16,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.implementations.base_url_impl import base_url_problem, is_loopback
+from services.llm_provider_service.setting_values import Address, Environment, HeaderText, Key, key_problem
 from services.llm_provider_service.stray_variables import stray_variables
 from services.llm_provider_service.vendor_settings import VendorSettings
 
 PREFIX = "LLM_PROVIDER_SERVICE_"
 BARE = "BARE_"
 STANDARD = "OTEL_"
-PRODUCTION = "production"
+ENV_FILE = ".env"
 # Without a query: its options would undo the bounds of the link.
 REDIS_ADDRESS = re.compile(r"rediss?://([^/?#@]*@)?([^/?#@:]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[0-9]{0,3})?")
 MOST_MB = 1024 * 1024
@@ -40,7 +41,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
     )
 
     SERVICE_NAME: str = "llm-provider-service"
-    ENVIRONMENT: str = "development"
+    ENVIRONMENT: Environment = "development"
     LOG_LEVEL: str = "INFO"
     HOST: str = "127.0.0.1"
     PORT: int = Field(default=8090, ge=0, le=65535)
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     MAX_BODY_BYTES: int = Field(default=2 * 1024 * 1024, gt=0)
     MAX_BODIES_MB: float = Field(default=64.0, gt=0, le=MOST_MB)
 
-    OTEL_EXPORTER_OTLP_ENDPOINT: str | None = Field(
+    OTEL_EXPORTER_OTLP_ENDPOINT: Address | None = Field(
         default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
     )
     TRACE_SAMPLE_RATIO: float = Field(default=1.0, ge=0, le=1)
@@ -110,39 +111,39 @@ class Settings(BaseSettings):
     # Unprefixed keys are found whatever their case. Their aliases are in lower case, because what an alias finds is
     # handed on under the alias: in upper case it would also be taken for the field of that name, the prefixed key.
     ANTHROPIC_ENABLED: bool | None = None
-    ANTHROPIC_API_KEY: SecretStr | None = None
-    BARE_ANTHROPIC_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("anthropic_api_key"))
-    ANTHROPIC_BASE_URL: str = "https://api.anthropic.com"
+    ANTHROPIC_API_KEY: Key = None
+    BARE_ANTHROPIC_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("anthropic_api_key"))
+    ANTHROPIC_BASE_URL: Address = "https://api.anthropic.com"
     ANTHROPIC_DEFAULT_MODEL: str = "claude-sonnet-4-6"
     ANTHROPIC_ALLOW_PRIVATE: bool = False
 
     OPENAI_ENABLED: bool | None = None
-    OPENAI_API_KEY: SecretStr | None = None
-    BARE_OPENAI_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("openai_api_key"))
-    OPENAI_BASE_URL: str = "https://api.openai.com"
+    OPENAI_API_KEY: Key = None
+    BARE_OPENAI_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("openai_api_key"))
+    OPENAI_BASE_URL: Address = "https://api.openai.com"
     OPENAI_DEFAULT_MODEL: str = "gpt-4.1-mini"
     OPENAI_ALLOW_PRIVATE: bool = False
 
     GOOGLE_ENABLED: bool | None = None
-    GOOGLE_API_KEY: SecretStr | None = None
-    BARE_GOOGLE_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("google_api_key"))
-    GOOGLE_BASE_URL: str = "https://generativelanguage.googleapis.com"
+    GOOGLE_API_KEY: Key = None
+    BARE_GOOGLE_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("google_api_key"))
+    GOOGLE_BASE_URL: Address = "https://generativelanguage.googleapis.com"
     GOOGLE_DEFAULT_MODEL: str = "gemini-3.8-flash"
     GOOGLE_ALLOW_PRIVATE: bool = False
 
     OPENROUTER_ENABLED: bool | None = None
-    OPENROUTER_API_KEY: SecretStr | None = None
-    BARE_OPENROUTER_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("openrouter_api_key"))
-    OPENROUTER_BASE_URL: str = "https://openrouter.ai/api/v1"
+    OPENROUTER_API_KEY: Key = None
+    BARE_OPENROUTER_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("openrouter_api_key"))
+    OPENROUTER_BASE_URL: Address = "https://openrouter.ai/api/v1"
     OPENROUTER_DEFAULT_MODEL: str = "anthropic/claude-sonnet-4.5"
     OPENROUTER_ALLOW_PRIVATE: bool = False
-    OPENROUTER_HTTP_REFERER: str | None = None
-    OPENROUTER_X_TITLE: str | None = "LLM Provider Service"
+    OPENROUTER_HTTP_REFERER: HeaderText | None = None
+    OPENROUTER_X_TITLE: HeaderText | None = "LLM Provider Service"
 
     OLLAMA_ENABLED: bool | None = None
-    OLLAMA_API_KEY: SecretStr | None = None
-    BARE_OLLAMA_API_KEY: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ollama_api_key"))
-    OLLAMA_BASE_URL: str = "http://127.0.0.1:11434"
+    OLLAMA_API_KEY: Key = None
+    BARE_OLLAMA_API_KEY: Key = Field(default=None, validation_alias=AliasChoices("ollama_api_key"))
+    OLLAMA_BASE_URL: Address = "http://127.0.0.1:11434"
     OLLAMA_DEFAULT_MODEL: str = "llama3.1"
     OLLAMA_ALLOW_PRIVATE: bool = True
 
@@ -193,12 +194,21 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _base_urls_are_allowed(self) -> Settings:
-        for vendor in map(self.vendor, VENDORS):
-            problem = base_url_problem(vendor.base_url, allow_private=vendor.allow_private)
-            if problem:
-                raise ValueError(f"{PREFIX}{vendor.provider.name}_BASE_URL {problem}")
+    def _vendors_can_be_asked(self) -> Settings:
+        problems = [problem for vendor in VENDORS for problem in self._problems_of(vendor)]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of(self, provider: LLMProviderType) -> Iterator[str]:
+        """A line for each variable of a vendor that cannot be used; an unprefixed key that does not count is let be."""
+        vendor, name = self.vendor(provider), provider.name
+        wrong_url = base_url_problem(vendor.base_url, allow_private=vendor.allow_private)
+        if wrong_url:
+            yield f"{PREFIX}{name}_BASE_URL {wrong_url}"
+        wrong_key = key_problem(vendor.api_key) if vendor.api_key else None
+        if wrong_key:
+            yield f"{PREFIX if getattr(self, f'{name}_API_KEY') else ''}{name}_API_KEY {wrong_key}"
 
     @model_validator(mode="after")
     def _a_request_has_time_for_an_attempt(self) -> Settings:
@@ -257,7 +267,7 @@ class Settings(BaseSettings):
         """Whether the mock answers everything: asked for, or nothing else is live outside production."""
         if self.USE_MOCK_LLM is not None:
             return self.USE_MOCK_LLM
-        return not self.live_vendors and self.ENVIRONMENT != PRODUCTION
+        return not self.live_vendors and self.ENVIRONMENT != "production"
 
 
 def load_settings() -> Settings:
@@ -268,6 +278,8 @@ def load_settings() -> Settings:
         return settings
     except ValidationError as error:
         raise SettingsProblem("\n".join(_in_words(item) for item in error.errors(include_input=False))) from None
+    except UnicodeDecodeError as error:
+        raise SettingsProblem(f"{ENV_FILE}: is not UTF-8 text (byte {error.start + 1})") from None
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         raise SettingsProblem(f"{PREFIX}{named[1]}: is not JSON" if named else str(error)) from None

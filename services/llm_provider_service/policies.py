@@ -6,16 +6,18 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from common_core.config_enums import LLMProviderType
+from common_core.llm_contracts import LLMComparisonRequest, LLMConfigOverrides
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
-from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, DeskDefaults
+from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, ComparisonDesk, DeskDefaults
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
 from services.llm_provider_service.implementations.caches_impl import CacheLimits
 from services.llm_provider_service.implementations.llm_orchestrator_impl import OrchestratorLimits
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
-from services.llm_provider_service.implementations.planner_impl import LiveProvider
+from services.llm_provider_service.implementations.planner_impl import LiveProvider, request_bytes
 from services.llm_provider_service.implementations.provider_tester_impl import REQUEST_TYPE as TEST_REQUEST_TYPE
+from services.llm_provider_service.implementations.provider_tester_impl import TEST_REQUEST
 from services.llm_provider_service.implementations.replica_hints_impl import Accounts, account_of
 from services.llm_provider_service.implementations.status_impl import ProviderFacts, ServiceFacts
 from services.llm_provider_service.implementations.tracing_impl import TracePolicy
@@ -24,13 +26,18 @@ from services.llm_provider_service.protocols import TimeLimits
 from services.llm_provider_service.resilience.admission import AdmissionPolicy
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.rule_source import parse_rules
-from services.llm_provider_service.routing.rules import Rule, RuleScope
+from services.llm_provider_service.routing.rules import RequestKind, Rule, RuleScope
 from services.llm_provider_service.vendor_settings import VendorSettings
 from services.llm_provider_service.wire.capabilities import profiles
 
 DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
 BYTES_PER_MB = 1024 * 1024
+
+# The shortest that callers may send: with our system text, and with one of their own.
+_SHORTEST = LLMComparisonRequest(user_prompt="x", essay_a="x", essay_b="x")
+_OWN_SYSTEM_TEXT = {"llm_config_overrides": LLMConfigOverrides(system_prompt_override="x")}
+SHORTEST_BODIES = (_SHORTEST, _SHORTEST.model_copy(update=_OWN_SYSTEM_TEXT))
 
 
 def trace_policy(settings: Settings) -> TracePolicy:
@@ -77,20 +84,45 @@ def redis_url(settings: Settings) -> str | None:
 
 
 def routing_rules(settings: Settings) -> tuple[Rule, ...]:
-    """The routing rules; raises `RuleError` for one that could never match here.
+    """The routing rules; raises `RuleError` for one that could never match here."""
+    return parse_rules(settings.ROUTING_RULES, rule_scope(settings))
 
-    They are held against the configured vendors even while the mock answers everything, which it does without rules.
+
+def rule_scope(settings: Settings) -> RuleScope:
+    """What requests and targets there can be.
+
+    The configured vendors count even while the mock answers everything, which it does without rules.
     """
     providers = frozenset(vendor.provider for vendor in settings.vendors if vendor.live)
     known = [profile for profile in profiles() if profile.provider in providers]
-    scope = RuleScope(
+    return RuleScope(
         providers=providers,
-        request_types=frozenset({REQUEST_TYPE, TEST_REQUEST_TYPE}),
+        request_types={REQUEST_TYPE: _comparisons(settings), TEST_REQUEST_TYPE: _provider_tests()},
         models={name for profile in known for name in (profile.id, profile.canonical)},
         callers=frozenset({LOCAL_CALLER.service}),
-        max_input_bytes=settings.MAX_BODY_BYTES,
     )
-    return parse_rules(settings.ROUTING_RULES, scope)
+
+
+def _comparisons(settings: Settings) -> RequestKind:
+    """As the desk makes them of the shortest bodies; each further byte of text takes at least one of the body."""
+    desk = ComparisonDesk(desk_defaults(settings))
+    sizes = [(_asked_bytes(desk, body), len(body.model_dump_json(exclude_none=True))) for body in SHORTEST_BODIES]
+    return RequestKind(
+        carries=frozenset({"user", "tag", "model"}),
+        min_input_bytes=min(asked for asked, _ in sizes),
+        max_input_bytes=max(asked + settings.MAX_BODY_BYTES - sent for asked, sent in sizes),
+    )
+
+
+def _asked_bytes(desk: ComparisonDesk, body: LLMComparisonRequest) -> int:
+    case = desk.case(body, caller=LOCAL_CALLER, correlation_id="", timeout_header=None)
+    return request_bytes(case.order.request)
+
+
+def _provider_tests() -> RequestKind:
+    """All alike, and on nobody's behalf."""
+    size = request_bytes(TEST_REQUEST)
+    return RequestKind(carries=frozenset(), min_input_bytes=size, max_input_bytes=size)
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:

@@ -14,8 +14,14 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from services.llm_provider_service.config import BARE, PREFIX, Settings, SettingsProblem, load_settings
+from services.llm_provider_service.comparison.prompt import build_request
+from services.llm_provider_service.config import BARE, PREFIX, STANDARD, Settings, SettingsProblem, load_settings
+from services.llm_provider_service.domain.comparison import Comparison
+from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
+from services.llm_provider_service.implementations.planner_impl import request_bytes
+from services.llm_provider_service.implementations.provider_tester_impl import TEST_REQUEST
 from services.llm_provider_service.policies import routing_rules
+from services.llm_provider_service.routing.rule_source import RuleError
 from tests.architecture.sources import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -103,6 +109,30 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(
     assert value not in str(raised.value)
 
 
+def complaint(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
+    """What is said when *value* is given; empty where it can be used."""
+    with monkeypatch.context() as environment:
+        environment.setenv(PREFIX + name, value)
+        try:
+            routing_rules(load_settings())
+        except (SettingsProblem, RuleError) as problem:
+            return str(problem)
+    return ""
+
+
+def test_only_words_of_rules_and_weights_are_quoted_as_the_page_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"ROUTING_RULES": f'[{{"use": {{"provider": "{SECRET}"}}}}]', "PROVIDER_WEIGHTS": f'{{"{SECRET}": 1}}'}
+    names = [name for name in Settings.model_fields if not name.startswith((BARE, STANDARD))]
+    said = {name: complaint(monkeypatch, name, given.get(name, f"{SECRET} {SECRET}")) for name in names}
+    assert len([name for name in names if said[name]]) > 50
+    assert {name for name in names if SECRET in said[name]} == set(given)
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert "It does not show the value; only of routing rules and provider weights" in page
+
+
 @pytest.mark.parametrize(("name", "value"), [("PORT", SECRET), ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]')])
 def test_the_service_does_not_start_with_such_a_setting(tmp_path: Path, name: str, value: str) -> None:
     ended = run("services.llm_provider_service.tools.serve", tmp_path, **{PREFIX + name: value})
@@ -112,10 +142,32 @@ def test_the_service_does_not_start_with_such_a_setting(tmp_path: Path, name: st
     assert "Traceback" not in ended.stderr
 
 
+def test_the_service_does_not_start_with_a_file_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(f"{PREFIX}SERVICE_NAME=B\xfccher\n".encode("latin-1"))
+    ended = run("services.llm_provider_service.tools.serve", tmp_path)
+    assert ended.returncode == 2
+    assert ".env: is not UTF-8" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_the_rules_on_the_page_are_rules() -> None:
     (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     settings = Settings(_env_file=None, GOOGLE_ENABLED=True, GOOGLE_API_KEY=SecretStr(SECRET), ROUTING_RULES=example)
     assert len(routing_rules(settings)) == 2
+
+
+def test_the_sizes_on_the_page_are_those_of_our_own_text() -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    (said,) = re.findall(r"about (\d+) bytes of a comparison, or (\d+) where .+ A provider test has (\d+) bytes", page)
+    own = [request_bytes(nothing_asked(system_text)) for system_text in (None, "")]
+    assert [int(figure) for figure in said[:2]] == [pytest.approx(size, rel=0.05) for size in own]
+    assert int(said[2]) == request_bytes(TEST_REQUEST)
+
+
+def nothing_asked(system_text: str | None) -> CompletionRequest:
+    """A comparison to which the caller gave no text at all."""
+    comparison = Comparison(instructions="", essay_a="", essay_b="", system_text=system_text)
+    return build_request(comparison, sampling=Sampling(), defaults=Sampling())
 
 
 def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

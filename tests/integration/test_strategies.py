@@ -147,8 +147,16 @@ async def test_rules_send_requests_where_the_operator_wants_them(sim: VendorSim)
         ),
         ('[{"when": {"tag": "a"}}]', "ROUTING_RULES[0]"),
         ("[{", "ROUTING_RULES"),
+        (
+            '[{"when": {"request_type": "comparison", "max_input_bytes": 500}, "use": {"provider": "openai"}}]',
+            "ROUTING_RULES[0].when.max_input_bytes",
+        ),
+        (
+            '[{"when": {"request_type": "provider_test", "tag": "a"}, "use": {"provider": "openai"}}]',
+            "ROUTING_RULES[0].when.tag",
+        ),
     ],
-    ids=["not live", "nobody calls", "covered", "chooses nothing", "no JSON"],
+    ids=["not live", "nobody calls", "covered", "chooses nothing", "no JSON", "too small", "no tags"],
 )
 async def test_a_rule_that_can_never_match_is_refused_at_start(sim: VendorSim, rules: str, why: str) -> None:
     settings = Settings(_env_file=None, **strategy(sim, "priority", ROUTING_RULES=rules))

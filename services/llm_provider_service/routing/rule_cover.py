@@ -1,36 +1,43 @@
 """Whether a rule is left without any request, because rules before it match them all.
 
-A rule is cut into atoms: one value for each condition that names values, "any other" for each that does not. Earlier
-rules that match an atom leave gaps between their sizes, or they do not; only if no atom has a gap the rule is dead.
+A rule is cut into atoms: a request type that it can match, and one value for each condition that names values, "any
+other" for each that does not. Earlier rules that match an atom leave gaps between their sizes, or they do not; only if
+no atom has a gap the rule is dead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from math import inf
 
-from services.llm_provider_service.routing.rules import Rule, RuleScope
+from services.llm_provider_service.routing.rule_reach import end_of, reachable
+from services.llm_provider_service.routing.rules import RequestKind, Rule, RuleScope
 
 _Condition = frozenset[str] | None
 
 
 def is_covered(rule: Rule, earlier: Sequence[Rule], scope: RuleScope) -> bool:
     """Whether *earlier* rules match every request of *scope* that *rule* would."""
-    if not earlier:
-        return False
-    everything: tuple[_Condition, ...] = (scope.request_types, scope.callers, None, None, None)
+    return all(
+        _is_kind_covered(rule, earlier, name, kind, scope.callers) for name, kind in reachable(rule, scope).items()
+    )
+
+
+def _is_kind_covered(
+    rule: Rule, earlier: Sequence[Rule], request_type: str, kind: RequestKind, callers: _Condition
+) -> bool:
+    everything: tuple[_Condition, ...] = (callers, None, None, None)
     values = (
         sorted(named) if named is not None else (sorted(closed) if closed else [None])
         for named, closed in zip(_conditions(rule), everything, strict=True)
     )
-    largest = inf if scope.max_input_bytes is None else scope.max_input_bytes
-    low, high = rule.min_input_bytes, min(_end(rule), largest)
-    return all(_sizes_covered(_matching(earlier, atom), low, high) for atom in product(*values))
+    of_type = [one for one in earlier if one.request_type is None or request_type in one.request_type]
+    low, high = max(rule.min_input_bytes, kind.min_input_bytes), min(end_of(rule), end_of(kind))
+    return all(_sizes_covered(_matching(of_type, atom), low, high) for atom in product(*values))
 
 
 def _conditions(rule: Rule) -> tuple[_Condition, ...]:
-    return (rule.request_type, rule.caller, rule.user, rule.tag, rule.model)
+    return (rule.caller, rule.user, rule.tag, rule.model)
 
 
 def _matching(rules: Sequence[Rule], atom: Sequence[str | None]) -> list[Rule]:
@@ -46,11 +53,7 @@ def _sizes_covered(rules: Sequence[Rule], low: float, high: float) -> bool:
     for rule in sorted(rules, key=lambda one: one.min_input_bytes):
         if rule.min_input_bytes > low:
             return False
-        if _end(rule) >= high:
+        if end_of(rule) >= high:
             return True
-        low = max(low, _end(rule) + 1)
+        low = max(low, end_of(rule) + 1)
     return False
-
-
-def _end(rule: Rule) -> float:
-    return inf if rule.max_input_bytes is None else rule.max_input_bytes

@@ -18,6 +18,7 @@ from typing import Any
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from services.llm_provider_service.routing.rule_cover import is_covered
+from services.llm_provider_service.routing.rule_reach import dead_end
 from services.llm_provider_service.routing.rules import Rule, RuleScope
 
 _NAME_LIMITS = {"request_type": 64, "caller": 128, "user": 256, "tag": 64, "model": 200}
@@ -42,6 +43,8 @@ def parse_rules(source: str, scope: RuleScope) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for index, item in enumerate(_items(source)):
         rule = _Reader(index, scope).rule(item)
+        if dead := dead_end(rule, scope):
+            raise RuleError(index, f"when.{dead[0]}", f"can never match: {dead[1]}")
         if is_covered(rule, rules, scope):
             raise RuleError(index, "when", "can never match: earlier rules match all of these requests")
         rules.append(rule)
@@ -107,7 +110,7 @@ class _Reader:
         return value
 
     def _names(
-        self, when: Mapping[str, Any], field: str, possible: frozenset[str] | None = None
+        self, when: Mapping[str, Any], field: str, possible: Collection[str] | None = None
     ) -> frozenset[str] | None:
         if field not in when:
             return None
@@ -119,7 +122,7 @@ class _Reader:
             self._possible(name, field, path, possible)
         return frozenset(names)
 
-    def _possible(self, name: str, field: str, path: str, possible: frozenset[str] | None) -> None:
+    def _possible(self, name: str, field: str, path: str, possible: Collection[str] | None) -> None:
         if not 1 <= len(name) <= _NAME_LIMITS[field]:
             raise RuleError(self.index, path, f"can never match: has 1 to {_NAME_LIMITS[field]} characters")
         if field == "model" and _MODEL_NAME.fullmatch(name) is None:
@@ -131,9 +134,7 @@ class _Reader:
         for field in _SIZES:
             if field in when and (type(when[field]) is not int or when[field] < 0):
                 raise RuleError(self.index, f"when.{field}", "must be a whole number of bytes, 0 or more")
-        low, high, cap = when.get("min_input_bytes", 0), when.get("max_input_bytes"), self.scope.max_input_bytes
-        if cap is not None and low > cap:
-            raise RuleError(self.index, "when.min_input_bytes", f"can never match: no input is larger than {cap} bytes")
+        low, high = when.get("min_input_bytes", 0), when.get("max_input_bytes")
         if high is not None and high < low:
             raise RuleError(self.index, "when.max_input_bytes", f"can never match: less than min_input_bytes ({low})")
         return low, high

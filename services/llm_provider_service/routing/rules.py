@@ -6,7 +6,7 @@ provider that the caller names stays, and so does a model, unless the rule is ab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
@@ -59,18 +59,29 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestKind:
+    """What requests of one type can look like: which of user, tag and model they can carry, and how large they can be.
+
+    Sizes are in bytes, both ends included; the text that we add ourselves counts.
+    """
+
+    carries: frozenset[str]
+    min_input_bytes: int = 0
+    max_input_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleScope:
     """What can occur in this deployment; a rule about anything else could never match.
 
     `providers` are those switched on. `models` are the known ids and canonical names. `callers` is `None` where
-    anybody may call. `max_input_bytes` is the largest input that is let in.
+    anybody may call.
     """
 
     providers: frozenset[LLMProviderType]
-    request_types: frozenset[str]
+    request_types: Mapping[str, RequestKind]
     models: Collection[str]
     callers: frozenset[str] | None = None
-    max_input_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

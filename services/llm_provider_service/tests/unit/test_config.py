@@ -80,6 +80,77 @@ def test_a_key_in_the_shell_never_makes_a_paid_call(name: str, enabled: str | No
         assert vendor.api_key is None
 
 
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {}", "\t{} \n"])
+@pytest.mark.parametrize("name", NAMES)
+def test_white_space_around_a_key_is_not_part_of_it(name: str, around: str) -> None:
+    """A secret store hands on the line break at the end of a file."""
+    bare = {f"{name}_API_KEY": around.format(OTHER_SECRET)}
+    provider = LLMProviderType[name]
+    key = settings_with({}, **{f"{name}_API_KEY": around.format(SECRET)}).vendor(provider).api_key
+    assert key is not None
+    assert key.get_secret_value() == SECRET
+    os.environ.pop(f"{PREFIX}{name}_API_KEY")
+    key = settings_with(bare, **{f"{name}_ENABLED": "true"}).vendor(provider).api_key
+    assert key is not None
+    assert key.get_secret_value() == OTHER_SECRET
+
+
+def test_a_key_of_nothing_but_white_space_is_none() -> None:
+    assert settings_with({}, OPENAI_API_KEY=" \n").mock_mode
+    settings = settings_with({"OPENAI_API_KEY": OTHER_SECRET}, OPENAI_ENABLED="true")
+    key = settings.vendor(LLMProviderType.OPENAI).api_key
+    assert key is not None
+    assert key.get_secret_value() == OTHER_SECRET, "the prefixed one is not given, so the other counts"
+    os.environ["OPENAI_API_KEY"] = "\n"
+    assert not load_settings().vendor(LLMProviderType.OPENAI).configured
+
+
+@pytest.mark.parametrize("wrong", ["\n", "\x1b", "\x7f", " ", "\u00a0", "ä", "\udcff"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(name: str, wrong: str) -> None:
+    given = {f"{name}_API_KEY": f"{SECRET}{wrong}{OTHER_SECRET}"}
+    said = problem_with(**given)
+    assert said.startswith(f"{PREFIX}{name}_API_KEY must be ASCII"), said
+    os.environ.pop(f"{PREFIX}{name}_API_KEY")
+    with pytest.raises(SettingsProblem) as refused:
+        settings_with(given, **{f"{name}_ENABLED": "true"})
+    assert str(refused.value).startswith(f"{name}_API_KEY must be ASCII")
+    for text in (said, str(refused.value)):
+        assert len(text.splitlines()) == 1
+        assert SECRET not in text
+        assert OTHER_SECRET not in text
+
+
+def test_a_wrong_key_in_the_shell_that_does_not_count_stops_nothing() -> None:
+    settings = settings_with({"OPENAI_API_KEY": "op://vault/a key"}, GOOGLE_API_KEY=SECRET)
+    assert [vendor.provider.value for vendor in settings.live_vendors] == ["google"]
+    assert settings_with({}, OPENAI_ENABLED="true", OPENAI_API_KEY=SECRET).vendor(LLMProviderType.OPENAI).live
+
+
+def test_every_wrong_variable_of_a_vendor_has_a_line_of_its_own() -> None:
+    said = problem_with(
+        OPENAI_API_KEY="a b", GOOGLE_API_KEY="a b", GOOGLE_BASE_URL="http://vendor.example"
+    ).splitlines()
+    assert [line.split()[0].removeprefix(PREFIX) for line in said] == [
+        "OPENAI_API_KEY",
+        "GOOGLE_BASE_URL",
+        "GOOGLE_API_KEY",
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["\n", "\r", "\x1b", "\x7f", "\x85", "\udcff"])
+@pytest.mark.parametrize("name", ["OPENROUTER_X_TITLE", "OPENROUTER_HTTP_REFERER"])
+def test_a_text_that_no_header_can_carry_is_refused(name: str, wrong: str) -> None:
+    said = problem_with(**{name: f"a{wrong}b"})
+    assert said.startswith(f"{PREFIX}{name}: must be text without line breaks"), said
+    assert len(said.splitlines()) == 1
+
+
+def test_the_name_of_an_application_may_be_in_any_language() -> None:
+    settings = settings_with({}, OPENROUTER_X_TITLE="Prüfstand 試験")
+    assert settings.vendor(LLMProviderType.OPENROUTER).attribution == {"X-Title": "Prüfstand 試験"}
+
+
 @pytest.mark.parametrize("text", ["google,openai", " google , openai ,", '["google", "openai"]'])
 def test_a_list_may_be_written_with_commas_or_as_json(text: str) -> None:
     settings = settings_with({}, PROVIDER_PRIORITY_ORDER=text)
@@ -213,6 +284,9 @@ def test_every_bad_variable_has_a_line_of_its_own() -> None:
         "https://127.0.0.1#.openai.com",
         "gopher://api.openai.com",
         "data:text/plain,x",
+        "https://:word@api.openai.com",
+        "https://api.openai.com?",
+        "https://api.openai.com/v1#",
         "https://",
         "",
     ],
@@ -224,6 +298,54 @@ def test_a_private_or_odd_base_url_is_refused_at_start(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://api.openai.com", "https://api.vendor.example/v1/", "https://1.1.1.1:8443/v1"])
 def test_a_public_base_url_is_accepted(url: str) -> None:
     assert base_url_problem(url, allow_private=False) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com:99999",
+        "https://api.openai.com:-1",
+        "https://api.openai.com:0",
+        "https://api.openai.com:abc",
+        "https://api.openai.com:443:443",
+        "https://api openai.com",
+        "https://api.openai.com /v1",
+        "https://api.\nopenai.com",
+        "https://api\u200b.openai.com",
+        "https://\udcff.openai.com",
+        "https://[::1",
+        "https://[::1]x",
+        "https://[::1::]",
+        "https://api..openai.com",
+        "https://.openai.com",
+        "https://api%20.openai.com",
+        "https://api\\openai.com",
+        "https://<host>",
+        "https://1.2.3",
+        "https://256.1.1.1",
+        f"https://{'a' * 64}.com",
+    ],
+)
+@pytest.mark.parametrize("allow_private", [True, False])
+def test_a_url_that_could_never_be_dialled_is_refused_with_the_name_of_its_variable(
+    url: str, allow_private: bool
+) -> None:
+    said = problem_with(OPENAI_BASE_URL=url, OPENAI_ALLOW_PRIVATE=str(allow_private))
+    assert said.startswith(f"{PREFIX}OPENAI_BASE_URL"), said
+    assert len(said.splitlines()) == 1
+    assert url not in said
+
+
+@pytest.mark.parametrize(
+    "url", ["http://local_server:11434", "http://[::1]:80/v1", "http://127.0.0.1:65535", "https://bücher.example/"]
+)
+def test_every_kind_of_host_can_be_named(url: str) -> None:
+    assert base_url_problem(url, allow_private=True) is None
+
+
+def test_white_space_around_a_base_url_is_not_part_of_it() -> None:
+    settings = settings_with({}, OPENAI_BASE_URL=" https://api.vendor.example/v1/\n")
+    assert settings.vendor(LLMProviderType.OPENAI).base_url == "https://api.vendor.example/v1"
 
 
 def test_a_private_base_url_needs_permission_which_a_local_server_has() -> None:
@@ -257,6 +379,15 @@ def test_a_dot_env_file_is_read_and_the_environment_comes_first(clean_place: Pat
     settings = settings_with({}, PORT="9002")
     assert (settings.PORT, settings.LOG_LEVEL) == (9002, "DEBUG")
     assert [vendor.provider.value for vendor in settings.live_vendors] == ["openai"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_dot_env_file_that_is_not_utf_8_is_named(clean_place: Path, encoding: str) -> None:
+    (clean_place / ".env").write_text(f"{PREFIX}OPENAI_API_KEY={SECRET}ä\n", encoding=encoding)
+    with pytest.raises(SettingsProblem, match=r"\.env: is not UTF-8 text") as refused:
+        load_settings()
+    assert len(str(refused.value).splitlines()) == 1
+    assert SECRET not in str(refused.value)
 
 
 def test_an_unprefixed_key_in_dot_env_needs_its_switch_too(clean_place: Path) -> None:
@@ -293,6 +424,28 @@ def test_the_mock_answers_only_when_asked_or_when_there_is_nobody(
 ) -> None:
     settings = settings_with({}, **prefixed)
     assert (settings.mock_mode, len(settings.live_vendors)) == (mock, live)
+
+
+@pytest.mark.parametrize("written", ["Production", "PRODUCTION", " production\n"])
+def test_production_is_production_however_it_is_written(written: str) -> None:
+    settings = settings_with({}, ENVIRONMENT=written)
+    assert settings.ENVIRONMENT == "production"
+    assert not settings.mock_mode
+
+
+@pytest.mark.parametrize("known", ["development", "testing", "staging"])
+def test_the_mock_answers_in_every_other_environment(known: str) -> None:
+    settings = settings_with({}, ENVIRONMENT=known.title())
+    assert (settings.ENVIRONMENT, settings.mock_mode) == (known, True)
+
+
+@pytest.mark.parametrize("unknown", ["PROD", "prod", "productoin", "live"])
+def test_an_environment_that_is_not_known_is_refused_with_those_that_are(unknown: str) -> None:
+    said = problem_with(ENVIRONMENT=unknown)
+    assert said.startswith(f"{PREFIX}ENVIRONMENT: "), said
+    assert len(said.splitlines()) == 1
+    for known in ("development", "testing", "staging", "production"):
+        assert f"'{known}'" in said
 
 
 def test_an_empty_variable_is_one_that_is_not_set() -> None:

@@ -33,7 +33,17 @@ def test_the_standard_name_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert policy.service["service.name"] == "llm-provider-service"
 
 
-@pytest.mark.parametrize("value", ["collector:4318", "ftp://collector", "http://user:hunter2@collector", "http://"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "collector:4318",
+        "ftp://collector",
+        "http://user:hunter2@collector",
+        "http://",
+        "http://[::1",
+        "http://collector:port",
+    ],
+)
 def test_an_address_that_is_none_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", value)
     with pytest.raises(SettingsProblem) as raised:

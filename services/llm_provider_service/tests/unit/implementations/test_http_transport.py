@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,13 +57,19 @@ async def answer_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     await writer.drain()
 
 
-async def sent(base_url: str, *, limits: TimeLimits = LIMITS, resolver: AbstractResolver | None = None) -> bytes:
+async def sent(
+    base_url: str,
+    *,
+    request: WireRequest = REQUEST,
+    limits: TimeLimits = LIMITS,
+    resolver: AbstractResolver | None = None,
+) -> bytes:
     """The body that *base_url* answers with; raises what the transport raises."""
     inner = resolver or AsyncResolver()
     try:
         async with open_session(resolver=inner, connections=4) as session:
             transport = HttpTransportImpl(session, base_url=base_url, credentials={}, max_bytes=100_000)
-            async with transport.send(REQUEST, limits) as reply:
+            async with transport.send(request, limits) as reply:
                 return b"".join([chunk async for chunk in reply.chunks()])
     finally:
         await inner.close()
@@ -75,6 +82,20 @@ async def test_a_certificate_that_proves_nothing_is_never_accepted(tmp_path: Pat
             await sent(f"https://localhost:{port}")
     assert not raised.value.may_retry
     assert raised.value.alerts
+
+
+async def test_a_header_in_any_language_arrives_in_utf_8() -> None:
+    """The settings let the name of an application through as long as this holds."""
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    async with listening(listen) as port:
+        await sent(f"http://127.0.0.1:{port}", request=replace(REQUEST, headers={"X-Title": "Prüfstand 試験"}))
+    assert "\r\nX-Title: Prüfstand 試験\r\n".encode() in heard[0]
 
 
 async def test_what_speaks_no_tls_is_no_matter_of_certificates() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,14 +14,19 @@ from hypothesis import strategies as st
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from services.llm_provider_service.routing.rule_cover import is_covered
+from services.llm_provider_service.routing.rule_reach import dead_end
 from services.llm_provider_service.routing.rule_source import RuleError, parse_rules
-from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, RuleScope, choose
+from services.llm_provider_service.routing.rules import Choice, RequestFacts, RequestKind, Rule, RuleScope, choose
 
 SCOPE = RuleScope(
     providers=frozenset({LLMProviderType.OPENAI, LLMProviderType.ANTHROPIC}),
-    request_types=frozenset({"comparison", "provider_test"}),
+    request_types={
+        "comparison": RequestKind(
+            carries=frozenset({"user", "tag", "model"}), min_input_bytes=50, max_input_bytes=1_000_000
+        ),
+        "provider_test": RequestKind(carries=frozenset(), min_input_bytes=30, max_input_bytes=30),
+    },
     models=frozenset({"gpt", "claude"}),
-    max_input_bytes=1_000_000,
 )
 FACTS = RequestFacts(request_type="comparison", caller="cj", input_bytes=5000, user="ann", tags=frozenset({"a", "b"}))
 USUAL = SelectionStrategy.PRIORITY
@@ -141,6 +148,49 @@ def test_a_caller_who_cannot_exist_here_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("when", "field"),
+    [
+        ({"request_type": "comparison", "max_input_bytes": 49}, "max_input_bytes"),
+        ({"request_type": "comparison", "min_input_bytes": 1_000_001}, "min_input_bytes"),
+        ({"request_type": "provider_test", "min_input_bytes": 31}, "min_input_bytes"),
+        ({"request_type": "provider_test", "max_input_bytes": 29}, "max_input_bytes"),
+        ({"request_type": "provider_test", "tag": "a"}, "tag"),
+        ({"request_type": "provider_test", "user": "ann"}, "user"),
+        ({"request_type": "provider_test", "model": "gpt"}, "model"),
+        ({"max_input_bytes": 29}, "max_input_bytes"),
+        ({"min_input_bytes": 31, "max_input_bytes": 49}, "max_input_bytes"),
+        ({"tag": "a", "max_input_bytes": 49}, "max_input_bytes"),
+        ({"request_type": ["provider_test", "comparison"], "user": "ann", "max_input_bytes": 30}, "max_input_bytes"),
+    ],
+)
+def test_a_rule_about_requests_that_cannot_be_is_refused_by_its_field(when: dict[str, Any], field: str) -> None:
+    with pytest.raises(RuleError, match="can never match: ") as refused:
+        _parse({"when": {"tag": "z"}, **TO_OPENAI}, {"when": when, **TO_OPENAI})
+    assert (refused.value.index, refused.value.field) == (1, f"when.{field}")
+
+
+def test_a_rule_that_cannot_match_says_what_could_be() -> None:
+    with pytest.raises(RuleError, match=r"requests of type provider_test carry no tag$"):
+        _parse({"when": {"request_type": "provider_test", "tag": "a"}, **TO_OPENAI})
+    with pytest.raises(RuleError, match="comparison has 50 to 1000000 bytes; provider_test has 30 bytes, our own text"):
+        _parse({"when": {"max_input_bytes": 3}, **TO_OPENAI})
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"request_type": ["comparison", "provider_test"], "tag": "a"},
+        {"request_type": ["comparison", "provider_test"], "max_input_bytes": 30},
+        {"request_type": "comparison", "max_input_bytes": 50},
+        {"request_type": "comparison", "min_input_bytes": 1_000_000},
+        {"request_type": "provider_test", "min_input_bytes": 30, "max_input_bytes": 30},
+    ],
+)
+def test_a_rule_that_one_request_could_match_is_kept(when: dict[str, Any]) -> None:
+    assert len(_parse({"when": when, **TO_OPENAI})) == 1
+
+
 def test_a_model_that_nobody_knows_may_be_chosen_together_with_its_provider() -> None:
     (rule,) = _parse({"use": {"provider": "openai", "model": "ft:gpt:mine"}})
     assert rule.use_model == "ft:gpt:mine"
@@ -159,10 +209,15 @@ def test_no_rules_is_a_valid_setting(source: str) -> None:
         ([{"tag": ["a", "b"]}], {"tag": "a"}),
         ([{"tag": "a"}], {"tag": "a", "user": "ann"}),
         ([{"max_input_bytes": 100}, {"min_input_bytes": 101}], {"tag": "a"}),
-        ([{"request_type": "comparison"}, {"request_type": "provider_test"}], {"user": "ann"}),
+        ([{"request_type": "comparison"}, {"request_type": "provider_test"}], {"caller": "cj"}),
+        ([{"request_type": "comparison"}], {"user": "ann"}),
+        ([{"request_type": "provider_test"}], {"max_input_bytes": 49}),
+        ([{"request_type": "provider_test"}, {"max_input_bytes": 70}], {"max_input_bytes": 60}),
+        ([{"min_input_bytes": 50}], {"tag": "a"}),
+        ([{"max_input_bytes": 30}], {"request_type": "provider_test"}),
         ([{"tag": "a"}, {"tag": "b"}], {"tag": ["a", "b"]}),
         ([{"max_input_bytes": 1_000_000}], {}),
-        ([{"tag": "a", "max_input_bytes": 10}, {"min_input_bytes": 5}], {"tag": "a", "min_input_bytes": 2}),
+        ([{"tag": "a", "max_input_bytes": 90}, {"min_input_bytes": 80}], {"tag": "a", "min_input_bytes": 20}),
     ],
 )
 def test_a_rule_for_which_earlier_rules_leave_nothing_is_refused(
@@ -182,6 +237,8 @@ def test_a_rule_for_which_earlier_rules_leave_nothing_is_refused(
         ({"tag": "a", "user": "ann"}, {"tag": "a"}),
         ({"max_input_bytes": 100}, {"max_input_bytes": 101}),
         ({"model": "gpt"}, {"tag": "a"}),
+        ({"request_type": "comparison"}, {"max_input_bytes": 49}),
+        ({"request_type": "provider_test"}, {"tag": "a"}),
     ],
 )
 def test_a_rule_for_which_something_is_left_is_kept(earlier: dict[str, Any], later: dict[str, Any]) -> None:
@@ -203,17 +260,30 @@ def _rules(draw: st.DrawFn) -> Rule:
     )
 
 
-@given(rule=_rules(), earlier=st.lists(_rules(), max_size=4), largest=st.sampled_from([None, 3, 4]))
-def test_a_rule_is_called_dead_exactly_when_no_request_gets_through_to_it(
-    rule: Rule, earlier: list[Rule], largest: int | None
-) -> None:
-    scope = replace(SCOPE, request_types=frozenset("xy"), max_input_bytes=largest)
-    requests = (
-        RequestFacts(request_type=kind, caller="c", user=user, tags=frozenset(tags), input_bytes=size)
-        for kind in "xy"
-        for user in ("x", "y", None)
-        for tags in ("", "x", "y", "xy")
-        for size in range(7 if largest is None else largest + 1)
+@st.composite
+def _kinds(draw: st.DrawFn) -> RequestKind:
+    low = draw(st.integers(0, 4))
+    carries = frozenset(draw(st.sets(st.sampled_from(["user", "tag", "model"]))))
+    return RequestKind(
+        carries=carries, min_input_bytes=low, max_input_bytes=draw(st.none() | st.sampled_from([low, 4]))
     )
-    reached = any(rule.matches(one) and not any(other.matches(one) for other in earlier) for one in requests)
+
+
+def _possible(name: str, kind: RequestKind) -> Iterator[RequestFacts]:
+    """Every request of that type that can be told from others by the rules drawn here."""
+    users = ("x", "y", None) if "user" in kind.carries else (None,)
+    tags = ("", "x", "y", "xy") if "tag" in kind.carries else ("",)
+    end = 6 if kind.max_input_bytes is None else kind.max_input_bytes
+    for user, tag, size in product(users, tags, range(kind.min_input_bytes, end + 1)):
+        yield RequestFacts(request_type=name, caller="c", user=user, tags=frozenset(tag), input_bytes=size)
+
+
+@given(rule=_rules(), earlier=st.lists(_rules(), max_size=4), kinds=st.tuples(_kinds(), _kinds()))
+def test_a_rule_is_called_dead_exactly_when_no_request_gets_through_to_it(
+    rule: Rule, earlier: list[Rule], kinds: tuple[RequestKind, RequestKind]
+) -> None:
+    scope = replace(SCOPE, request_types=dict(zip("xy", kinds, strict=True)))
+    matching = [one for name, kind in scope.request_types.items() for one in _possible(name, kind) if rule.matches(one)]
+    assert (dead_end(rule, scope) is None) is bool(matching)
+    reached = any(not any(other.matches(one) for other in earlier) for one in matching)
     assert is_covered(rule, earlier, scope) is not reached
