@@ -154,7 +154,7 @@ class AttemptRunner:
         """Whether a call to *target* with *ticket* need wait neither for a cooldown nor for a turn."""
         if self._guards.cooldowns.remaining(target) > 0:
             return False
-        return ticket is not None or not self._guards.turnstile.limits(target)
+        return self._guards.turnstile.admits(target, ticket)
 
     async def _take_slots(self, run: Run, target: Target, another: Callable[[], bool]) -> HeldSlots:
         """Waiting for one of the provider's makes sense only when nobody else could answer."""
