@@ -6,6 +6,8 @@ import asyncio
 import time
 from statistics import median
 
+import pytest
+
 from tests.support.gateway import Answer, Gateway, running_gateway, vendors
 from tests.vendor_sim import Hang, Status, Success, VendorSim
 
@@ -91,6 +93,38 @@ async def test_of_those_who_wait_for_a_cooldown_no_more_than_the_line_holds_are_
         assert sorted(answer.status for answer in answers) == [200, 200, 200, 503, 503, 503]
         assert (await first).status == 200
         assert await gateway.metric("llm_provider_shed_requests_total", reason="provider_slots") == 3
+
+
+NO_LINE = pytest.mark.parametrize(
+    "no_line", [{"LLM_QUEUE_LIMIT": 0}, {"LLM_QUEUE_LIMIT": 3, "WORKERS": 4}], ids=["none", "fewer places than workers"]
+)
+
+
+@NO_LINE
+async def test_without_a_line_a_429_switches_its_target_off_for_no_longer_than_it_says(
+    sim: VendorSim, no_line: dict[str, int]
+) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "0", "x-should-retry": "false"})])
+    async with running_gateway(**vendors(sim, "openai"), **no_line) as gateway:
+        statuses = [(await _alone(gateway, "openai", index)).status for index in range(4)]
+        assert (statuses, sim.count("openai")) == ([503, 200, 200, 200], 4)
+        assert await gateway.metric("llm_provider_queue_depth", gate="openai") == 0
+
+
+@NO_LINE
+async def test_without_a_line_a_429_is_retried_when_its_time_is_over_and_who_would_have_to_wait_is_refused(
+    sim: VendorSim, no_line: dict[str, int]
+) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "2"}), Success(delay=1)])
+    async with running_gateway(**vendors(sim, "openai"), **no_line) as gateway:
+        retried = asyncio.create_task(_alone(gateway, "openai", 0))
+        await gateway.until("llm_provider_cooldown_seconds_count", 1, provider="openai")
+        assert (await _alone(gateway, "openai", 1)).status == 503, "the target cools down"
+        await sim.has_read(2, "openai")
+        assert (await _alone(gateway, "openai", 2)).status == 503, "another one goes first"
+        assert (await retried).status == 200
+        assert [(await _alone(gateway, "openai", index)).status for index in (3, 4)] == [200, 200]
+        assert sim.count("openai") == 4
 
 
 async def _alone(gateway: Gateway, provider: str, sample_index: int, model: str | None = None) -> Answer:

@@ -176,11 +176,18 @@ class AttemptRunner:
         if self._may_go(target):
             return None
         self._refuse_long_cooldown(run, target, self._patience(run, another))
+        if (ticket := self._turn_at_once(target)) is not None:
+            return ticket
         try:
             with self._slots.aside(target.provider):
                 return await self._waited_turn(run, target, another)
         except GateFull as full:
             raise self._no_slot(run, target, full) from None
+
+    def _turn_at_once(self, target: Target) -> Ramp | None:
+        """Whoever need not wait needs no place in the provider's line, which may be full or not exist."""
+        cooling = self._guards.cooldowns.remaining(target) > 0
+        return None if cooling else self._guards.turnstile.enter_at_once(target)
 
     async def _waited_turn(self, run: Run, target: Target, another: Callable[[], bool]) -> Ramp | None:
         while True:

@@ -82,10 +82,15 @@ class Turnstile:
         ramp = self._ramps.get(target)
         if ramp is None:
             return None
-        if ramp.out < ramp.allowed and not ramp.line:
-            ramp.out += 1
-            return ramp
-        return await self._wait(ramp, patience_seconds)
+        return self.enter_at_once(target) or await self._wait(ramp, patience_seconds)
+
+    def enter_at_once(self, target: Target) -> Ramp | None:
+        """A ticket, if there is a turn and nobody waits for it; `None` also where nothing is limited."""
+        ramp = self._ramps.get(target)
+        if ramp is None or ramp.line or ramp.out >= ramp.allowed:
+            return None
+        ramp.out += 1
+        return ramp
 
     def leave(self, target: Target, ticket: Ramp | None, *, succeeded: bool) -> None:
         """The call of *ticket* is over. One without a ticket left before the cooldown, and says nothing about it."""

@@ -175,6 +175,21 @@ async def test_who_waits_when_a_cooldown_begins_keeps_the_place() -> None:
     assert len(await everybody_who_may_go(turnstile)) == 4
 
 
+async def test_at_once_there_is_a_turn_only_where_one_is_free_and_nobody_waits_for_it() -> None:
+    turnstile = Turnstile()
+    assert turnstile.enter_at_once(TARGET) is None, "nothing is limited"
+    turnstile.restart(TARGET)
+    ticket = turnstile.enter_at_once(TARGET)
+    assert turnstile.admits(TARGET, ticket)
+    assert turnstile.enter_at_once(TARGET) is None, "the one turn is taken"
+    waiting = asyncio.create_task(turnstile.enter(TARGET, 60))
+    await ticks(1)
+    turnstile.leave(TARGET, ticket, succeeded=False)
+    assert turnstile.enter_at_once(TARGET) is None, "the turn is on its way to whoever waits"
+    turnstile.leave(TARGET, await waiting, succeeded=False)
+    assert turnstile.enter_at_once(TARGET) is not None
+
+
 async def test_enough_successes_lift_the_limit() -> None:
     turnstile = Turnstile()
     turnstile.restart(TARGET)
