@@ -33,6 +33,23 @@ async def test_what_cannot_be_served_is_refused_on_arrival(sim: VendorSim) -> No
         assert sim.max_in_flight("openai") == 4
 
 
+@pytest.mark.parametrize("live", [("openai",), ("openai", "anthropic")], ids=["one candidate", "two candidates"])
+async def test_a_full_gateway_says_when_a_slot_will_be_free_whoever_else_could_be_asked(
+    sim: VendorSim, live: tuple[str, ...]
+) -> None:
+    sim.always("openai", Success(delay=2.1))
+    limits = {"LLM_MAX_CONCURRENT_REQUESTS": 1, "LLM_QUEUE_LIMIT": 0}
+    async with running_gateway(**vendors(sim, *live), **limits) as gateway:
+        assert (await gateway.compare(sample_index=0)).status == 200
+        running = asyncio.create_task(gateway.compare(sample_index=1))
+        await sim.has_read(2, "openai")
+        refused = await gateway.compare(sample_index=2)
+        assert (refused.status, refused.body["title"]) == (503, "The gateway is busy")
+        assert int(refused.headers["Retry-After"]) == refused.body["retry_after"] >= 3, "a call takes 2.1 s"
+        assert (await running).status == 200
+        assert sim.count() == 2
+
+
 async def test_a_provider_never_gets_more_calls_than_its_slots(sim: VendorSim) -> None:
     sim.always("openai", Success(delay=0.1))
     settings = vendors(sim, "openai") | {"LLM_MAX_CONCURRENT_PER_PROVIDER": 3}

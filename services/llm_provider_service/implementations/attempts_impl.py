@@ -79,7 +79,13 @@ class AttemptRunner:
         raise refusal(run, retry_after=self._shortest_wait(run, candidates))
 
     def _shortest_wait(self, run: Run, candidates: Sequence[Candidate]) -> float:
-        """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say."""
+        """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say.
+
+        While the gateway itself is full it is no use that those it never came to could be asked.
+        """
+        last = run.failures[-1][1] if run.failures else None
+        if isinstance(last, GatewayExhausted):
+            return last.retry_after or 0.0
         asked_for = {target: failure.retry_after or 0.0 for target, failure in run.failures}
         targets = [candidate.target for candidate in candidates]
         return min(max(asked_for.get(target, 0.0), self._guards.available_in(target)) for target in targets)
