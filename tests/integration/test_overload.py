@@ -112,6 +112,22 @@ async def test_of_those_who_wait_for_a_cooldown_no_more_than_the_line_holds_are_
         assert await gateway.metric("llm_provider_shed_requests_total", reason="provider_slots") == 3
 
 
+async def test_who_waits_for_a_slot_and_who_waits_for_a_cooldown_share_one_line(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "3", "x-should-retry": "false"})], model="gpt-5-nano")
+    sim.always("openai", Success(delay=1.5), model="gpt-5-mini")
+    limits = {"LLM_MAX_CONCURRENT_PER_PROVIDER": 1, "LLM_QUEUE_LIMIT": 2}
+    async with running_gateway(**vendors(sim, "openai"), **limits) as gateway:
+        assert (await _alone(gateway, "openai", 0, "gpt-5-nano")).status == 503
+        cooling = [asyncio.create_task(_alone(gateway, "openai", index, "gpt-5-nano")) for index in (1, 2)]
+        await gateway.until("llm_provider_queue_depth", 2, gate="openai")
+        free = asyncio.create_task(_alone(gateway, "openai", 0, "gpt-5-mini"))
+        await sim.has_read(2, "openai")
+        assert (await _alone(gateway, "openai", 1, "gpt-5-mini")).status == 503, "the line is full"
+        assert [answer.status for answer in await asyncio.gather(free, *cooling)] == [200, 200, 200]
+        assert await gateway.metric("llm_provider_queue_depth", gate="openai") == 0
+        assert sim.count("openai") == 4
+
+
 NO_LINE = pytest.mark.parametrize(
     "no_line", [{"LLM_QUEUE_LIMIT": 0}, {"LLM_QUEUE_LIMIT": 3, "WORKERS": 4}], ids=["none", "fewer places than workers"]
 )
