@@ -40,6 +40,23 @@ async def test_after_a_cooldown_one_goes_first_then_two_then_four(sim: VendorSim
 
 
 @pytest.mark.serial
+async def test_calls_that_were_out_when_a_cooldown_began_make_no_wave_larger(sim: VendorSim) -> None:
+    """Eight may go at once when one of them meets the next 429; the other seven succeed while it cools down."""
+    sim.script("openai", [Status(429, headers={"Retry-After": "0", "x-should-retry": "false"})])
+    async with running_gateway(**vendors(sim, "openai"), LLM_CACHE_ENABLED=False) as gateway:
+        assert (await gateway.compare()).status == 503
+        assert {(await gateway.compare()).status for _ in range(7)} == {200}
+        sim.script("openai", [Status(429, headers={"Retry-After": "2", "x-should-retry": "false"})])
+        sim.always("openai", Success(delay=0.3))
+        out = await asyncio.gather(*(gateway.compare(sample_index=index) for index in range(8)))
+        assert sorted(answer.status for answer in out) == [200] * 7 + [503]
+        before = sim.count("openai")
+        answers = await asyncio.gather(*(gateway.compare(sample_index=index) for index in range(15)))
+        assert {answer.status for answer in answers} == {200}
+    they_go_in_waves(sim.calls("openai")[before:])
+
+
+@pytest.mark.serial
 async def test_after_a_cooldown_that_another_replica_was_told_one_goes_first_too(
     sim: VendorSim, tmp_path: Path
 ) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import time
 from statistics import median
 
+import pytest
+
 from tests.support.gateway import Answer, Gateway, running_gateway, vendors
 from tests.vendor_sim import Hang, Status, Success, VendorSim
 
@@ -29,6 +31,23 @@ async def test_what_cannot_be_served_is_refused_on_arrival(sim: VendorSim) -> No
         assert [answer.status for answer in answers] == [200] * 6
         assert sim.count("openai") == 6
         assert sim.max_in_flight("openai") == 4
+
+
+@pytest.mark.parametrize("live", [("openai",), ("openai", "anthropic")], ids=["one candidate", "two candidates"])
+async def test_a_full_gateway_says_when_a_slot_will_be_free_whoever_else_could_be_asked(
+    sim: VendorSim, live: tuple[str, ...]
+) -> None:
+    sim.always("openai", Success(delay=2.1))
+    limits = {"LLM_MAX_CONCURRENT_REQUESTS": 1, "LLM_QUEUE_LIMIT": 0}
+    async with running_gateway(**vendors(sim, *live), **limits) as gateway:
+        assert (await gateway.compare(sample_index=0)).status == 200
+        running = asyncio.create_task(gateway.compare(sample_index=1))
+        await sim.has_read(2, "openai")
+        refused = await gateway.compare(sample_index=2)
+        assert (refused.status, refused.body["title"]) == (503, "The gateway is busy")
+        assert int(refused.headers["Retry-After"]) == refused.body["retry_after"] >= 3, "a call takes 2.1 s"
+        assert (await running).status == 200
+        assert sim.count() == 2
 
 
 async def test_a_provider_never_gets_more_calls_than_its_slots(sim: VendorSim) -> None:
@@ -91,6 +110,54 @@ async def test_of_those_who_wait_for_a_cooldown_no_more_than_the_line_holds_are_
         assert sorted(answer.status for answer in answers) == [200, 200, 200, 503, 503, 503]
         assert (await first).status == 200
         assert await gateway.metric("llm_provider_shed_requests_total", reason="provider_slots") == 3
+
+
+async def test_who_waits_for_a_slot_and_who_waits_for_a_cooldown_share_one_line(sim: VendorSim) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "3", "x-should-retry": "false"})], model="gpt-5-nano")
+    sim.always("openai", Success(delay=1.5), model="gpt-5-mini")
+    limits = {"LLM_MAX_CONCURRENT_PER_PROVIDER": 1, "LLM_QUEUE_LIMIT": 2}
+    async with running_gateway(**vendors(sim, "openai"), **limits) as gateway:
+        assert (await _alone(gateway, "openai", 0, "gpt-5-nano")).status == 503
+        cooling = [asyncio.create_task(_alone(gateway, "openai", index, "gpt-5-nano")) for index in (1, 2)]
+        await gateway.until("llm_provider_queue_depth", 2, gate="openai")
+        free = asyncio.create_task(_alone(gateway, "openai", 0, "gpt-5-mini"))
+        await sim.has_read(2, "openai")
+        assert (await _alone(gateway, "openai", 1, "gpt-5-mini")).status == 503, "the line is full"
+        assert [answer.status for answer in await asyncio.gather(free, *cooling)] == [200, 200, 200]
+        assert await gateway.metric("llm_provider_queue_depth", gate="openai") == 0
+        assert sim.count("openai") == 4
+
+
+NO_LINE = pytest.mark.parametrize(
+    "no_line", [{"LLM_QUEUE_LIMIT": 0}, {"LLM_QUEUE_LIMIT": 3, "WORKERS": 4}], ids=["none", "fewer places than workers"]
+)
+
+
+@NO_LINE
+async def test_without_a_line_a_429_switches_its_target_off_for_no_longer_than_it_says(
+    sim: VendorSim, no_line: dict[str, int]
+) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "0", "x-should-retry": "false"})])
+    async with running_gateway(**vendors(sim, "openai"), **no_line) as gateway:
+        statuses = [(await _alone(gateway, "openai", index)).status for index in range(4)]
+        assert (statuses, sim.count("openai")) == ([503, 200, 200, 200], 4)
+        assert await gateway.metric("llm_provider_queue_depth", gate="openai") == 0
+
+
+@NO_LINE
+async def test_without_a_line_a_429_is_retried_when_its_time_is_over_and_who_would_have_to_wait_is_refused(
+    sim: VendorSim, no_line: dict[str, int]
+) -> None:
+    sim.script("openai", [Status(429, headers={"Retry-After": "2"}), Success(delay=1)])
+    async with running_gateway(**vendors(sim, "openai"), **no_line) as gateway:
+        retried = asyncio.create_task(_alone(gateway, "openai", 0))
+        await gateway.until("llm_provider_cooldown_seconds_count", 1, provider="openai")
+        assert (await _alone(gateway, "openai", 1)).status == 503, "the target cools down"
+        await sim.has_read(2, "openai")
+        assert (await _alone(gateway, "openai", 2)).status == 503, "another one goes first"
+        assert (await retried).status == 200
+        assert [(await _alone(gateway, "openai", index)).status for index in (3, 4)] == [200, 200]
+        assert sim.count("openai") == 4
 
 
 async def _alone(gateway: Gateway, provider: str, sample_index: int, model: str | None = None) -> Answer:

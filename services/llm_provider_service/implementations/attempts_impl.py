@@ -80,7 +80,13 @@ class AttemptRunner:
         raise refusal(run, retry_after=self._shortest_wait(run, candidates), longest_pause=longest_pause)
 
     def _shortest_wait(self, run: Run, candidates: Sequence[Candidate]) -> float:
-        """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say."""
+        """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say.
+
+        While the gateway itself is full it is no use that those it never came to could be asked.
+        """
+        last = run.failures[-1][1] if run.failures else None
+        if isinstance(last, GatewayExhausted):
+            return last.retry_after or 0.0
         asked_for = {target: failure.retry_after or 0.0 for target, failure in run.failures}
         targets = [candidate.target for candidate in candidates]
         return min(max(asked_for.get(target, 0.0), self._guards.available_in(target)) for target in targets)
@@ -155,7 +161,7 @@ class AttemptRunner:
         """Whether a call to *target* with *ticket* need wait neither for a cooldown nor for a turn."""
         if self._guards.cooldowns.remaining(target) > 0:
             return False
-        return ticket is not None or not self._guards.turnstile.limits(target)
+        return self._guards.turnstile.admits(target, ticket)
 
     async def _take_slots(self, run: Run, target: Target, another: Callable[[], bool]) -> HeldSlots:
         """Waiting for one of the provider's makes sense only when nobody else could answer."""
@@ -177,11 +183,18 @@ class AttemptRunner:
         if self._may_go(target):
             return None
         self._refuse_long_cooldown(run, target, self._patience(run, another))
+        if (ticket := self._turn_at_once(target)) is not None:
+            return ticket
         try:
             with self._slots.aside(target.provider):
                 return await self._waited_turn(run, target, another)
         except GateFull as full:
             raise self._no_slot(run, target, full) from None
+
+    def _turn_at_once(self, target: Target) -> Ramp | None:
+        """Whoever need not wait needs no place in the provider's line, which may be full or not exist."""
+        cooling = self._guards.cooldowns.remaining(target) > 0
+        return None if cooling else self._guards.turnstile.enter_at_once(target)
 
     async def _waited_turn(self, run: Run, target: Target, another: Callable[[], bool]) -> Ramp | None:
         while True:

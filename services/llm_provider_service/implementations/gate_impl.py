@@ -77,7 +77,7 @@ class Gate:
 
     def stand_aside(self) -> None:
         """Wait for something else than a slot, and count as one in line; `come_back` must follow. Raises `GateFull`."""
-        if self.waiting >= self._policy.queue_limit:
+        if self._full:
             raise GateFull(max(self._service_time.seconds, 1.0), ShedReason.QUEUE_FULL)
         self._aside += 1
 
@@ -85,16 +85,20 @@ class Gate:
         """Stand aside no longer."""
         self._aside -= 1
 
+    @property
+    def _full(self) -> bool:
+        return self.waiting >= self._policy.queue_limit
+
     async def _queue(self, patience: float, may_wait: bool) -> float:
         come_back = refuses(
             self._policy,
             queued=len(self._line),
+            aside=self._aside,
             service_seconds=max(self._service_time.seconds, self._mean_age()),
             patience_seconds=patience,
         )
         if come_back is not None or not may_wait:
-            full = len(self._line) >= self._policy.queue_limit
-            raise GateFull(come_back or 1.0, ShedReason.QUEUE_FULL if full else ShedReason.WAIT_TOO_LONG)
+            raise GateFull(come_back or 1.0, ShedReason.QUEUE_FULL if self._full else ShedReason.WAIT_TOO_LONG)
         since = self._clock()
         try:
             return await self._wait_in_line(min(self._policy.queue_seconds, patience))

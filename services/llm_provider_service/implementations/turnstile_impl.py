@@ -22,7 +22,7 @@ class Ramp:
 
     allowed: int = 1
     out: int = 0
-    line: deque[asyncio.Future[None]] = field(default_factory=deque)
+    line: deque[asyncio.Future[Ramp]] = field(default_factory=deque)
 
     def wake(self) -> None:
         """Give turns to the first in line, as many as may go."""
@@ -30,19 +30,35 @@ class Ramp:
             turn = self.line.popleft()
             if not turn.done():
                 self.out += 1
-                turn.set_result(None)
+                turn.set_result(self)
 
-    def give_back(self) -> None:
+    def give_back(self, *, succeeded: bool = False) -> None:
         """One of those who were out is back."""
+        self.allowed = max(1, self.allowed + succeeded)
         self.out -= 1
         self.wake()
+
+    def restarted(self) -> Ramp:
+        """What takes its place in a new cooldown: who waits goes on waiting there, and who is out counts no more.
+
+        At most one is out of a ramp that stands at one, and nobody joins it before it is back: else each of many 429s
+        without a wait would let another one out. Its success only brings the ramp back to one.
+        """
+        if self.allowed <= 1:
+            self.allowed = 1 - self.out
+            return self
+        fresh = Ramp(line=self.line)
+        self.line = deque()
+        fresh.wake()
+        return fresh
 
 
 class Turnstile:
     """Limits the calls to targets that have just cooled down; all others pass without a trace.
 
     Each success lets one more out, so a wave that succeeds is followed by one of twice its size; from 64 on the limit
-    is lifted. A new cooldown starts again with one. For one event loop.
+    is lifted. A new cooldown starts again with one, whatever is out: calls that were sent before it widen nothing, and
+    nobody waits for their end, which may be far. For one event loop.
     """
 
     def __init__(self) -> None:
@@ -50,32 +66,37 @@ class Turnstile:
 
     def restart(self, target: Target) -> None:
         """*target* cools down: when it is back, one call goes first."""
-        self._ramps.setdefault(target, Ramp()).allowed = 1
+        ramp = self._ramps.get(target)
+        self._ramps[target] = Ramp() if ramp is None else ramp.restarted()
         self._ramps.move_to_end(target)
         if len(self._ramps) > MOST_TARGETS:
             self._open(next(iter(self._ramps)))
 
-    def limits(self, target: Target) -> bool:
-        """Whether calls to *target* need a turn."""
-        return target in self._ramps
+    def admits(self, target: Target, ticket: Ramp | None) -> bool:
+        """Whether a call to *target* may go with *ticket*; one of a ramp that a cooldown has replaced is void."""
+        ramp = self._ramps.get(target)
+        return ramp is None or ramp is ticket
 
     async def enter(self, target: Target, patience_seconds: float) -> Ramp | None:
         """Wait for a turn and return its ticket, for `leave`; `None` where nothing is limited. Raises `NoTurn`."""
         ramp = self._ramps.get(target)
         if ramp is None:
             return None
-        if ramp.out < ramp.allowed and not ramp.line:
-            ramp.out += 1
-        else:
-            await self._wait(ramp, patience_seconds)
+        return self.enter_at_once(target) or await self._wait(ramp, patience_seconds)
+
+    def enter_at_once(self, target: Target) -> Ramp | None:
+        """A ticket, if there is a turn and nobody waits for it; `None` also where nothing is limited."""
+        ramp = self._ramps.get(target)
+        if ramp is None or ramp.line or ramp.out >= ramp.allowed:
+            return None
+        ramp.out += 1
         return ramp
 
     def leave(self, target: Target, ticket: Ramp | None, *, succeeded: bool) -> None:
         """The call of *ticket* is over. One without a ticket left before the cooldown, and says nothing about it."""
         if ticket is None:
             return
-        ticket.allowed += succeeded
-        ticket.give_back()
+        ticket.give_back(succeeded=succeeded)
         if ticket.allowed >= FULLY_OPEN and self._ramps.get(target) is ticket:
             self._open(target)
 
@@ -85,22 +106,23 @@ class Turnstile:
         ramp.allowed = ramp.out + len(ramp.line)
         ramp.wake()
 
-    async def _wait(self, ramp: Ramp, seconds: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ramp.line.append(turn)
+    async def _wait(self, ramp: Ramp, seconds: float) -> Ramp:
+        turn: asyncio.Future[Ramp] = asyncio.get_running_loop().create_future()
+        line = ramp.line  # stays the line of this target, whatever ramp it comes to belong to
+        line.append(turn)
         try:
             async with asyncio.timeout(seconds):
-                await turn
+                return await turn
         except TimeoutError:
-            self._step_out(ramp, turn)
+            self._step_out(line, turn)
             raise NoTurn from None
         except asyncio.CancelledError:
-            self._step_out(ramp, turn)
+            self._step_out(line, turn)
             raise
 
-    def _step_out(self, ramp: Ramp, turn: asyncio.Future[None]) -> None:
+    def _step_out(self, line: deque[asyncio.Future[Ramp]], turn: asyncio.Future[Ramp]) -> None:
         """Leave the line; a turn that came in the same moment goes to the next."""
         if turn.done() and not turn.cancelled():
-            ramp.give_back()
-        elif turn in ramp.line:
-            ramp.line.remove(turn)
+            turn.result().give_back()
+        elif turn in line:
+            line.remove(turn)

@@ -51,13 +51,17 @@ def expected_wait(queued: int, slots: int, service_seconds: float) -> float:
     return (queued + 1) * service_seconds / slots
 
 
-def refuses(policy: AdmissionPolicy, *, queued: int, service_seconds: float, patience_seconds: float) -> float | None:
+def refuses(
+    policy: AdmissionPolicy, *, queued: int, service_seconds: float, patience_seconds: float, aside: int = 0
+) -> float | None:
     """Seconds after which a refused newcomer should come back, or `None` if it may wait.
 
     *patience_seconds* is what the newcomer's own deadline leaves for waiting. The wait that is expected must leave some
-    of it, and of the policy's time, because it is an estimate.
+    of it, and of the policy's time, because it is an estimate. Those *aside* have a place in line, but as they wait for
+    something else than a slot, nobody waits for them.
     """
     wait = expected_wait(queued, policy.slots, service_seconds)
-    if queued < policy.queue_limit and wait <= SURE_SHARE * min(policy.queue_seconds, patience_seconds):
+    in_time = wait <= SURE_SHARE * min(policy.queue_seconds, patience_seconds)
+    if queued + aside < policy.queue_limit and in_time:
         return None
     return max(wait, 1.0)

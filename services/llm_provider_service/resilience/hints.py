@@ -25,15 +25,18 @@ class Hints:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: OrderedDict[HintKey, float] = OrderedDict()
+        self._latest = 0.0  # no hint ends after it; that of a model that nobody asks here is never looked up
 
     @property
     def none(self) -> bool:
         """Whether nothing was heard of anybody that may still hold."""
-        return not self._until
+        return not self._until or self._clock() >= self._latest
 
     def learn(self, key: HintKey, seconds: float) -> None:
         """Somebody's breaker of *key* is open for *seconds* from now; the newest word on a key holds."""
-        self._until[key] = self._clock() + min(seconds, LONGEST_SECONDS)
+        until = self._clock() + min(seconds, LONGEST_SECONDS)
+        self._until[key] = until
+        self._latest = max(self._latest, until)
         self._until.move_to_end(key)
         while len(self._until) > MOST_HINTS:
             self._until.popitem(last=False)

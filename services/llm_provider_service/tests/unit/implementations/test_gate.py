@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from services.llm_provider_service.implementations.gate_impl import Gate, GateFull
-from services.llm_provider_service.resilience.admission import AdmissionPolicy
+from services.llm_provider_service.resilience.admission import AdmissionPolicy, ShedReason
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.tests.unit.routing.samples import HandClock
 
@@ -183,6 +183,46 @@ async def test_who_stands_aside_has_a_place_in_the_line() -> None:
     gate.stand_aside()
     gate.come_back()
     assert gate.waiting == 0
+
+
+async def test_who_stands_aside_and_who_waits_for_a_slot_share_one_line() -> None:
+    gate = gate_with(queue_limit=2)
+    entered = await gate.enter(FAR, reserve_seconds=0)
+    gate.stand_aside()
+    waiting = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
+    await ticks(1)
+    with pytest.raises(GateFull) as refused:
+        await gate.enter(FAR, reserve_seconds=0)
+    assert (refused.value.reason, gate.waiting) == (ShedReason.QUEUE_FULL, 2)
+    gate.come_back()
+    back = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))  # whoever comes back has its place for the slot
+    await ticks(1)
+    assert gate.waiting == 2
+    gate.leave(entered)
+    gate.leave(await waiting)
+    gate.leave(await back)
+    assert (gate.held, gate.waiting) == (0, 0)
+
+
+async def test_a_full_line_keeps_nobody_from_a_free_slot() -> None:
+    gate = gate_with(queue_limit=1)
+    gate.stand_aside()
+    assert gate.free
+    gate.leave(await gate.enter(FAR, reserve_seconds=0))
+    gate.come_back()
+
+
+async def test_who_stands_aside_makes_nobody_expect_a_longer_wait() -> None:
+    clock = HandClock()
+    gate = Gate(AdmissionPolicy(slots=1, queue_limit=10, queue_seconds=5.0), clock=clock)
+    entered = await gate.enter(FAR, reserve_seconds=0)
+    clock.now += 3
+    for _ in range(9):
+        gate.stand_aside()
+    waiting = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
+    await ticks(1)
+    gate.leave(entered)
+    gate.leave(await waiting)
 
 
 async def test_a_slot_on_its_way_to_whoever_waits_does_not_look_as_if_it_were_held_for_ever() -> None:

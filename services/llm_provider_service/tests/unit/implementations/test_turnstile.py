@@ -9,7 +9,13 @@ import pytest
 
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.target import Target
-from services.llm_provider_service.implementations.turnstile_impl import FULLY_OPEN, MOST_TARGETS, NoTurn, Turnstile
+from services.llm_provider_service.implementations.turnstile_impl import (
+    FULLY_OPEN,
+    MOST_TARGETS,
+    NoTurn,
+    Ramp,
+    Turnstile,
+)
 
 TARGET = Target(LLMProviderType.OPENAI, "a-model")
 
@@ -18,6 +24,31 @@ async def ticks(count: int) -> None:
     """Let the loop turn *count* times."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def everybody_who_may_go(turnstile: Turnstile) -> list[Ramp | None]:
+    """Take turns until none is free."""
+    tickets = []
+    while True:
+        try:
+            tickets.append(await turnstile.enter(TARGET, 0))
+        except NoTurn:
+            return tickets
+
+
+async def grown_to(width: int) -> Turnstile:
+    """One that lets *width* calls out at once."""
+    turnstile = Turnstile()
+    turnstile.restart(TARGET)
+    for _ in range(width - 1):
+        turnstile.leave(TARGET, await turnstile.enter(TARGET, 0), succeeded=True)
+    return turnstile
+
+
+def come_back(turnstile: Turnstile, tickets: list[Ramp | None]) -> None:
+    """All of them succeed."""
+    for ticket in tickets:
+        turnstile.leave(TARGET, ticket, succeeded=True)
 
 
 async def test_a_target_that_never_cooled_is_not_limited() -> None:
@@ -86,6 +117,77 @@ async def test_whoever_is_cancelled_wherever_every_turn_comes_back(seed: int) ->
     ramp = await turnstile.enter(TARGET, 0)
     assert ramp is not None
     assert (ramp.out, len(ramp.line)) == (1, 0)
+
+
+@pytest.mark.parametrize("width", [1, 2, 32, FULLY_OPEN - 1])
+@pytest.mark.parametrize("back_before", [0, 1, 3], ids=["first wave", "second wave", "fourth wave"])
+async def test_calls_of_before_a_cooldown_widen_nothing_and_are_not_waited_for(width: int, back_before: int) -> None:
+    turnstile = await grown_to(width)
+    limited, *others = await everybody_who_may_go(turnstile)
+    assert len(others) == width - 1
+    turnstile.restart(TARGET)
+    turnstile.leave(TARGET, limited, succeeded=False)
+    waves = []
+    for number in range(4):
+        if number == back_before:
+            come_back(turnstile, others)
+        wave = await everybody_who_may_go(turnstile)
+        waves.append(len(wave))
+        come_back(turnstile, wave)
+    assert waves == [1, 2, 4, 8]
+
+
+async def test_however_many_429s_come_one_goes_first_and_then_one_that_was_sent_after_them() -> None:
+    turnstile = Turnstile()
+    for _ in range(3):
+        turnstile.restart(TARGET)
+    first = await everybody_who_may_go(turnstile)
+    for _ in range(3):
+        turnstile.restart(TARGET)
+        assert await everybody_who_may_go(turnstile) == []
+    come_back(turnstile, first)
+    assert (len(first), len(await everybody_who_may_go(turnstile))) == (1, 1)
+
+
+async def test_a_turn_of_before_a_cooldown_is_void() -> None:
+    turnstile = await grown_to(2)
+    ticket = await turnstile.enter(TARGET, 0)
+    assert turnstile.admits(TARGET, ticket)
+    assert not turnstile.admits(TARGET, None)
+    turnstile.restart(TARGET)
+    assert not turnstile.admits(TARGET, ticket)
+    assert turnstile.admits(TARGET, await turnstile.enter(TARGET, 0))
+    assert turnstile.admits(Target(LLMProviderType.OPENAI, "another"), None)
+
+
+async def test_who_waits_when_a_cooldown_begins_keeps_the_place() -> None:
+    turnstile = await grown_to(2)
+    await everybody_who_may_go(turnstile)
+    waiting = [asyncio.create_task(turnstile.enter(TARGET, 60)) for _ in range(4)]
+    await ticks(1)
+    turnstile.restart(TARGET)
+    waiting[1].cancel()
+    await ticks(3)
+    assert [task.done() for task in waiting] == [True, True, False, False]
+    come_back(turnstile, [await waiting[0]])
+    tickets = [await waiting[2], await waiting[3]]
+    come_back(turnstile, tickets)
+    assert len(await everybody_who_may_go(turnstile)) == 4
+
+
+async def test_at_once_there_is_a_turn_only_where_one_is_free_and_nobody_waits_for_it() -> None:
+    turnstile = Turnstile()
+    assert turnstile.enter_at_once(TARGET) is None, "nothing is limited"
+    turnstile.restart(TARGET)
+    ticket = turnstile.enter_at_once(TARGET)
+    assert turnstile.admits(TARGET, ticket)
+    assert turnstile.enter_at_once(TARGET) is None, "the one turn is taken"
+    waiting = asyncio.create_task(turnstile.enter(TARGET, 60))
+    await ticks(1)
+    turnstile.leave(TARGET, ticket, succeeded=False)
+    assert turnstile.enter_at_once(TARGET) is None, "the turn is on its way to whoever waits"
+    turnstile.leave(TARGET, await waiting, succeeded=False)
+    assert turnstile.enter_at_once(TARGET) is not None
 
 
 async def test_enough_successes_lift_the_limit() -> None:

@@ -34,6 +34,11 @@ def test_whoever_cannot_be_served_in_time_is_told_when_to_come_back(
     assert found == (None if come_back is None else pytest.approx(come_back))
 
 
+@pytest.mark.parametrize(("aside", "come_back"), [(6, None), (7, 1.0)], ids=["one place left", "line full"])
+def test_who_waits_for_something_else_takes_a_place_and_no_time(aside: int, come_back: float | None) -> None:
+    assert refuses(POLICY, queued=3, aside=aside, service_seconds=0.9, patience_seconds=60.0) == come_back
+
+
 def test_the_service_time_follows_what_is_measured() -> None:
     measured = ServiceTime()
     assert measured.seconds == 0

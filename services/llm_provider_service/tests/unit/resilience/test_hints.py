@@ -43,6 +43,28 @@ def test_a_hint_about_a_provider_holds_for_all_its_models_and_the_longer_one_cou
     assert hints.remaining(TARGET) == 5
 
 
+def test_there_are_none_once_the_last_has_ended_even_if_nobody_asks_for_its_target() -> None:
+    clock = HandClock()
+    hints = Hints(clock)
+    assert hints.none
+    hints.learn((MOCK, "one"), 20)
+    hints.learn((MOCK, "two"), 10)
+    clock.now += 15
+    assert not hints.none
+    clock.now += 5
+    assert hints.none
+    hints.learn((MOCK, "two"), 10)
+    assert not hints.none
+    assert hints.remaining(Target(MOCK, "two")) == 10
+
+
+def test_there_are_none_once_all_are_forgotten() -> None:
+    hints = Hints(HandClock())
+    hints.learn((MOCK, "one"), 20)
+    hints.forget((MOCK, "one"))
+    assert hints.none
+
+
 def test_nobody_is_left_alone_for_long_and_memory_is_bounded() -> None:
     hints = Hints(HandClock())
     for number in range(MOST_HINTS + 1):
