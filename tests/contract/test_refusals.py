@@ -21,7 +21,11 @@ from services.llm_provider_service.domain.completion import (
     Role,
     TextPart,
 )
-from services.llm_provider_service.domain.failures import AnswerRejected, NotSent, ProviderFailure
+from services.llm_provider_service.domain.failures import (
+    AnswerRejected,
+    ProviderFailure,
+)
+from services.llm_provider_service.domain.not_sent import NotSent
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN

@@ -122,7 +122,13 @@ async def test_an_id_that_the_gateway_would_replace_is_not_sent(gateway: Gateway
 async def test_a_vendor_that_a_later_service_adds_does_not_spoil_the_lists(
     gateway: Gateway, client: LLMProviderClient
 ) -> None:
-    model: dict[str, Any] = {"id": "m", "capabilities": [], "context_window": None, "max_output_tokens": None, "prices": None}
+    model: dict[str, Any] = {
+        "id": "m",
+        "capabilities": [],
+        "context_window": None,
+        "max_output_tokens": None,
+        "prices": None,
+    }
     gateway.script = [
         web.json_response(
             {

@@ -1,9 +1,7 @@
 """Every way in which a provider can fail us, each with its policy on the class.
 
     ProviderFailure
-    ├── NotSent                 our own limits kept the call from being made
-    │   ├── CircuitOpen         a breaker is open, or its probe is out
-    │   └── CapacityExhausted   the provider's bulkhead is full
+    ├── NotSent                 our own limits kept the call from being made (in not_sent)
     ├── ConnectionFailure       counts against the provider as a whole
     │   ├── ConnectFailed       refused, unresolved, no connection in time; two kinds of it are in connect_failures
     │   └── CertificateInvalid  the certificate does not prove who answers
@@ -114,26 +112,6 @@ class ProviderFailure(Exception):
         In an outage, freeing such circles stopped the event loop for 100 ms and more (measured).
         """
         self.__traceback__ = self.__cause__ = self.__context__ = None
-
-
-class NotSent(ProviderFailure):
-    """The call was not made; costs nothing and says nothing about the vendor."""
-
-    outcome = AttemptOutcome.NOT_SENT
-
-
-class CircuitOpen(NotSent):
-    """A breaker is open or its one probe is out; `retry_after` is when the next probe may go."""
-
-
-class CapacityExhausted(NotSent):
-    """All of this provider's slots are taken."""
-
-
-class GatewayExhausted(CapacityExhausted):
-    """All of the gateway's own slots are taken, whoever is asked."""
-
-    fails_over = False
 
 
 class ConnectionFailure(ProviderFailure):

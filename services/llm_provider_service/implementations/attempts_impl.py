@@ -13,13 +13,11 @@ from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
-    CapacityExhausted,
-    GatewayExhausted,
-    NotSent,
     OutputTruncated,
     ProviderFailure,
     ProviderTimeout,
 )
+from services.llm_provider_service.domain.not_sent import CapacityExhausted, GatewayExhausted, NotSent
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.waiting import waited
 from services.llm_provider_service.implementations.attempt_spans_impl import attempt_span, describe

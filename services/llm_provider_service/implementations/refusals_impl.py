@@ -10,17 +10,16 @@ from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
     BadResponse,
-    CapacityExhausted,
     CertificateInvalid,
     ContentRefused,
     ContextTooLong,
     ModelNotFound,
-    NotSent,
     OutputTruncated,
     ProviderFailure,
     ProviderTimeout,
     RequestRejected,
 )
+from services.llm_provider_service.domain.not_sent import CapacityExhausted, NotSent
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import (
     DeadlineReached,

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from common_core.llm_contracts import UNBILLED_OUTCOMES
 from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import NotSent, ProviderFailure, ServerError
+from services.llm_provider_service.domain.failures import (
+    ProviderFailure,
+    ServerError,
+)
+from services.llm_provider_service.domain.not_sent import NotSent
 from services.llm_provider_service.domain.usage import Usage
 
 

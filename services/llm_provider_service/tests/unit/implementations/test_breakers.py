@@ -14,7 +14,6 @@ from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
     BadResponse,
     CertificateInvalid,
-    CircuitOpen,
     ConnectFailed,
     ConnectionLost,
     ContentRefused,
@@ -31,6 +30,7 @@ from services.llm_provider_service.domain.failures import (
     ServerError,
     Unsayable,
 )
+from services.llm_provider_service.domain.not_sent import CircuitOpen
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.implementations.breakers_impl import BreakerKey, ProviderBreakers

@@ -20,15 +20,12 @@ from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
     BadResponse,
-    CapacityExhausted,
     CertificateInvalid,
-    CircuitOpen,
     ConnectFailed,
     ConnectionLost,
     ContentRefused,
     ContextTooLong,
     ModelNotFound,
-    NotSent,
     OutputTruncated,
     Overloaded,
     ProviderFailure,
@@ -41,6 +38,7 @@ from services.llm_provider_service.domain.failures import (
     ServerError,
     Unsayable,
 )
+from services.llm_provider_service.domain.not_sent import CapacityExhausted, CircuitOpen, NotSent
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN

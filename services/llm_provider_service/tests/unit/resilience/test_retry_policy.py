@@ -17,7 +17,6 @@ from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
     BadResponse,
     CertificateInvalid,
-    CircuitOpen,
     ConnectFailed,
     ConnectionLost,
     ContentRefused,
@@ -34,6 +33,7 @@ from services.llm_provider_service.domain.failures import (
     ResponseTooLarge,
     ServerError,
 )
+from services.llm_provider_service.domain.not_sent import CircuitOpen
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget

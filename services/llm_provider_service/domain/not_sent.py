@@ -1,0 +1,26 @@
+"""Attempts that were not made, because our own limits were in the way."""
+
+from __future__ import annotations
+
+from services.llm_provider_service.domain.attempt import AttemptOutcome
+from services.llm_provider_service.domain.failures import ProviderFailure
+
+
+class NotSent(ProviderFailure):
+    """The call was not made; costs nothing and says nothing about the vendor."""
+
+    outcome = AttemptOutcome.NOT_SENT
+
+
+class CircuitOpen(NotSent):
+    """A breaker is open or its one probe is out; `retry_after` is when the next probe may go."""
+
+
+class CapacityExhausted(NotSent):
+    """All of this provider's slots are taken."""
+
+
+class GatewayExhausted(CapacityExhausted):
+    """All of the gateway's own slots are taken, whoever is asked."""
+
+    fails_over = False
