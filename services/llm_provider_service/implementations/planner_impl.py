@@ -210,7 +210,9 @@ class Planner:
         return self._prices.expected_cost(profile.target, size // BYTES_PER_TOKEN, _expected_output(request, profile))
 
     def _lacking(self, made: Plan, request: CompletionRequest, asked: LLMProviderType | None) -> InvalidOrder:
-        could = list(dict.fromkeys(map(str, (*self._able(request, first=asked), *made.capable))))
+        able = self._able(request)
+        near = [target for target in able if target.provider is asked][: MOST_NAMED // 2]
+        could = list(dict.fromkeys(map(str, (*near, *made.capable, *able))))
         named = ", ".join(could[:MOST_NAMED]) + (", …" if len(could) > MOST_NAMED else "")
         return InvalidOrder(
             "The chosen model does not support what was asked",
@@ -220,10 +222,10 @@ class Planner:
             fields=tuple((lack.field, lack.message) for lack in made.refusals),
         )
 
-    def _able(self, request: CompletionRequest, *, first: LLMProviderType | None) -> list[Target]:
+    def _able(self, request: CompletionRequest) -> list[Target]:
         """The known models of live providers that lack nothing of what *request* gives, each by its first name."""
         found: dict[tuple[LLMProviderType, str], Target] = {}
-        for profile in sorted(profiles(), key=lambda profile: profile.provider is not first):
+        for profile in profiles():
             if profile.provider in self._live and not unsupported(request, profile):
                 found.setdefault((profile.provider, profile.canonical), profile.target)
         return list(found.values())
