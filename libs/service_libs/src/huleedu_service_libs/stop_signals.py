@@ -25,6 +25,7 @@ class StopSignals:
         self._on_stopping = on_stopping
         self._guard = threading.Timer(grace_seconds + _GUARD_SECONDS, os._exit, (1,))
         self._guard.daemon = True
+        self._guarded = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -43,7 +44,8 @@ class StopSignals:
         self._loop = loop
 
     def _caught(self, _number: int, _frame: FrameType | None) -> None:
-        if self._guard.ident is None:
+        if not self._guarded:
+            self._guarded = True  # first, because a second signal may come while the thread starts
             self._guard.start()
         if self._loop is None:
             self._received()
