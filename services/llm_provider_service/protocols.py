@@ -53,8 +53,8 @@ class LLMOrchestratorProtocol(Protocol):
         """Whether work for that request still runs, as it may when its caller has gone."""
         ...
 
-    def drain(self) -> None:
-        """The service stops: from now on calls have the grace to end in, and are cancelled when it is over."""
+    def stop_waiting(self) -> None:
+        """The grace of a stop is over: calls that still run are cancelled when the orchestrator is closed."""
         ...
 
 

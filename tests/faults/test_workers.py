@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -79,6 +80,12 @@ async def logged(running: ServiceProcess, event: str, count: int, *, within: flo
     while running.log().count(f'"event":"{event}"') < count:
         assert monotonic() < end, event
         await asyncio.sleep(0.05)
+
+
+def exit_codes(running: ServiceProcess) -> dict[int, int]:
+    """Of the workers that have ended."""
+    lines = map(json.loads, running.log().splitlines())
+    return {line["pid"]: line["exit_code"] for line in lines if line["event"] == "worker_ended"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -261,6 +268,21 @@ async def not_ready(url: str) -> Reply:
         while {(last := await ask(url, "GET", "/readyz")).status for _ in range(8)} != {503}:  # noqa: ASYNC110 -- asked
             await asyncio.sleep(0.01)
     return last
+
+
+async def test_what_a_second_signal_cancels_is_in_the_last_metrics_of_its_worker() -> None:
+    """Both workers get both signals themselves, so that the supervisor stays and has what they said last."""
+    async with service(MOCK_LATENCY_MS=50_000, SHUTDOWN_GRACE_SECONDS=60) as running:
+        asked = asyncio.create_task(ask(running.url, "POST", PATH, ASKED))
+        await until_under_way(running.url, 1)
+        before = children(running.pid)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for pid in before:
+                os.kill(pid, number)
+        assert (await asked).status == 503
+        await logged(running, "worker_ready", 4)
+        assert exit_codes(running) == dict.fromkeys(before, 0)
+        assert await series(running.url, "llm_provider_attempts_total") == 1
 
 
 async def test_one_open_breaker_is_shown_by_all_and_a_frozen_worker_makes_answers_partial() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, Self
@@ -19,10 +20,16 @@ class StopSignals:
     Plain signal handlers, not the loop's: they also run while the event loop is stuck in Python code or a sleep.
     """
 
-    def __init__(self, grace_seconds: float, on_stopping: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        grace_seconds: float,
+        on_stopping: Callable[[], None] | None,
+        on_grace_over: Callable[[], None] | None = None,
+    ) -> None:
         self.stopping = asyncio.Event()
         self.hurry = asyncio.Event()
         self._on_stopping = on_stopping
+        self._on_grace_over = on_grace_over
         self._guard = threading.Timer(grace_seconds + _GUARD_SECONDS, os._exit, (1,))
         self._guard.daemon = True
         self._guarded = False
@@ -43,6 +50,12 @@ class StopSignals:
         """From now on signals are handled in *loop*, which may be asleep when one comes."""
         self._loop = loop
 
+    async def give_grace(self, work: asyncio.Future[Any], end: float) -> None:
+        """Wait for *work*, until *end* on the monotonic clock or the second signal; if it is not done, say so."""
+        await _either(work, self.hurry, end)
+        if not work.done() and self._on_grace_over is not None:
+            self._on_grace_over()
+
     def _caught(self, _number: int, _frame: FrameType | None) -> None:
         if not self._guarded:
             self._guarded = True  # first, because a second signal may come while the thread starts
@@ -59,3 +72,10 @@ class StopSignals:
         self.stopping.set()
         if self._on_stopping is not None:
             self._on_stopping()
+
+
+async def _either(work: asyncio.Future[Any], event: asyncio.Event, end: float) -> None:
+    happened = asyncio.ensure_future(event.wait())
+    left = max(0.0, end - time.monotonic())
+    await asyncio.wait({work, happened}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    happened.cancel()

@@ -40,16 +40,17 @@ def serve_as_worker(
     *,
     retire_seconds: float,
     on_stopping: Callable[[], None] | None = None,
+    on_grace_over: Callable[[], None] | None = None,
 ) -> int:
     """Serve *app* from the sockets of *seat* until stopped or retired; the exit code is that of `serve`.
 
-    *on_stopping* is called for a stop, not for a retirement. Main thread only.
+    *on_stopping* is called for a stop, not for a retirement; *on_grace_over* as in `serve`. Main thread only.
     """
     _watch_supervisor(seat.supervisor, options.grace_seconds)
     listeners = [socket.socket(fileno=descriptor) for descriptor in seat.listeners]
     try:
         with (
-            StopSignals(options.grace_seconds, on_stopping) as stop,
+            StopSignals(options.grace_seconds, on_stopping, on_grace_over) as stop,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             return runner.run(_Worker(app, options, listeners, link, stop).run(seat.slot, retire_seconds))
