@@ -270,6 +270,24 @@ async def not_ready(url: str) -> Reply:
     return last
 
 
+async def test_a_retiring_worker_finishes_and_books_the_calls_that_its_callers_have_left() -> None:
+    """A call in each of two workers, longer than closing may take."""
+    settings = {"MOCK_LATENCY_MS": 10_000, "LLM_MAX_CONCURRENT_REQUESTS": 2, "LLM_QUEUE_LIMIT": 0}
+    async with service(**settings) as running:
+        before = children(running.pid)
+        callers = [asyncio.create_task(ask(running.url, "POST", PATH, ASKED)) for _ in range(40)]
+        await until_under_way(running.url, 2)
+        for caller in callers:
+            caller.cancel()
+        await asyncio.wait(callers)
+        running.send_signal(signal.SIGHUP)
+        await logged(running, "rolling_restart_finished", 1, within=40)
+        assert exit_codes(running) == dict.fromkeys(before, 0)
+        assert "server_shutdown_failed" not in running.log()
+        assert await series(running.url, "llm_provider_attempts_total") == 2
+        assert await series(running.url, r'llm_provider_attempts_total\{.*outcome="success".*\}') == 2
+
+
 async def test_what_a_second_signal_cancels_is_in_the_last_metrics_of_its_worker() -> None:
     """Both workers get both signals themselves, so that the supervisor stays and has what they said last."""
     async with service(MOCK_LATENCY_MS=50_000, SHUTDOWN_GRACE_SECONDS=60) as running:

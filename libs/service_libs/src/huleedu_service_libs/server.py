@@ -117,18 +117,18 @@ async def started(lifespan: Lifespan, stop: StopSignals) -> bool:
     return False
 
 
-async def leave(server: LeavingServer, lifespan: Lifespan, stop: StopSignals, grace_seconds: float) -> int:
-    """Finish what is under way within the grace, then shut the application down; returns the exit code."""
-    grace_end = time.monotonic() + grace_seconds
+async def leave(server: LeavingServer, lifespan: Lifespan, stop: StopSignals, seconds: float) -> int:
+    """Finish what is under way within *seconds*, then shut the application down; returns the exit code."""
+    end = time.monotonic() + seconds
     server.say_last()
-    cut_off = await server.finish(grace_seconds, stop.hurry)
-    return await _shut_down(lifespan, stop, grace_end, cut_off)
+    cut_off = await server.finish(seconds, stop.hurry)
+    return await _shut_down(lifespan, stop, end, cut_off)
 
 
-async def _shut_down(lifespan: Lifespan, stop: StopSignals, grace_end: float, cut_off: int) -> int:
-    """Shut the application down; it has what is left of the grace (calls whose callers hung up end in it) and 3 s."""
+async def _shut_down(lifespan: Lifespan, stop: StopSignals, end: float, cut_off: int) -> int:
+    """Shut the application down; it has what is left until *end* (calls whose callers hung up end in it) and 3 s."""
     shutdown = asyncio.ensure_future(lifespan.shutdown())
-    await stop.give_grace(shutdown, grace_end)
+    await stop.give_grace(shutdown, end)
     try:
         async with asyncio.timeout(_SHUTDOWN_SECONDS):
             await shutdown

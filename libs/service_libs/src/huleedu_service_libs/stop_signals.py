@@ -28,6 +28,7 @@ class StopSignals:
     ) -> None:
         self.stopping = asyncio.Event()
         self.hurry = asyncio.Event()
+        self._grace_seconds = grace_seconds
         self._on_stopping = on_stopping
         self._on_grace_over = on_grace_over
         self._guard = threading.Timer(grace_seconds + _GUARD_SECONDS, os._exit, (1,))
@@ -51,7 +52,14 @@ class StopSignals:
         self._loop = loop
 
     async def give_grace(self, work: asyncio.Future[Any], end: float) -> None:
-        """Wait for *work*, until *end* on the monotonic clock or the second signal; if it is not done, say so."""
+        """Wait for *work*, until *end* on the monotonic clock at most; if that is not enough, say that it is over.
+
+        A first signal meanwhile leaves no more than the grace, the second one nothing.
+        """
+        if not self.stopping.is_set():
+            await _either(work, self.stopping, end)
+            if self.stopping.is_set():
+                end = min(end, time.monotonic() + self._grace_seconds)
         await _either(work, self.hurry, end)
         if not work.done() and self._on_grace_over is not None:
             self._on_grace_over()

@@ -1,7 +1,8 @@
 """One worker under a supervisor: the single process's life, with inherited sockets and a second way to end.
 
 SIGTERM, SIGINT or the supervisor's death stop it: new requests are refused by the application, those under way
-finish. `retire` replaces it: nothing is refused.
+finish. `retire` replaces it: nothing is refused, and what is under way, on a connection or not, has as long as a
+request may take.
 """
 
 from __future__ import annotations
@@ -90,11 +91,12 @@ class _Worker:
         self._link.on_orphaned = self._orphaned
         self._link.ready()
         await self._until_asked_to_end()
+        end = time.monotonic() + retire_seconds
         if not self._stop.stopping.is_set():
             _log.info("worker_retiring")
             await self._server.fade(_LINGER_SECONDS, retire_seconds, self._stop.stopping)
-        grace_seconds = self._grace_seconds if self._stop.stopping.is_set() else 0.0  # who retires has had its time
-        return await leave(self._server, self._lifespan, self._stop, grace_seconds)
+        seconds = self._grace_seconds if self._stop.stopping.is_set() else end - time.monotonic()
+        return await leave(self._server, self._lifespan, self._stop, seconds)
 
     def _listen(self, slots: frozenset[int]) -> None:
         self._do(self._server.listen(slots))
