@@ -184,8 +184,12 @@ class WholeServiceProtocol(Protocol):
         """Clear everywhere."""
         ...
 
-    async def metrics(self) -> tuple[bytes, str]:
-        """Prometheus text and its content type."""
+    async def metrics(self) -> tuple[bytes, str] | None:
+        """Prometheus text and its content type; None while it is not known what all workers counted.
+
+        A scrape that fails is a gap, which harms no rate; a counter that falls is a reset, and all it counted so far
+        would count twice.
+        """
         ...
 
 
