@@ -161,11 +161,10 @@ def provider_slots(settings: Settings) -> AdmissionPolicy:
 
 
 def orchestrator_limits(settings: Settings) -> OrchestratorLimits:
-    """How long an order may take, also when the service stops, and whether answers are kept."""
+    """How long an order may take, and whether answers are kept."""
     return OrchestratorLimits(
         request_seconds=settings.LLM_REQUEST_TIMEOUT,
         minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
-        grace_seconds=settings.SHUTDOWN_GRACE_SECONDS,
         caching=settings.LLM_CACHE_ENABLED,
     )
 

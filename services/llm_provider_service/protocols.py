@@ -53,8 +53,8 @@ class LLMOrchestratorProtocol(Protocol):
         """Whether work for that request still runs, as it may when its caller has gone."""
         ...
 
-    def drain(self) -> None:
-        """The service stops: from now on calls have the grace to end in, and are cancelled when it is over."""
+    def stop_waiting(self) -> None:
+        """The grace of a stop is over: calls that still run are cancelled when the orchestrator is closed."""
         ...
 
 
@@ -184,8 +184,12 @@ class WholeServiceProtocol(Protocol):
         """Clear everywhere."""
         ...
 
-    async def metrics(self) -> tuple[bytes, str]:
-        """Prometheus text and its content type."""
+    async def metrics(self) -> tuple[bytes, str] | None:
+        """Prometheus text and its content type; None while it is not known what all workers counted.
+
+        A scrape that fails is a gap, which harms no rate; a counter that falls is a reset, and all it counted so far
+        would count twice.
+        """
         ...
 
 

@@ -40,7 +40,7 @@ from services.llm_provider_service.protocols import (
 )
 
 APP_NAME = "llm_provider_service"
-DRAIN = "drain"
+DRAIN, GRACE_OVER = "drain", "grace_over"
 ANSWERED_WHILE_STOPPING = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -72,7 +72,8 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
             status = await container.get(GatewayStatusProtocol)
             await container.get(WholeServiceProtocol)
             orchestrator = await container.get(LLMOrchestratorProtocol)
-            app.extensions[DRAIN] = (status.drain, gate.close, orchestrator.drain)
+            app.extensions[DRAIN] = (status.drain, gate.close)
+            app.extensions[GRACE_OVER] = (orchestrator.stop_waiting,)
             undo.pop_all()
 
     @app.after_serving
@@ -106,6 +107,12 @@ def _install_layers(app: Quart, settings: Settings, container: AsyncContainer) -
 def start_draining(app: Quart) -> None:
     """Let readiness say no from now on and refuse new requests, while those in flight finish."""
     for step in app.extensions.get(DRAIN, ()):
+        step()
+
+
+def end_grace(app: Quart) -> None:
+    """Let the shutdown of *app* wait for nothing any more: calls that still run are cancelled, and in the books."""
+    for step in app.extensions.get(GRACE_OVER, ()):
         step()
 
 

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from huleedu_service_libs.worker_seat import bind_shared
-from tests.faults.worker_app import HANGING_START_SECONDS
+from tests.faults.worker_app import HANGING_START_SECONDS, RETIRE_SECONDS
 from tests.support.crowd import Caller, Crowd, Reply
 from tests.support.processes import all_gone, children
 from tests.support.worker_program import WorkerProgram
@@ -155,6 +155,26 @@ async def test_a_retiring_worker_finishes_what_is_under_way_and_answers_what_sti
         assert (finished.status, finished.ends_connection) == (200, True)
         await program.logged("rolling_restart_finished")
         assert before not in program.workers()
+
+
+async def test_the_application_of_a_retiring_worker_may_use_the_rest_of_its_time_to_close() -> None:
+    async with WorkerProgram("end-slow", workers=1) as program:
+        await program.ready()
+        program.process.send_signal(signal.SIGHUP)
+        await program.logged("rolling_restart_finished")
+        assert [line["exit_code"] for line in program.events("worker_ended")] == [0]
+
+
+async def test_a_stop_leaves_a_retiring_worker_no_more_than_the_grace() -> None:
+    async with WorkerProgram("end-waits", workers=1, grace=0.3) as program:
+        await program.ready()
+        program.process.send_signal(signal.SIGHUP)
+        assert await program.line() == "waiting"
+        started = monotonic()
+        program.process.send_signal(signal.SIGTERM)
+        assert await program.ended() == 0
+        assert [line["exit_code"] for line in program.events("worker_ended")] == [0, 0]
+    assert monotonic() - started < RETIRE_SECONDS / 2
 
 
 async def test_until_the_last_worker_is_there_the_first_accepts_for_all() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from statistics import median
 from time import monotonic
@@ -81,6 +82,12 @@ async def logged(running: ServiceProcess, event: str, count: int, *, within: flo
         await asyncio.sleep(0.05)
 
 
+def exit_codes(running: ServiceProcess) -> dict[int, int]:
+    """Of the workers that have ended."""
+    lines = map(json.loads, running.log().splitlines())
+    return {line["pid"]: line["exit_code"] for line in lines if line["event"] == "worker_ended"}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running() -> AsyncIterator[ServiceProcess]:
     """One service for all tests that leave it as they found it: two workers that serve."""
@@ -146,6 +153,40 @@ async def test_no_counter_decreases_when_a_worker_is_killed_under_load(running: 
     assert await series(running.url, "llm_provider_worker_restarts_total") == restarts_before + 1
 
 
+async def test_no_count_falls_while_the_supervisor_stands_still(running: ServiceProcess) -> None:
+    """Each caller keeps its connection, so it asks the worker that it asked before."""
+    for _ in range(20):
+        assert (await ask(running.url, "POST", PATH, ASKED)).status == 200
+    counted = await comparisons_counted(running.url)
+    async with standing_still(running, "/api/v1/providers") as (callers, before):
+        scrapes = await of_all(callers, "/metrics")
+        shown = await of_all(callers, "/api/v1/providers")
+    assert [one.json()["total_requests_today"] for one in shown] == [counted] * len(callers)
+    assert {one.json()["total_requests_today"] for one in before} == {counted}
+    assert all(one.json()["partial"] for one in shown)
+    assert {(one.status, one.json()["title"]) for one in scrapes} == {(503, "The counts are not known")}
+    assert await comparisons_counted(running.url) == counted
+
+
+@asynccontextmanager
+async def standing_still(running: ServiceProcess, path: str) -> AsyncIterator[tuple[list[Caller], list[Reply]]]:
+    """Callers, what they were told on *path* while all was well, and a supervisor that is stopped from then on."""
+    callers = [Caller(running.url) for _ in range(12)]
+    before = await of_all(callers, path)
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        yield callers, before
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
+        for caller in callers:
+            caller.hang_up()
+
+
+async def of_all(callers: Sequence[Caller], path: str) -> list[Reply]:
+    """What each caller is told."""
+    return await asyncio.gather(*(caller.ask("GET", path) for caller in callers))
+
+
 async def test_every_worker_answers_and_clears_for_all_and_a_stop_finishes_what_all_have_under_way() -> None:
     """One life of a service whose calls take 2.5 s and which has two slots in each of two workers."""
     settings = {"MOCK_LATENCY_MS": 2500, "LLM_MAX_CONCURRENT_REQUESTS": 4, "LLM_QUEUE_LIMIT": 0}
@@ -190,6 +231,10 @@ async def test_what_one_worker_refreshes_all_forget_and_what_one_suffers_all_say
         seen = [await health(running.url) for _ in range(20)]
         assert [one["status"] for one in seen] == ["degraded"] * 20, "whichever worker is asked"
         assert {one["providers"]["openai"]["circuit_breaker_state"] for one in seen} == {"open"}
+        async with standing_still(running, "/healthz") as (callers, _):
+            heard = [one.json() for one in await of_all(callers, "/healthz")]
+        assert {one["status"] for one in heard} == {"degraded"}, "as they heard when the supervisor last answered"
+        assert all(one["warnings"][-1].startswith("1 of 2 workers") for one in heard)
 
 
 async def a_frozen_worker_is_missed_and_nobody_waits_for_it(running: ServiceProcess) -> None:
@@ -261,6 +306,39 @@ async def not_ready(url: str) -> Reply:
         while {(last := await ask(url, "GET", "/readyz")).status for _ in range(8)} != {503}:  # noqa: ASYNC110 -- asked
             await asyncio.sleep(0.01)
     return last
+
+
+async def test_a_retiring_worker_finishes_and_books_the_calls_that_its_callers_have_left() -> None:
+    """A call in each of two workers, longer than closing may take."""
+    settings = {"MOCK_LATENCY_MS": 10_000, "LLM_MAX_CONCURRENT_REQUESTS": 2, "LLM_QUEUE_LIMIT": 0}
+    async with service(**settings) as running:
+        before = children(running.pid)
+        callers = [asyncio.create_task(ask(running.url, "POST", PATH, ASKED)) for _ in range(40)]
+        await until_under_way(running.url, 2)
+        for caller in callers:
+            caller.cancel()
+        await asyncio.wait(callers)
+        running.send_signal(signal.SIGHUP)
+        await logged(running, "rolling_restart_finished", 1, within=40)
+        assert exit_codes(running) == dict.fromkeys(before, 0)
+        assert "server_shutdown_failed" not in running.log()
+        assert await series(running.url, "llm_provider_attempts_total") == 2
+        assert await series(running.url, r'llm_provider_attempts_total\{.*outcome="success".*\}') == 2
+
+
+async def test_what_a_second_signal_cancels_is_in_the_last_metrics_of_its_worker() -> None:
+    """Both workers get both signals themselves, so that the supervisor stays and has what they said last."""
+    async with service(MOCK_LATENCY_MS=50_000, SHUTDOWN_GRACE_SECONDS=60) as running:
+        asked = asyncio.create_task(ask(running.url, "POST", PATH, ASKED))
+        await until_under_way(running.url, 1)
+        before = children(running.pid)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for pid in before:
+                os.kill(pid, number)
+        assert (await asked).status == 503
+        await logged(running, "worker_ready", 4)
+        assert exit_codes(running) == dict.fromkeys(before, 0)
+        assert await series(running.url, "llm_provider_attempts_total") == 1
 
 
 async def test_one_open_breaker_is_shown_by_all_and_a_frozen_worker_makes_answers_partial() -> None:

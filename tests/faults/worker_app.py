@@ -26,7 +26,7 @@ RETIRE_SECONDS = 20.0
 HANGING_START_SECONDS = 4.0
 
 
-def _app(mode: str, slot: int) -> tuple[Quart, Any]:
+def _app(mode: str, slot: int, grace_over: asyncio.Event) -> tuple[Quart, Any]:
     app = Quart("workers")
 
     @app.get("/pid")
@@ -53,6 +53,14 @@ def _app(mode: str, slot: int) -> tuple[Quart, Any]:
         if mode == "first-late" and slot == 0:
             await asyncio.sleep(1.5)
 
+    @app.after_serving
+    async def end() -> None:
+        if mode == "end-slow":
+            await asyncio.sleep(3.5)
+        if mode == "end-waits":
+            print("waiting", flush=True)
+            await grace_over.wait()
+
     install_problem_handlers(app, type_prefix=TYPE_PREFIX)
     gate = StoppingGate(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=frozenset())
     app.asgi_app = gate  # type: ignore[method-assign]  # as Quart documents
@@ -73,9 +81,17 @@ def _main() -> int:
         return supervise(supervision, on_ready=lambda address: print("ready", *address, flush=True))
     if mode == "settings-refused":
         return 2
-    app, gate = _app(mode, seat.slot)
-    options = ServerOptions(type_prefix=TYPE_PREFIX, grace_seconds=grace)
-    return serve_as_worker(app, options, seat, WorkerLink(seat), retire_seconds=RETIRE_SECONDS, on_stopping=gate.close)
+    grace_over = asyncio.Event()
+    app, gate = _app(mode, seat.slot, grace_over)
+    return serve_as_worker(
+        app,
+        ServerOptions(type_prefix=TYPE_PREFIX, grace_seconds=grace),
+        seat,
+        WorkerLink(seat),
+        retire_seconds=RETIRE_SECONDS,
+        on_stopping=gate.close,
+        on_grace_over=grace_over.set,
+    )
 
 
 if __name__ == "__main__":

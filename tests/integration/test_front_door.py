@@ -14,6 +14,7 @@ from tests.support.gateway import ESSAY_A, ESSAY_B, KEYS, running_gateway, vendo
 from tests.support.log_lines import log_lines
 from tests.vendor_sim import ERRORS, Status, VendorSim
 
+MEBIBYTE = 1024 * 1024
 BODY = {"user_prompt": "p", "essay_a": "a", "essay_b": "b"}
 
 
@@ -96,6 +97,36 @@ async def test_a_request_in_pieces_gets_the_answer_of_one_that_came_whole(sim: V
     }
     names = [{name.lower() for name in answer.headers} for answer in (first, second)]
     assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+async def test_a_body_may_be_as_large_as_the_setting_says_and_no_larger(content_type: str, in_pieces: bool) -> None:
+    """So large a body comes through Quart, with a length and without."""
+
+    async def answer_to(size: int) -> tuple[int, str | None]:
+        body = body_of(size)
+        data = pieces_of(body) if in_pieces else io.BytesIO(body)
+        answer = await gateway.ask("POST", "/api/v1/comparison", data=data, headers={"Content-Type": content_type})
+        return answer.status, answer.body.get("title")
+
+    async with running_gateway(MAX_BODY_BYTES=8 * MEBIBYTE) as gateway:
+        assert await answer_to(3 * MEBIBYTE) == (200, None)
+    async with running_gateway(MAX_BODY_BYTES=3 * MEBIBYTE) as gateway:
+        assert await answer_to(3 * MEBIBYTE) == (200, None)
+        assert await answer_to(3 * MEBIBYTE + 1) == (413, "The body is too large")
+
+
+def body_of(size: int) -> bytes:
+    """A comparison of so many bytes."""
+    rest = len(json.dumps(BODY | {"essay_a": ""}))
+    return json.dumps(BODY | {"essay_a": "e" * (size - rest)}).encode()
+
+
+async def pieces_of(body: bytes) -> AsyncIterator[bytes]:
+    """What is sent in chunks, without a length."""
+    for start in range(0, len(body), MEBIBYTE):
+        yield body[start : start + MEBIBYTE]
 
 
 async def test_null_says_not_given_even_for_unknown_fields() -> None:

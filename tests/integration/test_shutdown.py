@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.support.collector import collector
 from tests.support.crowd import Caller, Reply
 from tests.support.gateway import ESSAY_A, ESSAY_B
 from tests.support.redis_server import redis_server
@@ -21,12 +22,12 @@ BODY = {"user_prompt": "Which essay argues better?", "essay_a": ESSAY_A, "essay_
 SLOW_MS = 2000
 
 
-async def until_in_flight(url: str, http: aiohttp.ClientSession) -> None:
-    """Wait until the provider works on a call."""
+async def until_in_flight(url: str, http: aiohttp.ClientSession, calls: int = 1) -> None:
+    """Wait until the provider works on so many calls."""
     async with asyncio.timeout(10):
         while True:
             async with http.get(f"{url}/api/v1/providers") as response:
-                if (await response.json())["providers"][0]["in_flight"]:
+                if (await response.json())["providers"][0]["in_flight"] >= calls:
                     return
             await asyncio.sleep(0.02)
 
@@ -113,6 +114,28 @@ async def test_a_call_that_outlasts_the_grace_is_cancelled_and_everything_is_clo
         assert await service.end() == 0
         assert time.monotonic() - started < 3
         assert (await working[0]).status == 503
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_second_signal_cancels_and_books_what_is_under_way_and_closes_everything(workers: int) -> None:
+    """The spans go out last of all; one of the two callers has gone."""
+    settings: dict[str, Any] = {"WORKERS": workers, "USE_MOCK_LLM": True, "SHUTDOWN_GRACE_SECONDS": 60}
+    async with collector() as there, aiohttp.ClientSession() as http:
+        exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": there.url}
+        async with ServiceProcess(environment=exported, MOCK_LATENCY_MS=50_000, **settings) as service:
+            body = BODY | {"cache": "bypass"}
+            leaves, stays = (asyncio.create_task(ask(service.url, "POST", "/api/v1/comparison", body)) for _ in "ab")
+            await until_in_flight(service.url, http, calls=2)
+            leaves.cancel()
+            service.send_signal(signal.SIGTERM)
+            await not_ready(service.url)
+            started = time.monotonic()
+            assert await service.end(signal.SIGINT) == 0
+            assert time.monotonic() - started < 20, "neither the calls' 50 s nor the grace's 60"
+            assert (await stays).status == 503
+            assert "server_shutdown_failed" not in service.log()
+        calls = [span for span in there.spans if span.name == "chat"]
+    assert [call.attributes["huleedu.attempt.outcome"] for call in calls] == ["cancelled"] * 2
 
 
 @pytest.mark.parametrize(("call_ms", "status"), [(1500, 200), (30_000, 503)])

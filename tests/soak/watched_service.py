@@ -12,7 +12,7 @@ from pathlib import Path
 
 from huleedu_service_libs.server import serve
 from services.llm_provider_service.config import load_settings
-from services.llm_provider_service.startup_setup import start_draining
+from services.llm_provider_service.startup_setup import end_grace, start_draining
 from services.llm_provider_service.tools.greeting import greeting
 from services.llm_provider_service.tools.serve import prepared
 
@@ -33,6 +33,7 @@ def main() -> int:
         options,
         on_ready=lambda address: print(greeting(settings, f"http://{address[0]}:{address[1]}"), flush=True),
         on_stopping=lambda: start_draining(app),
+        on_grace_over=lambda: end_grace(app),
     )
 
 

@@ -19,7 +19,7 @@ def _say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def _app(mode: str) -> tuple[Quart, StoppingGate]:
+def _app(mode: str, grace_over: asyncio.Event) -> tuple[Quart, StoppingGate]:
     app = Quart("process")
 
     @app.get("/slow/<float:seconds>")
@@ -49,6 +49,9 @@ def _app(mode: str) -> tuple[Quart, StoppingGate]:
     async def end() -> None:
         if mode == "end-slow":
             await asyncio.sleep(3.5)
+        if mode == "end-waits":
+            _say("waiting")
+            await grace_over.wait()
         _say("closed")
         if mode == "end-hangs":
             await asyncio.sleep(60)
@@ -66,14 +69,15 @@ def _ready(address: Address) -> None:
 
 def _main(mode: str, port: int, grace: float) -> int:
     configure_logging(service="process")
-    app, gate = _app(mode)
+    grace_over = asyncio.Event()
+    app, gate = _app(mode, grace_over)
 
     def stopping() -> None:
         gate.close()
         _say("stopping")
 
     options = ServerOptions(type_prefix="urn:test:", port=port, grace_seconds=grace)
-    return serve(app, options, on_ready=_ready, on_stopping=stopping)
+    return serve(app, options, on_ready=_ready, on_stopping=stopping, on_grace_over=grace_over.set)
 
 
 if __name__ == "__main__":

@@ -240,6 +240,23 @@ async def test_a_second_signal_also_hurries_the_closing() -> None:
     assert time.monotonic() - started < 12
 
 
+@pytest.mark.parametrize(("grace", "signals"), [(0.3, [signal.SIGTERM]), (60, [signal.SIGTERM, signal.SIGINT])])
+async def test_an_application_that_waits_hears_that_its_grace_is_over(
+    grace: float, signals: list[signal.Signals]
+) -> None:
+    async with program("end-waits", grace=grace) as running:
+        await running.ready()
+        started = time.monotonic()
+        running.send(signals.pop(0))
+        assert [await running.line(), await running.line()] == ["stopping", "waiting"]
+        for number in signals:
+            running.send(number)
+        code, out, log = await running.ended()
+    assert (code, out) == (0, ["closed", ""])
+    assert log[-1]["event"] == "server_stopped"
+    assert time.monotonic() - started < 20
+
+
 async def test_a_frozen_event_loop_cannot_keep_the_process_alive() -> None:
     async with program(grace=0.1) as running:
         await running.ready()

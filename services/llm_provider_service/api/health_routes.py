@@ -37,6 +37,9 @@ async def readyz(status: FromDishka[GatewayStatusProtocol]) -> Response:
 @health_routes.get("/metrics")
 @inject
 async def metrics(whole: FromDishka[WholeServiceProtocol]) -> Response:
-    """Prometheus text."""
-    body, content_type = await whole.metrics()
+    """Prometheus text; 503 while it is not known what the other workers counted."""
+    said = await whole.metrics()
+    if said is None:
+        raise unavailable("The counts are not known", "The supervisor of the workers did not answer in time.")
+    body, content_type = said
     return Response(body, content_type=content_type)

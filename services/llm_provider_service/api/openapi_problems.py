@@ -83,6 +83,13 @@ CANNOT_SERVE = _plain(
 NOT_READY = _plain(
     503, ErrorCode.SERVICE_UNAVAILABLE, "Not ready", "No provider is enabled and configured.", retryable=True
 )
+COUNTS_UNKNOWN = _plain(
+    503,
+    ErrorCode.SERVICE_UNAVAILABLE,
+    "The counts are not known",
+    "The supervisor of the workers did not answer in time.",
+    retryable=True,
+)
 
 TEST_PROBLEMS = (
     _plain(

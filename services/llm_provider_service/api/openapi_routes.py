@@ -23,6 +23,7 @@ from services.llm_provider_service.api.comparison_desk import LONGEST_TIMEOUT_MS
 from services.llm_provider_service.api.openapi_problems import (
     CANNOT_SERVE,
     CLEAR_REFUSED,
+    COUNTS_UNKNOWN,
     INTERNAL_ERROR,
     NOT_READY,
     REQUEST_PROBLEMS,
@@ -199,9 +200,9 @@ WATCHERS: Final = (
         name="metrics",
         tag="Health",
         summary="Prometheus metrics",
-        description="The text format that Prometheus scrapes.",
+        description="The text format that Prometheus scrapes; 503 while it is not known what all workers counted.",
         answer=CONTENT_TYPE_LATEST,
-        problems=(INTERNAL_ERROR,),
+        problems=(INTERNAL_ERROR, COUNTS_UNKNOWN),
     ),
     Operation(
         method="get",

@@ -59,14 +59,13 @@ LOOK_UP_SECONDS = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorLimits:
-    """Seconds: the longest that one order may take, the least that an attempt needs, and the grace of a stop.
+    """Seconds: the longest that one order may take, and the least that an attempt needs.
 
     Without `caching` every order bypasses the cache, and none takes part in another's flight.
     """
 
     request_seconds: float
     minimum_attempt_seconds: float
-    grace_seconds: float
     caching: bool
 
 
@@ -102,7 +101,7 @@ class LLMOrchestratorImpl:
         self._clock = clock
         self._wall_clock = wall_clock
         self._tasks: set[asyncio.Task[CompletionResult]] = set()
-        self._grace: Deadline | None = None
+        self._grace_over = asyncio.Event()
 
     async def complete(self, order: CompletionOrder) -> CompletionResult:
         """Answer *order*; raise a `GatewayError` if nobody could."""
@@ -129,15 +128,16 @@ class LLMOrchestratorImpl:
         """See `LLMOrchestratorProtocol`."""
         return any(task.get_name() == request_id for task in self._tasks)
 
-    def drain(self) -> None:
+    def stop_waiting(self) -> None:
         """See `LLMOrchestratorProtocol`."""
-        self._grace = Deadline.after(self._limits.grace_seconds, self._clock)
+        self._grace_over.set()
 
     async def finish_running(self) -> None:
         """Wait for calls whose callers have gone; what outlasts the grace of a stop is cancelled, and in the books."""
-        while self._tasks and (self._grace is None or self._grace.remaining() > 0):
-            left = None if self._grace is None else self._grace.remaining()
-            await asyncio.wait(self._tasks, timeout=left)
+        over = asyncio.create_task(self._grace_over.wait())
+        while self._tasks and not over.done():
+            await asyncio.wait({*self._tasks, over}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import chain
 from typing import Any
@@ -23,7 +24,7 @@ from common_core.llm_status_contracts import (
 )
 from huleedu_service_libs.metric_merge import keep_counts, merge, render_merged, snapshot
 from huleedu_service_libs.metrics import render
-from huleedu_service_libs.peers import Fold, Peers, Poll
+from huleedu_service_libs.peers import ANSWER_SECONDS, QUICK_WAY_SECONDS, WAY_SECONDS, Fold, Peers, Poll
 from services.llm_provider_service.api_models import Health
 from services.llm_provider_service.implementations.day_totals_impl import DayTotals, add_totals
 from services.llm_provider_service.implementations.whole_health_impl import BREAKERS_BY_WEIGHT, together, worst_state
@@ -56,6 +57,7 @@ class WholeService:
         self._cache = cache
         self._totals = totals
         self._registry = metrics.registry
+        self._heard: dict[str, Poll] = {}
         peers.on_question(METRICS, self._my_metrics, lasting=True)
         peers.on_question(TOTALS, self._my_totals, lasting=True)
         peers.on_question(HEALTH, self._my_health, lasting=True)
@@ -69,12 +71,12 @@ class WholeService:
         mine = self._status.health()
         if self._peers.alone:
             return mine
-        poll = await self._peers.ask(HEALTH, seconds=HEALTH_SECONDS)
+        poll = await self._ask_or_remember(HEALTH, seconds=HEALTH_SECONDS, way_seconds=QUICK_WAY_SECONDS)
         return together(mine, map(Health.model_validate, poll.answers), missing=poll.missing, workers=poll.others + 1)
 
     async def providers(self) -> ProviderList:
         """See the Protocol."""
-        said, totals = await asyncio.gather(self._peers.ask(PROVIDERS), self._peers.ask(TOTALS))
+        said, totals = await asyncio.gather(self._peers.ask(PROVIDERS), self._ask_or_remember(TOTALS))
         mine = self._status.providers()
         lists = [mine, *map(ProviderList.model_validate, said.answers)]
         day = reduce(add_totals, _said_by_all(totals))
@@ -83,7 +85,7 @@ class WholeService:
                 "providers": [_one_provider(one, lists) for one in mine.providers],
                 "total_requests_today": day["requests"],
                 "total_cost_today": day["cost"],
-                "partial": said.silent > 0,
+                "partial": said.silent > 0 or totals.unheard,
             }
         )
 
@@ -112,12 +114,25 @@ class WholeService:
         pending = self._cache.owes(tenant=tenant, key=key)
         return CacheCleared(removed=removed + sum(poll.answers), partial=poll.silent > 0, pending=pending)
 
-    async def metrics(self) -> tuple[bytes, str]:
+    async def metrics(self) -> tuple[bytes, str] | None:
         """See the Protocol."""
         if self._peers.alone:
             return render(self._registry)
         poll = await self._peers.ask(METRICS)
+        if poll.unheard:
+            return None
         return render_merged([*merge(_said_by_all(poll), GAUGE_MERGES), *_workers(poll)])
+
+    async def _ask_or_remember(
+        self, question: str, *, seconds: float = ANSWER_SECONDS, way_seconds: float = WAY_SECONDS
+    ) -> Poll:
+        """What all say; while the supervisor does not answer, what they said when it last did, all of them silent."""
+        poll = await self._peers.ask(question, seconds=seconds, way_seconds=way_seconds)
+        if not poll.unheard:
+            self._heard[question] = poll
+            return poll
+        heard = self._heard.get(question, poll)
+        return replace(heard, mine=poll.mine, asked=poll.asked, silent=poll.silent, unheard=True)
 
     async def _my_metrics(self, _argument: Any) -> Any:
         return snapshot(self._registry)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from common_core.llm_status_contracts import CacheStats
-from huleedu_service_libs.peers import Peers
+from huleedu_service_libs.peers import QUICK_WAY_SECONDS, Peers
 from huleedu_service_libs.redis_link.values import LinkState
 from services.llm_provider_service.caching.entry import CachedAnswer
 from services.llm_provider_service.caching.key import CacheKey
@@ -40,7 +40,8 @@ class WorkersCacheImpl:
         """Store *entry* here; if it *replaces*, the others forget what they have."""
         await self._cache.put(key, entry, replaces=replaces)
         if replaces and not self._redis_tells():
-            await self._peers.ask(CLEAR, {"tenant": None, "key": str(key)}, seconds=TELL_SECONDS)
+            removed = {"tenant": None, "key": str(key)}
+            await self._peers.ask(CLEAR, removed, seconds=TELL_SECONDS, way_seconds=QUICK_WAY_SECONDS)
 
     async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
         """Clear this worker's."""

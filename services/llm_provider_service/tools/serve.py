@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from quart import Quart
 
@@ -18,7 +19,7 @@ from services.llm_provider_service.config import PREFIX, Settings, SettingsProbl
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 from services.llm_provider_service.implementations.whole_service_impl import FOLDS
 from services.llm_provider_service.routing.rule_source import RuleError
-from services.llm_provider_service.startup_setup import create_app, start_draining
+from services.llm_provider_service.startup_setup import create_app, end_grace, start_draining
 from services.llm_provider_service.tools.greeting import greeting, unbound, url_of
 
 LAST_WORDS_SECONDS = 5.0
@@ -44,15 +45,28 @@ def main() -> int:
     def cannot_listen(reason: OSError) -> None:
         print(unbound(settings, reason), file=sys.stderr, flush=True)
 
-    def stopping() -> None:
-        start_draining(app)
-
+    stopping, grace_over = partial(start_draining, app), partial(end_grace, app)
     retire_seconds = max(settings.SHUTDOWN_GRACE_SECONDS, settings.LLM_REQUEST_TIMEOUT + LAST_WORDS_SECONDS)
     if seat is not None and link is not None:
-        return serve_as_worker(app, options, seat, link, retire_seconds=retire_seconds, on_stopping=stopping)
+        return serve_as_worker(
+            app,
+            options,
+            seat,
+            link,
+            retire_seconds=retire_seconds,
+            on_stopping=stopping,
+            on_grace_over=grace_over,
+        )
     if settings.WORKERS > 1:
         return supervise(_supervision(settings, retire_seconds), on_ready=greet, on_unbound=cannot_listen)
-    return serve(app, options, on_ready=greet, on_stopping=stopping, on_unbound=cannot_listen)
+    return serve(
+        app,
+        options,
+        on_ready=greet,
+        on_stopping=stopping,
+        on_grace_over=grace_over,
+        on_unbound=cannot_listen,
+    )
 
 
 def prepared(settings: Settings, peers: Peers | None = None) -> tuple[Quart, ServerOptions]:

@@ -13,6 +13,9 @@ from typing import Any, Final, Protocol
 Handler = Callable[[Any], Awaitable[Any]]
 Fold = Callable[[Any, Any], Any]
 ANSWER_SECONDS: Final = 0.45
+# For the way to the supervisor and back: it answers at once when it gets a core, which may be late on a busy machine.
+WAY_SECONDS: Final = 2.0
+QUICK_WAY_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,8 @@ class Poll:
     add this one and not a newer one, or the sum could fall when this worker is killed a moment later.
 
     For a lasting question a silent worker is represented by what it said last, and still counted as silent. `others` is
-    how many there should be to ask.
+    how many there should be to ask. `unheard`: the supervisor did not answer, so nothing is known of the others, and
+    what is added up from this would fall.
     """
 
     mine: Any = None
@@ -33,6 +37,7 @@ class Poll:
     silent: int = 0
     restarts: int = 0
     others: int = 0
+    unheard: bool = False
 
     @property
     def missing(self) -> int:
@@ -56,8 +61,15 @@ class Peers(Protocol):
         """
         ...
 
-    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
-        """Ask all others; returns within *seconds* and 50 ms, with the answers that came.
+    async def ask(
+        self,
+        question: str,
+        argument: Any = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+        way_seconds: float = WAY_SECONDS,
+    ) -> Poll:
+        """Ask all others, who have *seconds*; returns with the answers that came, in *way_seconds* more at most.
 
         Whoever is silent until then, hears the question nevertheless, when it hears again.
         """
@@ -77,7 +89,14 @@ class NoPeers:
         if lasting:
             self._lasting[question] = handler
 
-    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
+    async def ask(
+        self,
+        question: str,
+        argument: Any = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+        way_seconds: float = WAY_SECONDS,
+    ) -> Poll:
         """Nobody else answers."""
         handler = self._lasting.get(question)
         return Poll(mine=None if handler is None else await handler(argument))

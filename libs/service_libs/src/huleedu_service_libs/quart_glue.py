@@ -162,20 +162,21 @@ def problem_response(problem: Problem, *, type_prefix: str) -> Response:
     return Response(body, problem.status, problem_headers(problem))
 
 
-async def read_body(incoming: Request, cap: int = DEFAULT_BODY_CAP, *, seconds: float = DEFAULT_BODY_SECONDS) -> bytes:
+async def read_body(incoming: Request, cap: int | None = None, *, seconds: float = DEFAULT_BODY_SECONDS) -> bytes:
     """The raw JSON body of *incoming*, at most *cap* bytes, within *seconds*.
 
-    *cap* can only lower the application's MAX_CONTENT_LENGTH. Raises the framework's 415 (absent or wrong content
-    type, another charset than UTF-8, a content coding), 413 (declared or real size) and 408.
+    *cap* can only lower the application's MAX_CONTENT_LENGTH, which holds without one. Raises the framework's 415
+    (absent or wrong content type, another charset than UTF-8, a content coding), 413 (declared or real size) and 408.
     """
     _require_json(incoming)
+    limit = _smaller(cap, incoming.max_content_length)
     exchange = exchange_of(incoming.scope)
     if exchange is not None and exchange.body_is_whole:
         raw: bytes = await incoming.body
-        if len(raw) > cap:
+        if len(raw) > limit:
             raise RequestEntityTooLarge
         return raw
-    if (incoming.content_length or 0) > cap:
+    if (incoming.content_length or 0) > limit:
         raise RequestEntityTooLarge
     chunks = []
     size = 0
@@ -183,12 +184,16 @@ async def read_body(incoming: Request, cap: int = DEFAULT_BODY_CAP, *, seconds: 
         async with asyncio.timeout(seconds):
             async for chunk in incoming.body:
                 size += len(chunk)
-                if size > cap:
+                if size > limit:
                     raise RequestEntityTooLarge
                 chunks.append(chunk)
     except TimeoutError as exc:
         raise RequestTimeout from exc
     return b"".join(chunks)
+
+
+def _smaller(cap: int | None, allowed: int | None) -> int:
+    return min((limit for limit in (cap, allowed) if limit is not None), default=DEFAULT_BODY_CAP)
 
 
 def _require_json(incoming: Request) -> None:

@@ -47,15 +47,17 @@ def serve(
     *,
     on_ready: Callable[[Address], None] | None = None,
     on_stopping: Callable[[], None] | None = None,
+    on_grace_over: Callable[[], None] | None = None,
     on_unbound: Callable[[OSError], None] | None = None,
 ) -> int:
     """Serve *app* until SIGTERM or SIGINT; return the exit code: 0 after a graceful stop, else 1.
 
     *on_ready* gets the bound address (port 0 picks a free one) once connections are answered, *on_stopping* is called
     at the first signal: from then on *app* is to refuse what is new (see `StoppingGate`), because new requests are let
-    in as long as one from before is under way. A second signal ends the grace at once. The process ends at the latest
-    5 s after the grace, even with a frozen event loop: a thread sees to it. *on_unbound* is told why the address could
-    not be had, for whoever reads no logs. Main thread only.
+    in as long as one from before is under way. A second signal ends the grace at once. *on_grace_over* is called if
+    *app* still works on its shutdown then: it has 3 s more, for closing and not for waiting. The process ends at the
+    latest 5 s after the grace, even with a frozen event loop: a thread sees to it. *on_unbound* is told why the address
+    could not be had, for whoever reads no logs. Main thread only.
     """
     try:
         listener = bind(options.host, options.port)
@@ -66,7 +68,7 @@ def serve(
         return 1
     try:
         with (
-            StopSignals(options.grace_seconds, on_stopping) as stop,
+            StopSignals(options.grace_seconds, on_stopping, on_grace_over) as stop,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             return runner.run(_serve(app, options, listener, stop, on_ready))
@@ -115,21 +117,18 @@ async def started(lifespan: Lifespan, stop: StopSignals) -> bool:
     return False
 
 
-async def leave(server: LeavingServer, lifespan: Lifespan, stop: StopSignals, grace_seconds: float) -> int:
-    """Finish what is under way within the grace, then shut the application down; returns the exit code."""
-    grace_end = time.monotonic() + grace_seconds
+async def leave(server: LeavingServer, lifespan: Lifespan, stop: StopSignals, seconds: float) -> int:
+    """Finish what is under way within *seconds*, then shut the application down; returns the exit code."""
+    end = time.monotonic() + seconds
     server.say_last()
-    cut_off = await server.finish(grace_seconds, stop.hurry)
-    return await _shut_down(lifespan, stop, grace_end, cut_off)
+    cut_off = await server.finish(seconds, stop.hurry)
+    return await _shut_down(lifespan, stop, end, cut_off)
 
 
-async def _shut_down(lifespan: Lifespan, stop: StopSignals, grace_end: float, cut_off: int) -> int:
-    """Shut the application down; it has what is left of the grace (calls whose callers hung up end in it) and 3 s."""
+async def _shut_down(lifespan: Lifespan, stop: StopSignals, end: float, cut_off: int) -> int:
+    """Shut the application down; it has what is left until *end* (calls whose callers hung up end in it) and 3 s."""
     shutdown = asyncio.ensure_future(lifespan.shutdown())
-    hurried = asyncio.ensure_future(stop.hurry.wait())
-    left = max(0.0, grace_end - time.monotonic())
-    await asyncio.wait({shutdown, hurried}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-    hurried.cancel()
+    await stop.give_grace(shutdown, end)
     try:
         async with asyncio.timeout(_SHUTDOWN_SECONDS):
             await shutdown

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, Self
@@ -19,12 +20,20 @@ class StopSignals:
     Plain signal handlers, not the loop's: they also run while the event loop is stuck in Python code or a sleep.
     """
 
-    def __init__(self, grace_seconds: float, on_stopping: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        grace_seconds: float,
+        on_stopping: Callable[[], None] | None,
+        on_grace_over: Callable[[], None] | None = None,
+    ) -> None:
         self.stopping = asyncio.Event()
         self.hurry = asyncio.Event()
+        self._grace_seconds = grace_seconds
         self._on_stopping = on_stopping
+        self._on_grace_over = on_grace_over
         self._guard = threading.Timer(grace_seconds + _GUARD_SECONDS, os._exit, (1,))
         self._guard.daemon = True
+        self._guarded = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -42,8 +51,22 @@ class StopSignals:
         """From now on signals are handled in *loop*, which may be asleep when one comes."""
         self._loop = loop
 
+    async def give_grace(self, work: asyncio.Future[Any], end: float) -> None:
+        """Wait for *work*, until *end* on the monotonic clock at most; if that is not enough, say that it is over.
+
+        A first signal meanwhile leaves no more than the grace, the second one nothing.
+        """
+        if not self.stopping.is_set():
+            await _either(work, self.stopping, end)
+            if self.stopping.is_set():
+                end = min(end, time.monotonic() + self._grace_seconds)
+        await _either(work, self.hurry, end)
+        if not work.done() and self._on_grace_over is not None:
+            self._on_grace_over()
+
     def _caught(self, _number: int, _frame: FrameType | None) -> None:
-        if self._guard.ident is None:
+        if not self._guarded:
+            self._guarded = True  # first, because a second signal may come while the thread starts
             self._guard.start()
         if self._loop is None:
             self._received()
@@ -57,3 +80,10 @@ class StopSignals:
         self.stopping.set()
         if self._on_stopping is not None:
             self._on_stopping()
+
+
+async def _either(work: asyncio.Future[Any], event: asyncio.Event, end: float) -> None:
+    happened = asyncio.ensure_future(event.wait())
+    left = max(0.0, end - time.monotonic())
+    await asyncio.wait({work, happened}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    happened.cancel()

@@ -1,7 +1,8 @@
 """One worker under a supervisor: the single process's life, with inherited sockets and a second way to end.
 
 SIGTERM, SIGINT or the supervisor's death stop it: new requests are refused by the application, those under way
-finish. `retire` replaces it: nothing is refused.
+finish. `retire` replaces it: nothing is refused, and what is under way, on a connection or not, has as long as a
+request may take.
 """
 
 from __future__ import annotations
@@ -40,16 +41,17 @@ def serve_as_worker(
     *,
     retire_seconds: float,
     on_stopping: Callable[[], None] | None = None,
+    on_grace_over: Callable[[], None] | None = None,
 ) -> int:
     """Serve *app* from the sockets of *seat* until stopped or retired; the exit code is that of `serve`.
 
-    *on_stopping* is called for a stop, not for a retirement. Main thread only.
+    *on_stopping* is called for a stop, not for a retirement; *on_grace_over* as in `serve`. Main thread only.
     """
     _watch_supervisor(seat.supervisor, options.grace_seconds)
     listeners = [socket.socket(fileno=descriptor) for descriptor in seat.listeners]
     try:
         with (
-            StopSignals(options.grace_seconds, on_stopping) as stop,
+            StopSignals(options.grace_seconds, on_stopping, on_grace_over) as stop,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             return runner.run(_Worker(app, options, listeners, link, stop).run(seat.slot, retire_seconds))
@@ -89,11 +91,12 @@ class _Worker:
         self._link.on_orphaned = self._orphaned
         self._link.ready()
         await self._until_asked_to_end()
+        end = time.monotonic() + retire_seconds
         if not self._stop.stopping.is_set():
             _log.info("worker_retiring")
             await self._server.fade(_LINGER_SECONDS, retire_seconds, self._stop.stopping)
-        grace_seconds = self._grace_seconds if self._stop.stopping.is_set() else 0.0  # who retires has had its time
-        return await leave(self._server, self._lifespan, self._stop, grace_seconds)
+        seconds = self._grace_seconds if self._stop.stopping.is_set() else end - time.monotonic()
+        return await leave(self._server, self._lifespan, self._stop, seconds)
 
     def _listen(self, slots: frozenset[int]) -> None:
         self._do(self._server.listen(slots))

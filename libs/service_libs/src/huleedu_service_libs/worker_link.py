@@ -10,15 +10,13 @@ import itertools
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from huleedu_service_libs.json_line import JsonLine
 from huleedu_service_libs.logging import failure_fields, get_logger
-from huleedu_service_libs.peers import ANSWER_SECONDS, Handler, Poll
+from huleedu_service_libs.peers import ANSWER_SECONDS, WAY_SECONDS, Handler, Poll
 from huleedu_service_libs.worker_seat import Seat
 
-# For the way to the supervisor and back; the others' time is the asker's choice.
-_WAY_SECONDS: Final = 0.05
 _log = get_logger(__name__)
 
 
@@ -64,7 +62,14 @@ class WorkerLink:
         if lasting:
             self._lasting.append(question)
 
-    async def ask(self, question: str, argument: Any = None, *, seconds: float = ANSWER_SECONDS) -> Poll:
+    async def ask(
+        self,
+        question: str,
+        argument: Any = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+        way_seconds: float = WAY_SECONDS,
+    ) -> Poll:
         """See `Peers`; a supervisor that does not answer counts as one silent worker for each of the others."""
         number = next(self._numbers)
         poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
@@ -72,11 +77,11 @@ class WorkerLink:
         mine = await self._answer(question, None) if question in self._lasting else None
         self._send(kind="ask", number=number, question=question, argument=argument, mine=mine, seconds=seconds)
         try:
-            async with asyncio.timeout(seconds + _WAY_SECONDS):
+            async with asyncio.timeout(seconds + way_seconds):
                 return replace(await poll, mine=mine)
         except TimeoutError:
             others = self._seat.workers - 1
-            return Poll(mine=mine, asked=others, silent=others, others=others)
+            return Poll(mine=mine, asked=others, silent=others, others=others, unheard=True)
         finally:
             del self._asked[number]
 
