@@ -83,7 +83,7 @@ class Listener:
     def is_under_way(self, request_id: str) -> bool:
         return False
 
-    def drain(self) -> None:
+    def stop_waiting(self) -> None:
         """Nothing runs."""
 
 
