@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 
@@ -177,7 +176,7 @@ REFUSALS = (
     _real("B23", "413 with HTML", "anthropic-too-large", NOT_ACCEPTED),
     _real("B24", "200 with error 502 in it", "openrouter-error-in-200", _trouble()),
     _case("B24-choice", "200 with error 502 in the choice, after tokens that count", "openrouter",
-          replace(_trouble("broken_off"), books=True), scenario_named("openrouter-broken-off")),
+          _trouble("broken_off"), scenario_named("openrouter-broken-off")),
     _real("B24", "200 with error 429 in it, then an answer", "openrouter-limit-in-200", _again(), then=Success()),
 )  # fmt: skip
 

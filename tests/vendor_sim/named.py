@@ -32,6 +32,7 @@ _HTML = b"<html><body>It works!</body></html>"
 _DEEP = b"[" * 200_000 + b"]" * 200_000
 _JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
+# OpenRouter says that it does not charge for an answer that ends like this, whatever it has counted.
 _BROKEN_OFF = {
     "index": 0,
     "message": {"role": "assistant", "content": "Essay"},
@@ -39,6 +40,7 @@ _BROKEN_OFF = {
     "native_finish_reason": None,
     "error": {"code": 502, "message": "Provider disconnected", "metadata": {"provider_name": "Anthropic"}},
 }
+_COUNTED = {"prompt_tokens": 100, "completion_tokens": 47, "total_tokens": 147}
 
 _SCENARIOS: dict[str, Scenario] = {
     **ERRORS,
@@ -57,7 +59,9 @@ _SCENARIOS: dict[str, Scenario] = {
     ),
     "prose": Success(text="Both essays have merit.", label="prose"),
     "tie": Success(text='{"winner": "Tie", "confidence": 3, "justification": "Equal."}', label="tie"),
-    "openrouter-broken-off": Success(extra={"choices": [_BROKEN_OFF]}, label="openrouter-broken-off"),
+    "openrouter-broken-off": Status(
+        200, {"id": "gen-1", "choices": [_BROKEN_OFF], "usage": _COUNTED}, label="openrouter-broken-off"
+    ),
     "empty": RawBody(b"", label="empty"),
     "no-content": RawBody(b"", status=204, label="no-content"),
     "html": RawBody(_HTML, "text/html", label="html"),
