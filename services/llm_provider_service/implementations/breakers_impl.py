@@ -12,10 +12,7 @@ from huleedu_service_libs.resilience.circuit_breaker import (
 )
 from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
 from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import (
-    ProviderFailure,
-    ProviderTimeout,
-)
+from services.llm_provider_service.domain.failures import ProviderFailure, ProviderTimeout
 from services.llm_provider_service.domain.not_sent import CircuitOpen
 from services.llm_provider_service.domain.target import Target
 
