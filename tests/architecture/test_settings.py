@@ -18,7 +18,11 @@ from services.llm_provider_service.comparison.prompt import build_request
 from services.llm_provider_service.config import BARE, PREFIX, STANDARD, Settings, SettingsProblem, load_settings
 from services.llm_provider_service.domain.comparison import Comparison
 from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
-from services.llm_provider_service.implementations.planner_impl import request_bytes
+from services.llm_provider_service.implementations.planner_impl import (
+    EXPECTED_OUTPUT_TOKENS,
+    EXPECTED_REASONING_TOKENS,
+    request_bytes,
+)
 from services.llm_provider_service.implementations.provider_tester_impl import TEST_REQUEST
 from services.llm_provider_service.policies import routing_rules
 from services.llm_provider_service.routing.rule_source import RuleError
@@ -187,3 +191,9 @@ def test_a_key_that_happens_to_be_in_a_shell_never_makes_a_paid_call(
     assert (load_settings().live_vendors, load_settings().mock_mode) == ((), True)
     monkeypatch.setenv(f"{PREFIX}OPENAI_ENABLED", "true")
     assert [vendor.provider for vendor in load_settings().live_vendors] == ["openai"]
+
+
+def test_the_page_says_what_least_cost_expects() -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    expected = f"{EXPECTED_OUTPUT_TOKENS} tokens of output, and up to {EXPECTED_REASONING_TOKENS:,} more"
+    assert expected in page

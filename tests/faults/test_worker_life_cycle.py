@@ -218,6 +218,7 @@ async def test_a_second_sighup_is_heeded_although_the_first_restart_is_given_up(
         program.process.send_signal(signal.SIGHUP)
         await program.logged("rolling_restart_given_up")
         await program.logged("rolling_restart_started", 2, within=2)
+        assert len(program.events("rolling_restart_given_up")) == 1
 
 
 async def test_a_slot_that_is_replaced_while_it_waits_for_its_restart_gets_one_worker() -> None:

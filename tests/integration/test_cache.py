@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.peers import ANSWER_SECONDS, WAY_SECONDS, Handler, Poll
+from huleedu_service_libs.peers import Handler, Poll
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 from tests.support.gateway import ESSAY_A, ESSAY_B, gateway_of, running_gateway, vendors
@@ -171,14 +171,7 @@ class FrozenWorkers:
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
         """They ask nothing."""
 
-    async def ask(
-        self,
-        question: str,
-        argument: Any = None,
-        *,
-        seconds: float = ANSWER_SECONDS,
-        way_seconds: float = WAY_SECONDS,
-    ) -> Poll:
+    async def ask(self, question: str, argument: Any = None, **_times: float) -> Poll:
         """They hear it, and are silent for longer than a hang-up takes."""
         self.told.set()
         await asyncio.sleep(1.0)

@@ -221,6 +221,7 @@ async def test_who_stands_aside_makes_nobody_expect_a_longer_wait() -> None:
         gate.stand_aside()
     waiting = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(1)
+    assert not waiting.done(), "it was not refused"
     gate.leave(entered)
     gate.leave(await waiting)
 

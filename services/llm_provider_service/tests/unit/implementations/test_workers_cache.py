@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.peers import ANSWER_SECONDS, WAY_SECONDS, Handler, Poll
+from huleedu_service_libs.peers import Handler, Poll
 from huleedu_service_libs.redis_link.values import LinkState
 from services.llm_provider_service.caching.key import CacheKey
 from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
@@ -28,14 +28,7 @@ class Others:
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
         """Nobody asks this one."""
 
-    async def ask(
-        self,
-        question: str,
-        argument: Any = None,
-        *,
-        seconds: float = ANSWER_SECONDS,
-        way_seconds: float = WAY_SECONDS,
-    ) -> Poll:
+    async def ask(self, question: str, argument: Any = None, **_times: float) -> Poll:
         """Remember it."""
         self.asked.append((question, argument))
         return Poll()
