@@ -25,7 +25,7 @@ from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import LinkPolicy, RedisAway
 from services.llm_provider_service.implementations.redis_cache_impl import REMOVE_AS_READ
 from tests.support.gateway import Gateway, running_gateway, vendors
-from tests.support.load import Load, under_load
+from tests.support.load import Load, Shot, under_load
 from tests.support.log_lines import log_lines
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.slow_line import slow_line
@@ -97,6 +97,11 @@ async def live_through(gateway: Gateway, sim: VendorSim, fault: Step, mend: Step
     assert sim.count() - paid_before == load.questions, "each question is paid for once: the local tier serves"
     assert load.slowest(struck, mended) <= before + DISCOVERY_SECONDS + NOISE_SECONDS
     return load
+
+
+def test_a_standstill_that_a_request_sees_the_end_of_is_not_its_own_time() -> None:
+    load = Load(shots=[Shot(began=10.0, seconds=0.6, status=200, cached=True)], lags=[(10.605, 0.59), (11.0, 0.2)])
+    assert load.slowest() == pytest.approx(0.015)
 
 
 async def nobody_waits(gateway: Gateway, load: Load) -> None:

@@ -45,9 +45,13 @@ class Load:
         return max((self._own_seconds(shot) for shot in self.shots if since <= shot.began < until), default=0.0)
 
     def _own_seconds(self, shot: Shot) -> float:
-        """Everything here shares one event loop: what that came late to its ticks was waited for by every request."""
-        lost = sum(late for at, late in self.lags if shot.began <= at <= shot.began + shot.seconds)
-        return shot.seconds - min(lost, shot.seconds)
+        """Everything here shares one event loop: while that came late to a tick, every request under way waited.
+
+        The request that ends a standstill may end before the tick that tells of it, so what counts is the overlap.
+        """
+        end = shot.began + shot.seconds
+        lost = sum(max(0.0, min(at, end) - max(at - late, shot.began)) for at, late in self.lags)
+        return shot.seconds - lost
 
     def failed(self) -> list[Shot]:
         """Requests that were not answered with a verdict."""
