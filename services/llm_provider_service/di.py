@@ -6,141 +6,66 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
 
 from dishka import AsyncContainer, Provider, Scope, make_async_container, provide
 from dishka.entities.validation_settings import STRICT_VALIDATION
 
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.background_work import BackgroundWork
-from huleedu_service_libs.loop_watch import LoopWatch, watching_the_loop
-from huleedu_service_libs.peers import Peers
-from huleedu_service_libs.resilience.registry import CircuitBreakerRegistry
-from huleedu_service_libs.tracing import Tracing
+from huleedu_service_libs.observability.event_loop_lag import EventLoopLag, measuring_loop_lag
+from huleedu_service_libs.observability.tracing import Tracing
+from huleedu_service_libs.workers.peers import Peers
 from services.llm_provider_service import policies
-from services.llm_provider_service.accounting.prices import PriceBook
-from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.api.comparison_route import ComparisonRoute
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
-from services.llm_provider_service.implementations.bookkeeper_impl import Bookkeeper
-from services.llm_provider_service.implementations.breakers_impl import BreakerKey, ProviderBreakers
-from services.llm_provider_service.implementations.caches_impl import open_cache
-from services.llm_provider_service.implementations.day_totals_impl import DayTotals
-from services.llm_provider_service.implementations.gate_impl import Gate
-from services.llm_provider_service.implementations.guards_impl import Guards
+from services.llm_provider_service.di_state import ConcurrencyMap, StateProvider
+from services.llm_provider_service.gateway.all_workers import AllWorkers
+from services.llm_provider_service.gateway.attempt_log import AttemptLog
+from services.llm_provider_service.gateway.attempts import AttemptRunner
+from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.gateway.metrics_recorder import GATEWAY, MetricsRecorder
+from services.llm_provider_service.gateway.planner import LiveProvider, Planner
+from services.llm_provider_service.gateway.provider_test import ProviderTester
+from services.llm_provider_service.gateway.status import GatewayStatus
+from services.llm_provider_service.gateway.target_state import TargetState
+from services.llm_provider_service.gateway.trace_export import open_tracing
+from services.llm_provider_service.implementations.anthropic_provider_impl import AnthropicProviderImpl
+from services.llm_provider_service.implementations.cache_manager_impl import open_cache
+from services.llm_provider_service.implementations.google_provider_impl import GoogleProviderImpl
 from services.llm_provider_service.implementations.llm_orchestrator_impl import (
     Flights,
     LLMOrchestratorImpl,
     is_the_leaders_own,
 )
 from services.llm_provider_service.implementations.mock_provider_impl import MockProviderImpl
-from services.llm_provider_service.implementations.planner_impl import LiveProvider, Planner
-from services.llm_provider_service.implementations.provider_tester_impl import ProviderTester
-from services.llm_provider_service.implementations.recorder_impl import GATEWAY, Recorder
-from services.llm_provider_service.implementations.replicas_impl import Replicas, open_replicas
+from services.llm_provider_service.implementations.openai_provider_impl import OpenAIProviderImpl
+from services.llm_provider_service.implementations.openrouter_provider_impl import OpenRouterProviderImpl
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
-from services.llm_provider_service.implementations.slots_impl import Slots
-from services.llm_provider_service.implementations.status_impl import GatewayStatus
-from services.llm_provider_service.implementations.tracing_impl import open_tracing
-from services.llm_provider_service.implementations.turnstile_impl import Turnstile
-from services.llm_provider_service.implementations.vendors_impl import open_vendors
-from services.llm_provider_service.implementations.waiting_impl import sleep_waiting
-from services.llm_provider_service.implementations.whole_service_impl import WholeService
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.protocols import (
-    GatewayStatusProtocol,
     LLMCacheManagerProtocol,
     LLMOrchestratorProtocol,
     LLMProviderProtocol,
     LLMRetryManagerProtocol,
-    ProviderTesterProtocol,
-    WholeServiceProtocol,
 )
-from services.llm_provider_service.resilience.cooldowns import Cooldowns
-from services.llm_provider_service.resilience.hints import Hints
-from services.llm_provider_service.resilience.retry_budget import RetryBudget
+from services.llm_provider_service.providers.connections import open_vendors
+from services.llm_provider_service.providers.vendor_provider import VendorProvider
+from services.llm_provider_service.replicas.replicas import Replicas
+from services.llm_provider_service.replicas.report_messages import PeerReportListener
+from services.llm_provider_service.resilience.breakers import ProviderBreakers
+from services.llm_provider_service.resilience.call_slots import CallSlots
+from services.llm_provider_service.resilience.counted_sleep import sleep_waiting
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
-from services.llm_provider_service.routing.scoreboard import Scoreboard
 
 ProviderMap = Mapping[LLMProviderType, LLMProviderProtocol]
-GateMap = Mapping[LLMProviderType, Gate]
-
-
-class MemoryProvider(Provider):
-    """What the process remembers and counts, and the parts that decide."""
-
-    scope = Scope.APP
-
-    metrics = provide(GatewayMetrics)
-    recorder = provide(Recorder)
-    background = provide(staticmethod(lambda: BackgroundWork()), provides=BackgroundWork)
-    live = provide(staticmethod(policies.live_providers))
-    retry_policy = provide(staticmethod(policies.retry_policy))
-
-    @provide
-    def totals(self) -> DayTotals:
-        return DayTotals(time.time)
-
-    @provide
-    def prices(self) -> PriceBook:
-        return PriceBook(lambda: datetime.now(UTC))
-
-    @provide
-    def books(self, prices: PriceBook, recorder: Recorder) -> Bookkeeper:
-        return Bookkeeper(prices, recorder, wall_clock=time.time)
-
-    @provide
-    async def replicas(
-        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
-    ) -> AsyncIterator[Replicas]:
-        url, accounts = policies.redis_url(settings), policies.accounts(settings)
-        async with open_replicas(url, accounts, metrics.registry, background) as replicas:
-            yield replicas
-
-    @provide
-    def breakers(self, settings: Settings, recorder: Recorder, replicas: Replicas) -> ProviderBreakers:
-        registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(
-            clock=time.monotonic,
-            jitter=random.random,
-            on_transition=replicas.also_hear(recorder.breaker_moved),
-            enabled=settings.CIRCUIT_BREAKER_ENABLED,
-        )
-        return ProviderBreakers(
-            registry, of_target=policies.target_breaker(settings), of_provider=policies.provider_breaker(settings)
-        )
-
-    @provide
-    def gates(self, settings: Settings, live: tuple[LiveProvider, ...], recorder: Recorder) -> GateMap:
-        slots = policies.provider_slots(settings)
-        return {one.provider: recorder.gate(one.provider, slots, time.monotonic) for one in live}
-
-    @provide
-    def guards(self, breakers: ProviderBreakers, gates: GateMap, replicas: Replicas, recorder: Recorder) -> Guards:
-        return Guards(
-            breakers=breakers,
-            cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
-            budgets={provider: recorder.watched(provider, RetryBudget()) for provider in gates},
-            turnstile=Turnstile(),
-            scoreboard=Scoreboard(time.monotonic),
-            hints=Hints(time.monotonic),
-        )
-
-    @provide
-    def planner(self, settings: Settings, live: tuple[LiveProvider, ...], guards: Guards, prices: PriceBook) -> Planner:
-        return Planner(
-            live,
-            strategy=settings.PROVIDER_SELECTION_STRATEGY,
-            rules=policies.routing_rules(settings),
-            guards=guards,
-            prices=prices,
-            patience_seconds=settings.FALLBACK_PATIENCE_SECONDS,
-            mock_answers_all=settings.mock_mode,
-        )
-
-    @provide
-    def desk(self, settings: Settings) -> ComparisonDesk:
-        return ComparisonDesk(policies.desk_defaults(settings))
+# Whoever is not named here is built from its row alone.
+PROVIDER_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = {
+    LLMProviderType.ANTHROPIC: AnthropicProviderImpl,
+    LLMProviderType.OPENAI: OpenAIProviderImpl,
+    LLMProviderType.GOOGLE: GoogleProviderImpl,
+    LLMProviderType.OPENROUTER: OpenRouterProviderImpl,
+}
 
 
 class WorldProvider(Provider):
@@ -149,7 +74,7 @@ class WorldProvider(Provider):
     scope = Scope.APP
 
     comparison = provide(ComparisonRoute)
-    whole = provide(WholeService, provides=WholeServiceProtocol)
+    all_workers = provide(AllWorkers)
 
     @provide
     async def tracing(self, settings: Settings) -> AsyncIterator[Tracing]:
@@ -162,19 +87,20 @@ class WorldProvider(Provider):
             mock = _mock(settings)
             yield {mock.provider: mock}
             return
-        endpoints = [policies.endpoint(vendor) for vendor in settings.live_vendors]
+        endpoints = [policies.endpoint(vendor) for vendor in settings.live_accounts]
         limits = policies.line_limits(settings)
-        async with open_vendors(endpoints, limits, clock=time.monotonic, wall_clock=time.time) as providers:
+        opened = open_vendors(endpoints, limits, clock=time.monotonic, wall_clock=time.time, classes=PROVIDER_CLASSES)
+        async with opened as providers:
             yield providers
 
     @provide
     async def loop_watch(
         self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
-    ) -> AsyncIterator[LoopWatch]:
-        watch = LoopWatch(
+    ) -> AsyncIterator[EventLoopLag]:
+        watch = EventLoopLag(
             settings.EVENT_LOOP_LAG_LIMIT_SECONDS, clock=time.monotonic, on_lag=metrics.event_loop_lag.observe
         )
-        async with watching_the_loop(watch, background):
+        async with measuring_loop_lag(watch, background):
             yield watch
 
     @provide
@@ -190,20 +116,25 @@ class WorldProvider(Provider):
         self,
         settings: Settings,
         flights: Flights,
-        recorder: Recorder,
+        recorder: MetricsRecorder,
         replicas: Replicas,
-        guards: Guards,
+        targets: TargetState,
         peers: Peers,
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
-        opened = open_cache(limits, replicas, guards, peers, coalesced=lambda: flights.coalesced, on_operation=heard)
+        listener = PeerReportListener(
+            targets.peer_reports, targets.cooldowns, targets.slow_start, policies.accounts(settings)
+        )
+        opened = open_cache(limits, replicas, listener, peers, coalesced=lambda: flights.coalesced, on_operation=heard)
         async with opened as cache:
             yield cache
 
     @provide
-    def slots(self, settings: Settings, gates: GateMap, policy: RetryPolicy, recorder: Recorder) -> Slots:
-        gateway = recorder.gate(GATEWAY, policies.gateway_slots(settings), time.monotonic)
-        return Slots(gateway, gates, reserve_seconds=policy.minimum_attempt_seconds)
+    def slots(
+        self, settings: Settings, concurrency: ConcurrencyMap, policy: RetryPolicy, recorder: MetricsRecorder
+    ) -> CallSlots:
+        gateway = recorder.concurrency_limit(GATEWAY, policies.gateway_slots(settings), time.monotonic)
+        return CallSlots(gateway, concurrency, reserve_seconds=policy.minimum_attempt_seconds)
 
     @provide
     def attempts(
@@ -211,17 +142,17 @@ class WorldProvider(Provider):
         providers: ProviderMap,
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
-        guards: Guards,
-        slots: Slots,
-        books: Bookkeeper,
+        targets: TargetState,
+        slots: CallSlots,
+        attempt_log: AttemptLog,
     ) -> AttemptRunner:
         return AttemptRunner(
             providers,
             retries=retries,
             policy=policy,
-            guards=guards,
+            targets=targets,
             slots=slots,
-            books=books,
+            attempt_log=attempt_log,
             clock=time.monotonic,
             sleep=sleep_waiting,
         )
@@ -234,7 +165,7 @@ class WorldProvider(Provider):
         cache: LLMCacheManagerProtocol,
         flights: Flights,
         attempts: AttemptRunner,
-        recorder: Recorder,
+        recorder: MetricsRecorder,
     ) -> AsyncIterator[LLMOrchestratorProtocol]:
         orchestrator = LLMOrchestratorImpl(
             planner=planner,
@@ -250,7 +181,7 @@ class WorldProvider(Provider):
         await orchestrator.finish_running()
 
     @provide
-    def tester(self, orchestrator: LLMOrchestratorProtocol, live: tuple[LiveProvider, ...]) -> ProviderTesterProtocol:
+    def tester(self, orchestrator: LLMOrchestratorProtocol, live: tuple[LiveProvider, ...]) -> ProviderTester:
         return ProviderTester(orchestrator, {one.provider: one.default_model for one in live}, clock=time.monotonic)
 
     @provide
@@ -258,17 +189,17 @@ class WorldProvider(Provider):
         self,
         settings: Settings,
         breakers: ProviderBreakers,
-        gates: GateMap,
+        concurrency: ConcurrencyMap,
         totals: DayTotals,
         prices: PriceBook,
-        loop_watch: LoopWatch,
+        loop_watch: EventLoopLag,
         background: BackgroundWork,
         replicas: Replicas,
-    ) -> GatewayStatusProtocol:
+    ) -> GatewayStatus:
         return GatewayStatus(
             policies.service_facts(settings),
             breakers=breakers,
-            gates=gates,
+            concurrency=concurrency,
             totals=totals,
             prices=prices,
             clock=time.monotonic,
@@ -283,7 +214,7 @@ def build_container(settings: Settings, peers: Peers) -> AsyncContainer:
     """The whole object graph of one process; close it after the last request. Raises `RuleError`."""
     policies.routing_rules(settings)  # what cannot be used is refused here, before anything is opened
     return make_async_container(
-        MemoryProvider(),
+        StateProvider(),
         WorldProvider(),
         context={Settings: settings, Peers: peers},
         validation_settings=STRICT_VALIDATION,

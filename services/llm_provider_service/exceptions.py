@@ -6,7 +6,7 @@
     ├── VendorRejected         422  the content, a parameter, the length or the model was not accepted
     ├── VendorUnusable         502  our key, or what came back, is not usable
     ├── NobodyAnswered         503  every candidate failed in a way that may pass
-    ├── Overloaded             503  the gateway itself has no slot in time
+    ├── GatewayOverloaded             503  the gateway itself has no slot in time
     └── DeadlineReached        504  time ran out
 
 The problem document is written once, from these fields, in api/.
@@ -88,7 +88,7 @@ class NobodyAnswered(GatewayError):
     retryable = True
 
 
-class Overloaded(GatewayError):
+class GatewayOverloaded(GatewayError):
     """The gateway's own slots are taken."""
 
     status = 503

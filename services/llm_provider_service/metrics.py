@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from huleedu_service_libs.metric_merge import Combine
-from huleedu_service_libs.tallies import CounterTally, GaugeTally, HistogramTally
+from huleedu_service_libs.observability.hot_metrics import HotCounter, HotGauge, HotHistogram
+from huleedu_service_libs.observability.metric_merge import Combine
 
 PREFIX = "llm_provider"
 OTHER = "other"
@@ -55,7 +55,7 @@ class GatewayMetrics:
         self.attempts = tally("attempts", "Upstream attempts by how they ended", "provider", "outcome")
         self.breaker_state = gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open", "provider", "model")
         self.event_loop_lag = histogram("event_loop_lag_seconds", "How late the event loop was, ten times a second")
-        self.concurrent = GaugeTally(
+        self.concurrent = HotGauge(
             f"{PREFIX}_concurrent_requests", "Calls under way at a provider", ("provider",), self.registry
         )
         self.breaker_transitions = counter(
@@ -73,11 +73,11 @@ class GatewayMetrics:
             "gateway_overhead_seconds", "Time to answer, without all waiting", bounds=OVERHEAD_SECONDS
         )
 
-    def _tally(self, name: str, text: str, *labels: str) -> CounterTally:
-        return CounterTally(f"{PREFIX}_{name}", text, labels, self.registry)
+    def _tally(self, name: str, text: str, *labels: str) -> HotCounter:
+        return HotCounter(f"{PREFIX}_{name}", text, labels, self.registry)
 
-    def _spread(self, name: str, text: str, *labels: str, bounds: Sequence[float] = SECONDS) -> HistogramTally:
-        return HistogramTally(f"{PREFIX}_{name}", text, labels, self.registry, bounds)
+    def _spread(self, name: str, text: str, *labels: str, bounds: Sequence[float] = SECONDS) -> HotHistogram:
+        return HotHistogram(f"{PREFIX}_{name}", text, labels, self.registry, bounds)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
@@ -94,10 +94,10 @@ class SharedTierMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.up = Gauge(f"{PREFIX}_redis_up", "1 while Redis answers in time", registry=registry)
-        self.operations = CounterTally(
+        self.operations = HotCounter(
             f"{PREFIX}_redis_operations", "What was asked of Redis", ("operation", "result"), registry
         )
-        self.look_up = HistogramTally(
+        self.look_up = HotHistogram(
             f"{PREFIX}_redis_look_up_seconds", "Time to look an answer up", (), registry, SECONDS
         )
 

@@ -8,27 +8,30 @@ from importlib.metadata import version
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import LLMComparisonRequest, LLMConfigOverrides
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
-from services.llm_provider_service.api.comparison_desk import REQUEST_TYPE, ComparisonDesk, DeskDefaults
+from services.llm_provider_service.api.comparison_mapping import REQUEST_TYPE, ComparisonDefaults, ComparisonMapping
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
-from services.llm_provider_service.implementations.caches_impl import CacheLimits
+from services.llm_provider_service.gateway.planner import LiveProvider, request_bytes
+from services.llm_provider_service.gateway.provider_test import REQUEST_TYPE as TEST_REQUEST_TYPE
+from services.llm_provider_service.gateway.provider_test import TEST_REQUEST
+from services.llm_provider_service.gateway.status import ProviderFacts, ServiceFacts
+from services.llm_provider_service.gateway.trace_export import TracePolicy
+from services.llm_provider_service.implementations.cache_manager_impl import CacheLimits
 from services.llm_provider_service.implementations.llm_orchestrator_impl import OrchestratorLimits
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
-from services.llm_provider_service.implementations.planner_impl import LiveProvider, request_bytes
-from services.llm_provider_service.implementations.provider_tester_impl import REQUEST_TYPE as TEST_REQUEST_TYPE
-from services.llm_provider_service.implementations.provider_tester_impl import TEST_REQUEST
-from services.llm_provider_service.implementations.replica_hints_impl import Accounts, account_of
-from services.llm_provider_service.implementations.status_impl import ProviderFacts, ServiceFacts
-from services.llm_provider_service.implementations.tracing_impl import TracePolicy
-from services.llm_provider_service.implementations.vendors_impl import LineLimits, VendorEndpoint
-from services.llm_provider_service.protocols import TimeLimits
+from services.llm_provider_service.providers.connections import LineLimits, VendorEndpoint
+from services.llm_provider_service.providers.models.capabilities import profiles
+from services.llm_provider_service.providers.transport.time_limits import TimeLimits
+from services.llm_provider_service.replicas.report_messages import Accounts, account_of
 from services.llm_provider_service.resilience.admission import AdmissionPolicy
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
-from services.llm_provider_service.routing.rule_source import parse_rules
+from services.llm_provider_service.routing.rule_parser import parse_rules
 from services.llm_provider_service.routing.rules import RequestKind, Rule, RuleScope
-from services.llm_provider_service.vendor_settings import VendorSettings
-from services.llm_provider_service.wire.capabilities import profiles
+from services.llm_provider_service.settings.accounts import ProviderAccount
+from services.llm_provider_service.settings.breakers import BreakerSettings
+from services.llm_provider_service.settings.cache import CacheSettings
+from services.llm_provider_service.settings.limits import LimitSettings
 
 DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
@@ -59,15 +62,15 @@ def live_providers(settings: Settings) -> tuple[LiveProvider, ...]:
         return (LiveProvider(provider=LLMProviderType.MOCK, default_model=MOCK_MODEL),)
     return tuple(
         LiveProvider(
-            provider=vendor.provider,
-            default_model=vendor.default_model,
-            weight=settings.PROVIDER_WEIGHTS.get(vendor.provider, 1),
+            provider=account.provider,
+            default_model=account.default_model,
+            weight=settings.PROVIDER_WEIGHTS.get(account.provider, 1),
         )
-        for vendor in settings.live_vendors
+        for account in settings.live_accounts
     )
 
 
-def cache_limits(settings: Settings) -> CacheLimits:
+def cache_limits(settings: CacheSettings) -> CacheLimits:
     """How much is kept, and how long."""
     return CacheLimits(
         kept=settings.LLM_CACHE_ENABLED,
@@ -78,7 +81,7 @@ def cache_limits(settings: Settings) -> CacheLimits:
     )
 
 
-def redis_url(settings: Settings) -> str | None:
+def redis_url(settings: CacheSettings) -> str | None:
     """Where replicas meet, its password in the open; `None` for a service of one machine."""
     return None if settings.REDIS_URL is None else settings.REDIS_URL.get_secret_value()
 
@@ -93,7 +96,7 @@ def rule_scope(settings: Settings) -> RuleScope:
 
     The configured vendors count even while the mock answers everything, which it does without rules.
     """
-    providers = frozenset(vendor.provider for vendor in settings.vendors if vendor.live)
+    providers = frozenset(account.provider for account in settings.accounts if account.live)
     known = [profile for profile in profiles() if profile.provider in providers]
     return RuleScope(
         providers=providers,
@@ -104,9 +107,9 @@ def rule_scope(settings: Settings) -> RuleScope:
 
 
 def _comparisons(settings: Settings) -> RequestKind:
-    """As the desk makes them of the shortest bodies; each further byte of text takes at least one of the body."""
-    desk = ComparisonDesk(desk_defaults(settings))
-    sizes = [(_asked_bytes(desk, body), len(body.model_dump_json(exclude_none=True))) for body in SHORTEST_BODIES]
+    """As the mapping makes them of the shortest bodies; each further byte of text takes at least one of the body."""
+    mapping = ComparisonMapping(comparison_defaults(settings))
+    sizes = [(_asked_bytes(mapping, body), len(body.model_dump_json(exclude_none=True))) for body in SHORTEST_BODIES]
     return RequestKind(
         carries=frozenset({"user", "tag", "model"}),
         min_input_bytes=min(asked for asked, _ in sizes),
@@ -114,8 +117,8 @@ def _comparisons(settings: Settings) -> RequestKind:
     )
 
 
-def _asked_bytes(desk: ComparisonDesk, body: LLMComparisonRequest) -> int:
-    case = desk.case(body, caller=LOCAL_CALLER, correlation_id="", timeout_header=None)
+def _asked_bytes(mapping: ComparisonMapping, body: LLMComparisonRequest) -> int:
+    case = mapping.case(body, caller=LOCAL_CALLER, correlation_id="", timeout_header=None)
     return request_bytes(case.order.request)
 
 
@@ -125,7 +128,7 @@ def _provider_tests() -> RequestKind:
     return RequestKind(carries=frozenset(), min_input_bytes=size, max_input_bytes=size)
 
 
-def retry_policy(settings: Settings) -> RetryPolicy:
+def retry_policy(settings: LimitSettings) -> RetryPolicy:
     """How hard a target is tried."""
     return RetryPolicy(
         minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
@@ -133,7 +136,7 @@ def retry_policy(settings: Settings) -> RetryPolicy:
     )
 
 
-def target_breaker(settings: Settings) -> BreakerPolicy:
+def target_breaker(settings: BreakerSettings) -> BreakerPolicy:
     """When a target is left alone."""
     return BreakerPolicy(
         failed_requests=settings.LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD,
@@ -145,7 +148,7 @@ def target_breaker(settings: Settings) -> BreakerPolicy:
     )
 
 
-def provider_breaker(settings: Settings) -> BreakerPolicy:
+def provider_breaker(settings: BreakerSettings) -> BreakerPolicy:
     """When a provider as a whole is left alone; only connection and authentication failures count there."""
     return replace(target_breaker(settings), consecutive_failures=CONNECT_FAILURES_IN_A_ROW)
 
@@ -169,10 +172,10 @@ def orchestrator_limits(settings: Settings) -> OrchestratorLimits:
     )
 
 
-def desk_defaults(settings: Settings) -> DeskDefaults:
+def comparison_defaults(settings: Settings) -> ComparisonDefaults:
     """What holds where a caller says nothing."""
     sampling = Sampling(temperature=settings.LLM_DEFAULT_TEMPERATURE, max_output_tokens=settings.LLM_DEFAULT_MAX_TOKENS)
-    return DeskDefaults(sampling=sampling, cache=settings.LLM_CACHE_DEFAULT)
+    return ComparisonDefaults(sampling=sampling, cache=settings.LLM_CACHE_DEFAULT)
 
 
 def line_limits(settings: Settings) -> LineLimits:
@@ -190,26 +193,26 @@ def line_limits(settings: Settings) -> LineLimits:
     )
 
 
-def endpoint(vendor: VendorSettings) -> VendorEndpoint:
+def endpoint(account: ProviderAccount) -> VendorEndpoint:
     """Where a vendor is, with its key in the open: the only place where it leaves its wrapper."""
     return VendorEndpoint(
-        provider=vendor.provider,
-        base_url=vendor.base_url,
-        api_key=vendor.api_key.get_secret_value() if vendor.api_key else None,
-        allow_private=vendor.allow_private,
-        attribution=vendor.attribution,
+        provider=account.provider,
+        base_url=account.base_url,
+        api_key=account.api_key.get_secret_value() if account.api_key else None,
+        allow_private=account.allow_private,
+        attribution=account.attribution,
     )
 
 
 def accounts(settings: Settings) -> Accounts:
     """The account of each vendor that may be asked."""
-    endpoints = map(endpoint, settings.live_vendors)
+    endpoints = map(endpoint, settings.live_accounts)
     return {one.provider: account_of(one.provider, one.api_key) for one in endpoints}
 
 
 def service_facts(settings: Settings) -> ServiceFacts:
     """What status and health say of the settings."""
-    facts = _mock_facts() if settings.mock_mode else tuple(map(_facts, settings.vendors))
+    facts = _mock_facts() if settings.mock_mode else tuple(map(_facts, settings.accounts))
     live = live_providers(settings)
     return ServiceFacts(
         name=settings.SERVICE_NAME,
@@ -219,7 +222,7 @@ def service_facts(settings: Settings) -> ServiceFacts:
         default_provider=live[0].provider if live else facts[0].provider,
         mock_mode=settings.mock_mode,
         providers=facts,
-        warnings=settings.strays,
+        warnings=settings.unknown,
     )
 
 
@@ -245,10 +248,10 @@ def _mock_facts() -> tuple[ProviderFacts, ...]:
     return (ProviderFacts(provider=LLMProviderType.MOCK, enabled=True, configured=True, default_model=MOCK_MODEL),)
 
 
-def _facts(vendor: VendorSettings) -> ProviderFacts:
+def _facts(account: ProviderAccount) -> ProviderFacts:
     return ProviderFacts(
-        provider=vendor.provider,
-        enabled=vendor.enabled,
-        configured=vendor.configured,
-        default_model=vendor.default_model,
+        provider=account.provider,
+        enabled=account.enabled,
+        configured=account.configured,
+        default_model=account.default_model,
     )

@@ -8,35 +8,35 @@ from functools import partial
 from dishka import AsyncContainer
 from quart import Quart
 
-from huleedu_service_libs.body_budget import BodyBudget
-from huleedu_service_libs.fast_path import FastPath
-from huleedu_service_libs.peers import NoPeers, Peers
-from huleedu_service_libs.problem import Problem
-from huleedu_service_libs.quart_glue import (
+from huleedu_service_libs.observability.tracing import Tracing
+from huleedu_service_libs.web.body_budget import BodyBudget
+from huleedu_service_libs.web.fast_path import FastPath
+from huleedu_service_libs.web.problem import Problem
+from huleedu_service_libs.web.quart_app import (
     install_edge,
     install_problem_handlers,
     install_request_scope,
     problem_for,
 )
-from huleedu_service_libs.stopping_gate import StoppingGate
-from huleedu_service_libs.tracing import Tracing
+from huleedu_service_libs.web.quart_draining import DrainMiddleware
+from huleedu_service_libs.workers.peers import NoPeers, Peers
 from services.llm_provider_service import policies
-from services.llm_provider_service.api.comparison_desk import OVERRIDE_POINTERS
+from services.llm_provider_service.api.comparison_mapping import OVERRIDE_POINTERS
 from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
 from services.llm_provider_service.api.docs_routes import docs_routes
 from services.llm_provider_service.api.health_routes import health_routes
-from services.llm_provider_service.api.http_metrics import install_http_metrics
 from services.llm_provider_service.api.llm_routes import llm_routes
+from services.llm_provider_service.api.metrics_middleware import install_http_metrics
 from services.llm_provider_service.api.problems import gateway_problem
-from services.llm_provider_service.api.trace_layer import install_tracing
+from services.llm_provider_service.api.trace_middleware import install_tracing
 from services.llm_provider_service.config import Settings, load_settings
 from services.llm_provider_service.di import build_container
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
-from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.gateway.all_workers import AllWorkers
+from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
+from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.protocols import (
-    GatewayStatusProtocol,
     LLMOrchestratorProtocol,
-    WholeServiceProtocol,
 )
 
 APP_NAME = "llm_provider_service"
@@ -65,12 +65,12 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
         async with AsyncExitStack() as undo:
             undo.push_async_callback(container.close)
             tracing = await container.get(Tracing)  # opened first, closed last: the spans of what ends meanwhile go out
-            fast_path.post(COMPARISON_PATH, (await container.get(ComparisonRoute)).answer)
-            recorder = await container.get(Recorder)
+            fast_path.post(COMPARISON_PATH, (await container.get(ComparisonRoute)).compare)
+            recorder = await container.get(MetricsRecorder)
             install_http_metrics(app, recorder.http_answered, recorder.overhead)
             install_tracing(app, tracing)
-            status = await container.get(GatewayStatusProtocol)
-            await container.get(WholeServiceProtocol)
+            status = await container.get(GatewayStatus)
+            await container.get(AllWorkers)
             orchestrator = await container.get(LLMOrchestratorProtocol)
             app.extensions[DRAIN] = (status.drain, gate.close)
             app.extensions[GRACE_OVER] = (orchestrator.stop_waiting,)
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None, peers: Peers | None = None) -> 
     return app
 
 
-def _install_layers(app: Quart, settings: Settings, container: AsyncContainer) -> tuple[FastPath, StoppingGate]:
+def _install_layers(app: Quart, settings: Settings, container: AsyncContainer) -> tuple[FastPath, DrainMiddleware]:
     """Around Quart, from the inside out: Dishka's scope, the fast path, the body budget, the gate, the edge."""
     install_request_scope(app, container)
     fast_path = FastPath(
@@ -98,7 +98,7 @@ def _install_layers(app: Quart, settings: Settings, container: AsyncContainer) -
         budget_bytes=policies.body_memory_bytes(settings),
         longest_body=settings.MAX_BODY_BYTES,
     )
-    gate = StoppingGate(budget, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
+    gate = DrainMiddleware(budget, type_prefix=TYPE_PREFIX, open_paths=ANSWERED_WHILE_STOPPING)
     app.asgi_app = gate  # type: ignore[method-assign]  # as Quart documents
     install_edge(app, type_prefix=TYPE_PREFIX)
     return fast_path, gate

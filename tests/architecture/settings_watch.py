@@ -9,10 +9,11 @@ import asyncio
 import json
 from typing import Any
 
-from huleedu_service_libs.lifespan import Lifespan
-from services.llm_provider_service.config import VENDORS, Settings
-from services.llm_provider_service.tools.greeting import greeting
+from huleedu_service_libs.http_server.lifespan import Lifespan
+from services.llm_provider_service.config import Settings
+from services.llm_provider_service.domain.vendors import VENDORS
 from services.llm_provider_service.tools.serve import prepared
+from services.llm_provider_service.tools.startup_banner import greeting
 
 READ: set[str] = set()
 KEY = "0123456789abcdef"

@@ -9,7 +9,7 @@ from tests.architecture.sources import product_modules, repository_files
 def test_every_enum_value_is_used() -> None:
     """Used: named in code, written in a data file beside it, or the one case that is left when all others are named."""
     named = mentioned()
-    data = "".join(path.read_text() for path in repository_files() if path.match("services/*/wire/*.json"))
+    data = "".join(path.read_text() for path in repository_files() if path.match("services/*/providers/models/*.json"))
     unused: list[str] = []
     for module in product_modules():
         for enum, members in declared(module):

@@ -15,7 +15,7 @@ import pytest
 from tests.architecture.sources import ROOT, Module, product_modules
 
 SERVICE_LIBS = "libs/service_libs/src/"
-ABOUT_QUART = ("quart_", "stopping_gate")
+ABOUT_QUART = ("web.quart_",)
 FRAMEWORK = {"dishka", "flask", "hypercorn", "quart", "quart_schema", "werkzeug"}
 
 # Our own packages, which are installed as links and therefore unknown to the metadata.

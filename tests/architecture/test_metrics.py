@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
 from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.observability.hot_metrics import HotCounter, HotGauge, HotHistogram
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
-from huleedu_service_libs.tallies import CounterTally, GaugeTally, HistogramTally
 from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import CompletionRequest
@@ -23,8 +23,8 @@ from services.llm_provider_service.domain.money import Cost
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
-from services.llm_provider_service.implementations.day_totals_impl import DayTotals
-from services.llm_provider_service.implementations.recorder_impl import Recorder
+from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics, SharedTierMetrics
 from tests.architecture.small_vendor import SmallVendor, small_vendor
 from tests.architecture.sources import ROOT
@@ -54,15 +54,15 @@ def test_every_metric_is_on_its_page_with_its_labels_and_no_other_is() -> None:
     written = {name: (kind, labels) for name, kind, labels in ROW.findall(PAGE.read_text(encoding="utf-8"))}
     expected = {}
     for metric in everything_with_redis()._collector_to_names:
-        assert isinstance(metric, Counter | Gauge | Histogram | CounterTally | GaugeTally | HistogramTally)
+        assert isinstance(metric, Counter | Gauge | Histogram | HotCounter | HotGauge | HotHistogram)
         (family,) = metric.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
         expected[name] = (family.type, ", ".join(f"`{label}`" for label in _label_names(metric)) or "–")
     assert written == expected
 
 
-def _label_names(metric: Counter | Gauge | Histogram | CounterTally | GaugeTally | HistogramTally) -> Sequence[str]:
-    if isinstance(metric, CounterTally | GaugeTally | HistogramTally):
+def _label_names(metric: Counter | Gauge | Histogram | HotCounter | HotGauge | HotHistogram) -> Sequence[str]:
+    if isinstance(metric, HotCounter | HotGauge | HotHistogram):
         return metric.labels
     return tuple(metric._labelnames)
 
@@ -127,7 +127,7 @@ def order_of(model: str) -> CompletionOrder:
     )
 
 
-def live_one_life(recorder: Recorder, target: Target) -> None:
+def live_one_life(recorder: MetricsRecorder, target: Target) -> None:
     """All that is counted under the name of a model: an attempt, an answer, an order's end, a breaker's moves."""
     attempt = Attempt(
         number=1,
@@ -146,7 +146,7 @@ def live_one_life(recorder: Recorder, target: Target) -> None:
 
 def test_ten_thousand_invented_models_add_one_series() -> None:
     metrics = GatewayMetrics()
-    recorder = Recorder(metrics, DayTotals(lambda: 0.0))
+    recorder = MetricsRecorder(metrics, DayTotals(lambda: 0.0))
     grown: list[int] = []
     for number in range(MANY):
         live_one_life(recorder, Target(LLMProviderType.OPENAI, f"invented-{uuid.UUID(int=number)}"))

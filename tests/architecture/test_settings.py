@@ -15,17 +15,18 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from services.llm_provider_service.comparison.prompt import build_request
-from services.llm_provider_service.config import BARE, PREFIX, STANDARD, Settings, SettingsProblem, load_settings
+from services.llm_provider_service.config import Settings, SettingsProblem, load_settings
 from services.llm_provider_service.domain.comparison import Comparison
 from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
-from services.llm_provider_service.implementations.planner_impl import (
+from services.llm_provider_service.gateway.planner import (
     EXPECTED_OUTPUT_TOKENS,
     EXPECTED_REASONING_TOKENS,
     request_bytes,
 )
-from services.llm_provider_service.implementations.provider_tester_impl import TEST_REQUEST
+from services.llm_provider_service.gateway.provider_test import TEST_REQUEST
 from services.llm_provider_service.policies import routing_rules
-from services.llm_provider_service.routing.rule_source import RuleError
+from services.llm_provider_service.routing.rule_parser import RuleError
+from services.llm_provider_service.settings.prefix import BARE, PREFIX, STANDARD
 from tests.architecture.sources import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -87,8 +88,8 @@ def test_the_page_names_every_setting_with_its_default_and_no_other() -> None:
 def test_every_secret_hides_itself() -> None:
     keys: dict[str, Any] = {variable(name): SECRET for name in Settings.model_fields if name.endswith("_API_KEY")}
     settings = Settings(_env_file=None, **keys)
-    assert all(vendor.api_key for vendor in settings.vendors)
-    assert SECRET not in f"{settings!r} {settings.model_dump()} {settings.vendors}"
+    assert all(vendor.api_key for vendor in settings.accounts)
+    assert SECRET not in f"{settings!r} {settings.model_dump()} {settings.accounts}"
 
 
 @pytest.mark.parametrize(
@@ -188,9 +189,9 @@ def test_a_key_that_happens_to_be_in_a_shell_never_makes_a_paid_call(
     for name in [name for name in os.environ if name.endswith("_API_KEY") or name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    assert (load_settings().live_vendors, load_settings().mock_mode) == ((), True)
+    assert (load_settings().live_accounts, load_settings().mock_mode) == ((), True)
     monkeypatch.setenv(f"{PREFIX}OPENAI_ENABLED", "true")
-    assert [vendor.provider for vendor in load_settings().live_vendors] == ["openai"]
+    assert [vendor.provider for vendor in load_settings().live_accounts] == ["openai"]
 
 
 def test_the_page_says_what_least_cost_expects() -> None:

@@ -13,10 +13,11 @@ SPOKEN = (tokenize.NAME, tokenize.STRING, tokenize.COMMENT)
 SERVICE = "services/llm_provider_service/"
 AT_HOME = (
     "libs/common_core/src/common_core/config_enums.py",
-    f"{SERVICE}accounting/price_data.py",
-    f"{SERVICE}config.py",
+    f"{SERVICE}di.py",
+    f"{SERVICE}domain/vendors.py",
     f"{SERVICE}implementations/",
-    f"{SERVICE}wire/",
+    f"{SERVICE}providers/",
+    f"{SERVICE}settings/vendors.py",
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from services.llm_provider_service.api.openapi import openapi_document
+from services.llm_provider_service.api.openapi.document import openapi_document
 
 PROBLEM = "application/problem+json"
 

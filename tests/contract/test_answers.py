@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from huleedu_service_libs.lifespan import Lifespan
-from services.llm_provider_service.api.openapi import openapi_bytes, openapi_document
+from huleedu_service_libs.http_server.lifespan import Lifespan
+from services.llm_provider_service.api.openapi.document import openapi_bytes, openapi_document
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import ANSWERED_WHILE_STOPPING, create_app, start_draining
 from tests.contract.documents import PROBLEM, errors_of, examples_of, operations, resolved, response_of

@@ -8,7 +8,7 @@ from html import unescape
 
 import aiohttp
 
-from services.llm_provider_service.api.openapi import openapi_document
+from services.llm_provider_service.api.openapi.document import openapi_document
 from tests.contract.documents import operations
 from tests.support.gateway import Answer, Gateway, running_gateway
 

@@ -9,7 +9,7 @@ from typing import Any
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from common_core.llm_contracts import ResultFlag
-from services.llm_provider_service.api.openapi import openapi_bytes
+from services.llm_provider_service.api.openapi.document import openapi_bytes
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 from tests.contract.documents import PROBLEM, errors_of, examples_of, operations, resolved

@@ -15,7 +15,7 @@ import pytest
 
 from common_core.llm_contracts import LLMComparisonResponse
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.tools.greeting import greeting
+from services.llm_provider_service.tools.startup_banner import greeting
 from tests.support.gateway import running_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +117,7 @@ async def test_every_piece_of_python_runs(block: str) -> None:
 def test_every_file_of_settings_makes_its_vendors_live(tmp_path: Path, block: str, live: list[str]) -> None:
     (tmp_path / ".env").write_text(block)
     settings = Settings(_env_file=tmp_path / ".env")
-    assert [vendor.provider for vendor in settings.live_vendors] == live
+    assert [vendor.provider for vendor in settings.live_accounts] == live
     assert settings.mock_mode is False
     said = greeting(settings, WRITTEN_ADDRESS)
     for key in re.findall(r"_API_KEY=(\S+)", block):

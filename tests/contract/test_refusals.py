@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from common_core.config_enums import LLMProviderType
-from huleedu_service_libs.body_budget import BODIES_FILL_THE_MEMORY
-from services.llm_provider_service.api.openapi import openapi_document
+from huleedu_service_libs.web.body_budget import BODIES_FILL_THE_MEMORY
+from services.llm_provider_service.api.openapi.document import openapi_document
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
@@ -30,13 +30,13 @@ from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
-from services.llm_provider_service.implementations.refusals_impl import (
+from services.llm_provider_service.gateway.error_mapping import (
     deadline_reached,
     nobody_is_live,
     overloaded,
     refusal,
 )
-from services.llm_provider_service.implementations.run_impl import Run
+from services.llm_provider_service.gateway.run_state import Run
 from services.llm_provider_service.resilience.deadline import Deadline
 from tests.contract.documents import PROBLEM, examples_of
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from services.llm_provider_service.api.openapi import openapi_document
+from services.llm_provider_service.api.openapi.document import openapi_document
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 from tests.support.gateway import running_gateway
 

@@ -11,15 +11,15 @@ from typing import Any, NoReturn
 from quart import Quart
 
 from huleedu_service_libs.background_work import BackgroundWork
-from huleedu_service_libs.loop_watch import LoopWatch, watching_the_loop
-from huleedu_service_libs.peers import NoPeers
-from huleedu_service_libs.quart_glue import install_request_scope
+from huleedu_service_libs.observability.event_loop_lag import EventLoopLag, measuring_loop_lag
 from huleedu_service_libs.redis_link.link import redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy
+from huleedu_service_libs.web.quart_app import install_request_scope
+from huleedu_service_libs.workers.peers import NoPeers
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.di import build_container
-from services.llm_provider_service.implementations.replica_sync_impl import keeping_in_step
+from services.llm_provider_service.replicas.synchronisation import keeping_in_step
 from tests.support.redis_server import redis_server
 
 
@@ -52,7 +52,7 @@ class FailsOnce:
 
 async def test_the_loop_is_watched_on() -> None:
     background, lag = BackgroundWork(), FailsOnce()
-    async with watching_the_loop(LoopWatch(1.0, clock=time.monotonic, on_lag=lag), background):
+    async with measuring_loop_lag(EventLoopLag(1.0, clock=time.monotonic, on_lag=lag), background):
         await lag.has_gone_on()
         assert background.failing == ["loop_watch"]
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.http_protocol import HttpLimits
-from huleedu_service_libs.http_server import HttpServer, bind
+from huleedu_service_libs.http_server.protocol import HttpLimits
+from huleedu_service_libs.http_server.server import HttpServer, bind
 from tests.support.crowd import Caller, read_reply, request_bytes
 from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
 from tests.support.processes import children, let_grow

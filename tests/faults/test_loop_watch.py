@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from huleedu_service_libs.loop_watch import LoopWatch
+from huleedu_service_libs.observability.event_loop_lag import EventLoopLag
 from tests.support.gateway import Gateway, running_gateway
 
 
@@ -23,7 +23,7 @@ class Clock:
 
 def test_a_beat_on_time_has_no_lag_and_a_late_one_its_own() -> None:
     clock, heard = Clock(), list[float]()
-    watch = LoopWatch(1.0, clock=clock, on_lag=heard.append)
+    watch = EventLoopLag(1.0, clock=clock, on_lag=heard.append)
     for step in (0.1, 0.1, 0.85, 2.1):
         clock.now += step
         watch.beat()
@@ -33,7 +33,7 @@ def test_a_beat_on_time_has_no_lag_and_a_late_one_its_own() -> None:
 
 def test_the_loop_is_late_above_the_limit_for_five_seconds() -> None:
     clock = Clock()
-    watch = LoopWatch(1.0, clock=clock, on_lag=lambda _lag: None)
+    watch = EventLoopLag(1.0, clock=clock, on_lag=lambda _lag: None)
     clock.now += 1.05
     watch.beat()
     assert not watch.late
@@ -52,7 +52,7 @@ def test_the_loop_is_late_above_the_limit_for_five_seconds() -> None:
 
 def test_an_overdue_beat_can_be_seen_before_it_comes() -> None:
     clock = Clock()
-    watch = LoopWatch(1.0, clock=clock, on_lag=lambda _lag: None)
+    watch = EventLoopLag(1.0, clock=clock, on_lag=lambda _lag: None)
     clock.now += 3.1
     assert watch.overdue() == pytest.approx(3.0)
     assert watch.late

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import LinkPolicy, RedisAway
-from services.llm_provider_service.implementations.redis_cache_impl import REMOVE_AS_READ
+from services.llm_provider_service.cache.redis_tier import REMOVE_AS_READ
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.load import Load, Shot, under_load
 from tests.support.log_lines import log_lines

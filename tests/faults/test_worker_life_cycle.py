@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from huleedu_service_libs.worker_seat import bind_shared
+from huleedu_service_libs.workers.worker_context import bind_shared
 from tests.faults.worker_app import HANGING_START_SECONDS, RETIRE_SECONDS
 from tests.support.crowd import Caller, Crowd, Reply
 from tests.support.processes import all_gone, children

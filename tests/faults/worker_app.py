@@ -11,15 +11,15 @@ from typing import Any
 
 from quart import Quart
 
-from huleedu_service_libs.logging import configure_logging
-from huleedu_service_libs.quart_glue import install_edge, install_problem_handlers
-from huleedu_service_libs.server import ServerOptions
-from huleedu_service_libs.stopping_gate import StoppingGate
-from huleedu_service_libs.supervisor import supervise
-from huleedu_service_libs.supervisor_options import SupervisorOptions
-from huleedu_service_libs.worker import serve_as_worker
-from huleedu_service_libs.worker_link import WorkerLink
-from huleedu_service_libs.worker_seat import Seat
+from huleedu_service_libs.http_server.run import ServerOptions
+from huleedu_service_libs.observability.logging import configure_logging
+from huleedu_service_libs.web.quart_app import install_edge, install_problem_handlers
+from huleedu_service_libs.web.quart_draining import DrainMiddleware
+from huleedu_service_libs.workers.supervisor import supervise
+from huleedu_service_libs.workers.supervisor_options import SupervisorOptions
+from huleedu_service_libs.workers.worker import serve_as_worker
+from huleedu_service_libs.workers.worker_context import WorkerContext
+from huleedu_service_libs.workers.worker_link import WorkerLink
 
 TYPE_PREFIX = "urn:test:"
 RETIRE_SECONDS = 20.0
@@ -62,7 +62,7 @@ def _app(mode: str, slot: int, grace_over: asyncio.Event) -> tuple[Quart, Any]:
             await grace_over.wait()
 
     install_problem_handlers(app, type_prefix=TYPE_PREFIX)
-    gate = StoppingGate(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=frozenset())
+    gate = DrainMiddleware(app.asgi_app, type_prefix=TYPE_PREFIX, open_paths=frozenset())
     app.asgi_app = gate  # type: ignore[method-assign]  # as Quart documents
     install_edge(app, type_prefix=TYPE_PREFIX)
     return app, gate
@@ -71,7 +71,7 @@ def _app(mode: str, slot: int, grace_over: asyncio.Event) -> tuple[Quart, Any]:
 def _main() -> int:
     mode, workers, port, grace = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     configure_logging(service="workers")
-    seat = Seat.taken()
+    seat = WorkerContext.taken()
     if seat is None:
         supervision = SupervisorOptions(
             workers=workers, host="127.0.0.1", port=port, grace_seconds=grace, retire_seconds=RETIRE_SECONDS

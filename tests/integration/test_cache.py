@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.peers import Handler, Poll
+from huleedu_service_libs.workers.peers import Handler, Poll
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 from tests.support.gateway import ESSAY_A, ESSAY_B, gateway_of, running_gateway, vendors

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.accounting.prices import PriceBook
+from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 from tests.support.gateway import MODELS, Gateway, running_gateway, vendors

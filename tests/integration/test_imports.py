@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import asyncio, sys
-from huleedu_service_libs.lifespan import Lifespan
+from huleedu_service_libs.http_server.lifespan import Lifespan
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 

@@ -11,12 +11,12 @@ from time import monotonic
 from prometheus_client import CollectorRegistry
 
 from huleedu_service_libs.background_work import BackgroundWork
-from services.llm_provider_service.caching.key import CacheKey
-from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
-from services.llm_provider_service.implementations.redis_keys_impl import entry_name
-from services.llm_provider_service.implementations.replicas_impl import open_replicas
-from services.llm_provider_service.implementations.two_tier_cache_impl import TwoTierCacheImpl
-from services.llm_provider_service.tests.unit.caching.samples import ENTRY
+from services.llm_provider_service.cache.key import CacheKey
+from services.llm_provider_service.cache.local import LocalCache
+from services.llm_provider_service.cache.redis_keys import entry_name
+from services.llm_provider_service.cache.two_tiers import TwoTierCache
+from services.llm_provider_service.replicas.replicas import open_replicas
+from services.llm_provider_service.tests.unit.cache.samples import ENTRY
 from tests.support.gateway import running_gateway, vendors
 from tests.support.log_lines import log_lines
 from tests.support.redis_server import RedisServer, cluster_is_ok, cluster_node
@@ -28,14 +28,12 @@ THEIRS = [CacheKey("dk", f"{number:064x}") for number in range(40)]
 
 
 @asynccontextmanager
-async def cache(redis: RedisServer) -> AsyncIterator[TwoTierCacheImpl]:
+async def cache(redis: RedisServer) -> AsyncIterator[TwoTierCache]:
     """Both tiers, with nothing in memory."""
-    local = LocalCacheManagerImpl(
-        max_bytes=1_000_000, max_entries=100, ttl_seconds=60, clock=monotonic, coalesced=lambda: 0
-    )
+    local = LocalCache(max_bytes=1_000_000, max_entries=100, ttl_seconds=60, clock=monotonic, coalesced=lambda: 0)
     async with open_replicas(redis.url(), {}, CollectorRegistry(), BackgroundWork()) as replicas:
         tiers = replicas.behind(local, ttl_seconds=60)
-        assert isinstance(tiers, TwoTierCacheImpl)
+        assert isinstance(tiers, TwoTierCache)
         yield tiers
 
 

@@ -13,11 +13,11 @@ from prometheus_client import CollectorRegistry
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.redis_link.link import RedisLink, redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy
-from services.llm_provider_service.caching.key import CacheKey
-from services.llm_provider_service.caching.removals import OwedRemovals, Removal
-from services.llm_provider_service.implementations.cache_manager_impl import LocalCacheManagerImpl
-from services.llm_provider_service.implementations.redis_keys_impl import entry_name
-from services.llm_provider_service.implementations.redis_refill_impl import RedisRefill
+from services.llm_provider_service.cache.key import CacheKey
+from services.llm_provider_service.cache.local import LocalCache
+from services.llm_provider_service.cache.pending_removals import PendingRemovals, Removal
+from services.llm_provider_service.cache.redis_keys import entry_name
+from services.llm_provider_service.cache.write_back import WriteBack
 from services.llm_provider_service.metrics import SharedTierMetrics
 from tests.support.redis_server import RedisServer, redis_server
 
@@ -32,14 +32,14 @@ class Bench:
 
     redis: RedisServer
     link: RedisLink
-    owed: OwedRemovals = field(default_factory=OwedRemovals)
+    owed: PendingRemovals = field(default_factory=PendingRemovals)
     told: list[Removal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.local = LocalCacheManagerImpl(
+        self.local = LocalCache(
             max_bytes=1_000_000, max_entries=100, ttl_seconds=60, clock=monotonic, coalesced=lambda: 0
         )
-        self.refill = RedisRefill(
+        self.refill = WriteBack(
             self.link,
             self.local,
             ttl_seconds=100,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.llm_provider_service.tests.unit.implementations.certificates import self_signed
+from services.llm_provider_service.tests.unit.providers.transport.certificates import self_signed
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import ERRORS, Hang, Refusal, Scenario, Status, Success, VendorSim
 

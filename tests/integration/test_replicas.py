@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from services.llm_provider_service.implementations.redis_keys_impl import HINTS_FEED, REMOVALS_FEED
-from services.llm_provider_service.implementations.redis_removals_impl import NAMES_PER_STEP
-from services.llm_provider_service.implementations.replica_feed_impl import KEPT_MESSAGES
+from services.llm_provider_service.cache.redis_keys import REMOVALS_FEED, REPORTS_FEED
+from services.llm_provider_service.cache.redis_removals import NAMES_PER_STEP
+from services.llm_provider_service.replicas.feed import KEPT_MESSAGES
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.log_lines import log_lines
 from tests.support.programs import ROOT, run_tool
@@ -60,7 +60,7 @@ async def have_come_to_read(redis: RedisServer, replicas: int) -> None:
 
 async def everybody_was_told(redis: RedisServer, replicas: int = 2) -> None:
     """Wait until there is a hint, and each of the replicas has come to read it."""
-    await redis.wait_for("XLEN", HINTS_FEED, holds=lambda hints: hints > 0)
+    await redis.wait_for("XLEN", REPORTS_FEED, holds=lambda hints: hints > 0)
     await have_come_to_read(redis, replicas)
 
 
@@ -239,7 +239,7 @@ async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: V
 
 async def test_a_feed_that_is_no_stream_harms_nobody(sim: VendorSim, redis: RedisServer) -> None:
     await redis.say("SET", REMOVALS_FEED, "x")
-    await redis.say("SET", HINTS_FEED, "x")
+    await redis.say("SET", REPORTS_FEED, "x")
     async with replicas(sim, redis) as (one, other):
         await one.compare(cache="refresh")
         await redis.holds(1)
@@ -559,7 +559,7 @@ async def test_a_cooldown_belongs_to_the_key_that_was_limited(sim: VendorSim, re
         assert sim.count("openai") == 1
         assert (await other_key.compare()).status == 200
         assert sim.count("openai") == 2
-    told = str(await redis.say("XRANGE", HINTS_FEED, "-", "+"))
+    told = str(await redis.say("XRANGE", REPORTS_FEED, "-", "+"))
     assert "account" in told
     assert not any(part in told for part in ("sk-", "0123456789", "abcdef"))
 

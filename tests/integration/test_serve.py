@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.tools.greeting import greeting
+from services.llm_provider_service.tools.startup_banner import greeting
 from tests.support.programs import start_tool
 from tests.support.service_process import ServiceProcess
 

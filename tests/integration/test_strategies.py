@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.lifespan import Lifespan, LifespanFailed
+from huleedu_service_libs.http_server.lifespan import Lifespan, LifespanFailed
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.routing.rule_source import RuleError
+from services.llm_provider_service.routing.rule_parser import RuleError
 from services.llm_provider_service.startup_setup import create_app
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim

@@ -14,8 +14,8 @@ import orjson
 from quart import Quart, Response, request
 
 from common_core.llm_contracts import LLMComparisonRequest
-from huleedu_service_libs.logging import configure_logging
-from huleedu_service_libs.server import ServerOptions, serve
+from huleedu_service_libs.http_server.run import ServerOptions, serve
+from huleedu_service_libs.observability.logging import configure_logging
 
 
 def create_app(upstream: str) -> Quart:

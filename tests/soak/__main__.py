@@ -8,7 +8,7 @@ import signal
 import sys
 from asyncio import CancelledError
 
-from services.llm_provider_service.tools.terminal import tool_console
+from services.llm_provider_service.tools.console import tool_console
 from tests.soak.board import watching
 from tests.soak.page import PAGE, report, write
 from tests.soak.result import Extent, Result

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 from time import monotonic
 
-from services.llm_provider_service.implementations.http_transport_impl import KEEPALIVE_SECONDS
+from services.llm_provider_service.providers.transport.http_transport import KEEPALIVE_SECONDS
 from tests.faults.page import commit
 from tests.soak.books import FrontBooks, VendorBooks, answers_in
 from tests.soak.callers import Callers, Tally

@@ -8,7 +8,7 @@ import orjson
 from pydantic import ValidationError
 
 from common_core.llm_contracts import CacheMode, FallbackMode, LLMComparisonResponse, ProblemDocument
-from services.llm_provider_service.comparison.reading import judge
+from services.llm_provider_service.comparison.mock_judge import judge
 from tests.faults.fault_upstream.exchange import VERDICT
 from tests.soak.questions import RAW_VENDOR, REFUSED_WITH, Question
 from tests.support.crowd import Reply

@@ -141,7 +141,7 @@ def _port(url: str) -> int:
 
 
 async def _under_way(stage: Stage) -> dict[str, float]:
-    """Slots and places in line that are taken; empty at rest."""
+    """CallSlots and places in line that are taken; empty at rest."""
     metrics = await stage.metrics()
     providers = (await stage.gateway.get("/api/v1/providers")).body["providers"]
     found = {f"slots held at {one['provider']}": float(one["in_flight"]) for one in providers}

@@ -10,11 +10,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from huleedu_service_libs.server import serve
+from huleedu_service_libs.http_server.run import serve
 from services.llm_provider_service.config import load_settings
 from services.llm_provider_service.startup_setup import end_grace, start_draining
-from services.llm_provider_service.tools.greeting import greeting
 from services.llm_provider_service.tools.serve import prepared
+from services.llm_provider_service.tools.startup_banner import greeting
 
 TASKS_FILE = "SOAK_TASKS_FILE"
 

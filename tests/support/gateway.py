@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 from quart import Quart
 
-from huleedu_service_libs.http_server import HttpServer, bind
-from huleedu_service_libs.lifespan import Lifespan
+from huleedu_service_libs.http_server.lifespan import Lifespan
+from huleedu_service_libs.http_server.server import HttpServer, bind
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 from services.llm_provider_service.startup_setup import create_app

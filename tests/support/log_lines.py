@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from huleedu_service_libs.logging import configure_logging
+from huleedu_service_libs.observability.logging import configure_logging
 
 
 class _Switch(io.BytesIO):

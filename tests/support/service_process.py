@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.llm_provider_service.config import PREFIX
+from services.llm_provider_service.settings.prefix import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "services.llm_provider_service.tools.serve"

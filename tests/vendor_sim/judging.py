@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from services.llm_provider_service.comparison.mock_judge import judge as read
 from services.llm_provider_service.comparison.prompt import essays_in
-from services.llm_provider_service.comparison.reading import judge as read
 from tests.vendor_sim.values import Asked, Json
 
 

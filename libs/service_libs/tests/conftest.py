@@ -14,12 +14,12 @@ from dishka import AsyncContainer, FromDishka, Provider, Scope, make_async_conta
 from quart import Quart, Response, request
 
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.correlation import adopt_body_correlation
-from huleedu_service_libs.http_protocol import HttpLimits
-from huleedu_service_libs.http_server import HttpServer, bind
-from huleedu_service_libs.json_body import read_json
-from huleedu_service_libs.problem import Problem, ProblemError
-from huleedu_service_libs.quart_glue import (
+from huleedu_service_libs.http_server.protocol import HttpLimits
+from huleedu_service_libs.http_server.server import HttpServer, bind
+from huleedu_service_libs.web.correlation import adopt_body_correlation
+from huleedu_service_libs.web.json_body import read_json
+from huleedu_service_libs.web.problem import Problem, ProblemError
+from huleedu_service_libs.web.quart_app import (
     inject,
     install_edge,
     install_problem_handlers,

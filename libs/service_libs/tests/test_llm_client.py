@@ -14,7 +14,6 @@ from aiohttp.test_utils import TestServer
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
 from common_core.llm_contracts import LLMComparisonRequest
-from huleedu_service_libs.correlation import bind_correlation, correlation_from_header
 from huleedu_service_libs.llm_client import LLMProviderClient
 from huleedu_service_libs.llm_client_errors import (
     LLMGatewayUnavailable,
@@ -26,7 +25,8 @@ from huleedu_service_libs.llm_client_errors import (
     LLMRateLimited,
     LLMRequestRefused,
 )
-from huleedu_service_libs.problem import AttemptSummary, Problem, problem_body, problem_headers
+from huleedu_service_libs.web.correlation import bind_correlation, correlation_from_header
+from huleedu_service_libs.web.problem import AttemptSummary, Problem, problem_body, problem_headers
 from libs.service_libs.tests.scripted_gateway import RESULT, Gateway, Pauses, gateway_app
 
 REQUEST = LLMComparisonRequest(user_prompt="Which?", essay_a="a", essay_b="b", metadata={"kept": None})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from huleedu_service_libs.correlation import adopt_body_correlation
-from huleedu_service_libs.fast_path import PlainRequest
-from huleedu_service_libs.tracing import current_trace_id
-from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from huleedu_service_libs.observability.tracing import current_trace_id
+from huleedu_service_libs.web.correlation import adopt_body_correlation
+from huleedu_service_libs.web.fast_path import PlainRequest
+from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.protocols import LLMOrchestratorProtocol
 
@@ -18,19 +18,19 @@ TIMEOUT_HEADER = b"x-request-timeout-ms"
 class ComparisonRoute:
     """Answers which of two essays is better."""
 
-    def __init__(self, desk: ComparisonDesk, orchestrator: LLMOrchestratorProtocol) -> None:
-        self._desk = desk
+    def __init__(self, mapping: ComparisonMapping, orchestrator: LLMOrchestratorProtocol) -> None:
+        self._mapping = mapping
         self._orchestrator = orchestrator
 
-    async def answer(self, request: PlainRequest) -> bytes:
+    async def compare(self, request: PlainRequest) -> bytes:
         """The JSON of the result; raises what `api.problems` knows how to say."""
         started = perf_counter()
-        asked = self._desk.read(request.body)
-        case = self._desk.case(
+        asked = self._mapping.read(request.body)
+        case = self._mapping.case(
             asked,
             caller=LOCAL_CALLER,
             correlation_id=adopt_body_correlation(asked.correlation_id),
             timeout_header=request.header(TIMEOUT_HEADER),
         )
         result = await self._orchestrator.complete(case.order)
-        return self._desk.reply(case, result, seconds=perf_counter() - started, trace_id=current_trace_id())
+        return self._mapping.reply(case, result, seconds=perf_counter() - started, trace_id=current_trace_id())

@@ -9,8 +9,8 @@ from typing import Final
 from quart import Blueprint, Response, request
 
 from services.llm_provider_service.api.docs_page import BASE_URL, CONTENT_SECURITY_POLICY, docs_page
-from services.llm_provider_service.api.openapi import openapi_bytes, openapi_document
-from services.llm_provider_service.api.openapi_routes import HTML, JSON
+from services.llm_provider_service.api.openapi.document import openapi_bytes, openapi_document
+from services.llm_provider_service.api.openapi.routes import HTML, JSON
 
 HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 USUAL_HOST: Final = "127.0.0.1:8090"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dishka import FromDishka
 from quart import Blueprint, Response
 
-from huleedu_service_libs.quart_glue import inject
+from huleedu_service_libs.web.quart_app import inject
 from services.llm_provider_service.api.problems import unavailable
 from services.llm_provider_service.api_models import HealthStatus
-from services.llm_provider_service.protocols import GatewayStatusProtocol, WholeServiceProtocol
+from services.llm_provider_service.gateway.all_workers import AllWorkers
+from services.llm_provider_service.gateway.status import GatewayStatus
 
 JSON = "application/json"
 health_routes = Blueprint("health", __name__)
@@ -16,9 +17,9 @@ health_routes = Blueprint("health", __name__)
 
 @health_routes.get("/healthz")
 @inject
-async def healthz(whole: FromDishka[WholeServiceProtocol]) -> Response:
+async def healthz(all_workers: FromDishka[AllWorkers]) -> Response:
     """Liveness and the state of everything that any worker depends on; 503 only when none can serve at all."""
-    health = await whole.health()
+    health = await all_workers.health()
     if health.status is HealthStatus.UNHEALTHY:
         raise unavailable("The service cannot serve", " ".join(health.warnings))
     return Response(health.model_dump_json(), content_type=JSON)
@@ -26,7 +27,7 @@ async def healthz(whole: FromDishka[WholeServiceProtocol]) -> Response:
 
 @health_routes.get("/readyz")
 @inject
-async def readyz(status: FromDishka[GatewayStatusProtocol]) -> Response:
+async def readyz(status: FromDishka[GatewayStatus]) -> Response:
     """Whether traffic should come to this worker; 503 says why not."""
     readiness = status.readiness()
     if readiness.reason is not None:
@@ -36,9 +37,9 @@ async def readyz(status: FromDishka[GatewayStatusProtocol]) -> Response:
 
 @health_routes.get("/metrics")
 @inject
-async def metrics(whole: FromDishka[WholeServiceProtocol]) -> Response:
+async def metrics(all_workers: FromDishka[AllWorkers]) -> Response:
     """Prometheus text; 503 while it is not known what the other workers counted."""
-    said = await whole.metrics()
+    said = await all_workers.metrics()
     if said is None:
         raise unavailable("The counts are not known", "The supervisor of the workers did not answer in time.")
     body, content_type = said

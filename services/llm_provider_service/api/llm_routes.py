@@ -6,15 +6,13 @@ from dishka import FromDishka
 from quart import Blueprint, Response, request
 
 from common_core.config_enums import LLMProviderType
-from huleedu_service_libs.fast_path import PlainRequest
-from huleedu_service_libs.quart_glue import inject, read_body
+from huleedu_service_libs.web.fast_path import PlainRequest
+from huleedu_service_libs.web.quart_app import inject, read_body
 from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
 from services.llm_provider_service.api.problems import invalid_fields, not_found
-from services.llm_provider_service.protocols import (
-    GatewayStatusProtocol,
-    ProviderTesterProtocol,
-    WholeServiceProtocol,
-)
+from services.llm_provider_service.gateway.all_workers import AllWorkers
+from services.llm_provider_service.gateway.provider_test import ProviderTester
+from services.llm_provider_service.gateway.status import GatewayStatus
 
 PREFIX = "/api/v1"
 llm_routes = Blueprint("llm", __name__, url_prefix=PREFIX)
@@ -25,19 +23,19 @@ CLEAR_SCOPES = ("key", "tenant", "all")
 @inject
 async def compare(route: FromDishka[ComparisonRoute]) -> Response:
     """Answer which of two essays is better."""
-    return _json(await route.answer(PlainRequest(await read_body(request), request.scope["headers"])))
+    return _json(await route.compare(PlainRequest(await read_body(request), request.scope["headers"])))
 
 
 @llm_routes.get("/providers")
 @inject
-async def providers(whole: FromDishka[WholeServiceProtocol]) -> Response:
+async def providers(all_workers: FromDishka[AllWorkers]) -> Response:
     """Every provider: switched on, configured, its breaker, calls under way."""
-    return _json((await whole.providers()).model_dump_json().encode())
+    return _json((await all_workers.providers()).model_dump_json().encode())
 
 
 @llm_routes.post("/providers/<provider>/test")
 @inject
-async def test_provider(provider: str, tester: FromDishka[ProviderTesterProtocol]) -> Response:
+async def test_provider(provider: str, tester: FromDishka[ProviderTester]) -> Response:
     """Send one tiny prompt to a provider's stored address."""
     if provider not in set(LLMProviderType):
         raise not_found("Unknown provider", f"There is no provider {provider[:40]!r}; see GET /api/v1/providers.")
@@ -47,34 +45,35 @@ async def test_provider(provider: str, tester: FromDishka[ProviderTesterProtocol
 
 @llm_routes.get("/models")
 @inject
-async def models(status: FromDishka[GatewayStatusProtocol]) -> Response:
+async def models(status: FromDishka[GatewayStatus]) -> Response:
     """The model registry: capabilities, limits, prices."""
     return _json(status.models().model_dump_json().encode())
 
 
 @llm_routes.get("/circuit-breakers")
 @inject
-async def circuit_breakers(whole: FromDishka[WholeServiceProtocol]) -> Response:
+async def circuit_breakers(all_workers: FromDishka[AllWorkers]) -> Response:
     """Every circuit breaker; of several workers' for one target, the worst."""
-    return _json((await whole.circuit_breakers()).model_dump_json().encode())
+    return _json((await all_workers.circuit_breakers()).model_dump_json().encode())
 
 
 @llm_routes.get("/cache/stats")
 @inject
-async def cache_stats(whole: FromDishka[WholeServiceProtocol]) -> Response:
+async def cache_stats(all_workers: FromDishka[AllWorkers]) -> Response:
     """Hits, misses, entries, bytes."""
-    return _json((await whole.cache_stats()).model_dump_json().encode())
+    return _json((await all_workers.cache_stats()).model_dump_json().encode())
 
 
 @llm_routes.delete("/cache")
 @inject
-async def clear_cache(whole: FromDishka[WholeServiceProtocol]) -> Response:
+async def clear_cache(all_workers: FromDishka[AllWorkers]) -> Response:
     """Clear by `key`, by `tenant` or `all=true`; exactly one of them must be given."""
     given = list(request.args.items(multi=True))
     name, value = given[0] if len(given) == 1 else ("", "")
     if name not in CLEAR_SCOPES or not value or (name == "all" and value != "true"):
         raise invalid_fields((("", "name exactly one of the query parameters key, tenant, all=true"),))
-    cleared = await whole.clear_cache(tenant=value if name == "tenant" else None, key=value if name == "key" else None)
+    tenant, key = (value if name == scope else None for scope in ("tenant", "key"))
+    cleared = await all_workers.clear_cache(tenant=tenant, key=key)
     return _json(cleared.model_dump_json().encode())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.problem import AttemptSummary, FieldError, Problem, ProblemError
+from huleedu_service_libs.web.problem import AttemptSummary, FieldError, Problem, ProblemError
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.exceptions import GatewayError
 

@@ -13,8 +13,8 @@ from services.llm_provider_service.domain.comparison import Comparison
 
 # What is looked for, behind something rarer that is looked for first: scanning is all that this costs.
 _TELLTALES: Mapping[bytes, tuple[bytes, ...]] = {
-    gate.encode(): tuple(telltale.encode() for telltale in telltales)
-    for gate, telltales in {
+    word.encode(): tuple(telltale.encode() for telltale in telltales)
+    for word, telltales in {
         "`": ("```",),
         "<": ("<essay", "</essay", "<|", "<system", "</system", "<instruction"),
         "[": ("[inst]", "[system]", "[/inst]"),
@@ -67,8 +67,8 @@ def injection_suspected(comparison: Comparison) -> bool:
 def _is_suspect(essay: str) -> bool:
     # Bytes, because lowering a long text that is not ASCII costs ten times as much; some marks stand at a line's start.
     lowered = b"\n" + essay.encode(errors="replace").lower()
-    for gate, telltales in _TELLTALES.items():
-        if gate in lowered and any(telltale in lowered for telltale in telltales):
+    for word, telltales in _TELLTALES.items():
+        if word in lowered and any(telltale in lowered for telltale in telltales):
             return True
     return not essay.isascii() and any(telltale in essay for telltale in _NOT_ASCII)
 

@@ -8,14 +8,14 @@
     ├── ConnectionLost          reset or closed before the answer was complete
     ├── ProviderTimeout         no first byte, no next byte, or no end in time
     ├── ServerError             5xx, 408, 409
-    │   └── Overloaded          529 and what means the same
+    │   └── ProviderOverloaded          529 and what means the same
     ├── RateLimited             429: a cooldown, never a breaker failure
     │   └── QuotaExhausted      a day's quota or the credit is used up: alert
     ├── AuthenticationFailed    401 and 403: opens the provider's breaker at once, alert
     ├── ModelNotFound           this provider has no such model, or not for us
     ├── RequestRejected         a parameter or the payload is not accepted
     │   ├── ContextTooLong      more tokens than the model can read
-    │   └── Unsayable           this vendor's wire format has no words for it; nothing was sent
+    │   └── NotEncodable           this vendor's wire format has no words for it; nothing was sent
     ├── ContentRefused          refused by the model or by a safety filter; billed
     │   └── PromptRefused       with an error status, before anything was written; not billed
     ├── OutputTruncated         the token limit was reached before a usable answer; billed
@@ -24,7 +24,7 @@
         ├── ResponseTooLarge    more bytes than the cap
         └── RedirectRefused     redirects are never followed
 
-Nobody else compares status codes: wire/ turns what a vendor said into one of these, and everybody later reads the
+Nobody else compares status codes: providers/ turns what a vendor said into one of these, and everybody later reads the
 class attributes. One that breaks off an answer may be billed, and is otherwise what it is (`that_broke_off`).
 """
 
@@ -164,7 +164,7 @@ class ServerError(ProviderFailure):
     outcome = AttemptOutcome.SERVER_ERROR
 
 
-class Overloaded(ServerError):
+class ProviderOverloaded(ServerError):
     """529 and its relatives: the vendor has too much to do."""
 
     backoff = Backoff.THROTTLE
@@ -216,7 +216,7 @@ class ContextTooLong(RequestRejected):
     outcome = AttemptOutcome.CONTEXT_TOO_LONG
 
 
-class Unsayable(RequestRejected):
+class NotEncodable(RequestRejected):
     """The vendor's wire format cannot express the request; nothing was sent."""
 
     outcome = AttemptOutcome.NOT_SENT

@@ -1,1 +1,1 @@
-"""What touches the world?"""
+"""The classes behind the Protocols of the platform, and no others."""

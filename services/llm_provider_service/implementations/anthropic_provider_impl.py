@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.implementations.vendor_provider_impl import VendorProvider
-from services.llm_provider_service.protocols import TimeLimits, TransportProtocol
-from services.llm_provider_service.wire.codec import codec_for
+from services.llm_provider_service.providers.vendor_provider import VendorProvider
 
 
 class AnthropicProviderImpl(VendorProvider):
-    """`LLMProviderProtocol` for this vendor."""
-
-    def __init__(self, transport: TransportProtocol, *, limits: TimeLimits, wall_clock: Callable[[], float]) -> None:
-        super().__init__(codec_for(LLMProviderType.ANTHROPIC), transport, limits=limits, wall_clock=wall_clock)
+    """`LLMProviderProtocol` for this vendor, which differs from others in its row and its dialect alone."""

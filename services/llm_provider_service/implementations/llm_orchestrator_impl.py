@@ -1,10 +1,10 @@
 """From an order to its result. The order of the layers is written here and nowhere else:
 
-    a  plan      who may be asked, in which order (planner_impl)
+    a  plan      who may be asked, in which order (planner)
     b  cache     under the name of the first target; a hit ends here
     c  flight    identical orders of one caller that run at the same time share one answer
     d  attempts  for each candidate: retry( cooldown, slots or a refusal on arrival, breaker( provider ), the
-                 order's own judgement ) (attempts_impl, slots_impl)
+                 order's own judgement ) (attempts, call_slots)
     e  settle    sum up what it cost, fill the cache under the target that answered
 
 From c on the work runs in a task of its own. A caller who hangs up does not stop a call that is under way: it ends
@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 import structlog
 
 from common_core.llm_contracts import CacheMode, ResultFlag
-from huleedu_service_libs.logging import failure_fields
-from huleedu_service_libs.tracing import traced
-from services.llm_provider_service.caching.entry import CachedAnswer
-from services.llm_provider_service.caching.key import CacheKey, FlightKey, cache_key, flight_key
+from huleedu_service_libs.observability.logging import failure_fields
+from huleedu_service_libs.observability.tracing import traced
+from services.llm_provider_service.cache.entry import CachedAnswer
+from services.llm_provider_service.cache.key import CacheKey, FlightKey, cache_key, flight_key
 from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
 from services.llm_provider_service.domain.money import FREE, total_cost
@@ -31,23 +31,23 @@ from services.llm_provider_service.domain.order import CompletionOrder, Completi
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import total_usage
 from services.llm_provider_service.domain.waiting import is_order, waited
-from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, Overloaded
-from services.llm_provider_service.implementations.attempts_impl import AttemptRunner
-from services.llm_provider_service.implementations.planner_impl import Planner
-from services.llm_provider_service.implementations.recorder_impl import Recorder
-from services.llm_provider_service.implementations.refusals_impl import deadline_reached, nobody_answered
-from services.llm_provider_service.implementations.run_impl import HungUp, Run
-from services.llm_provider_service.implementations.single_flight_impl import SingleFlightImpl
+from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GatewayOverloaded
+from services.llm_provider_service.gateway.attempts import AttemptRunner
+from services.llm_provider_service.gateway.error_mapping import deadline_reached, nobody_answered
+from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
+from services.llm_provider_service.gateway.planner import Planner
+from services.llm_provider_service.gateway.run_state import HungUp, Run
+from services.llm_provider_service.gateway.single_flight import SingleFlight
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+from services.llm_provider_service.providers.models.capabilities import profile_for
 from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Clock, Deadline
 from services.llm_provider_service.resilience.time_budget import TimeBudget
 from services.llm_provider_service.routing.plan import Plan
-from services.llm_provider_service.wire.capabilities import profile_for
 
 log = structlog.get_logger()
 
-Flights = SingleFlightImpl[FlightKey, CompletionResult]
+Flights = SingleFlight[FlightKey, CompletionResult]
 PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
@@ -87,7 +87,7 @@ class LLMOrchestratorImpl:
         cache: LLMCacheManagerProtocol,
         flights: Flights,
         attempts: AttemptRunner,
-        recorder: Recorder,
+        recorder: MetricsRecorder,
         limits: OrchestratorLimits,
         clock: Clock,
         wall_clock: Callable[[], float],
@@ -231,9 +231,9 @@ class LLMOrchestratorImpl:
             self._recorder.shed(ShedReason.NO_TIME_LEFT)
             raise deadline_reached()
         try:
-            answer, target = await self._attempts.answer(run, made.candidates)
+            answer, target = await self._attempts.try_candidates(run, made.candidates)
             run.answered = True
-        except Overloaded:
+        except GatewayOverloaded:
             self._recorder.shed(run.shed)
             raise
         return await self._settle(run, made, key, answer, target)

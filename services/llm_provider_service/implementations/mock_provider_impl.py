@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.comparison.mock_judge import judge
 from services.llm_provider_service.comparison.prompt import essays_in
-from services.llm_provider_service.comparison.reading import judge
 from services.llm_provider_service.domain.completion import (
     CompletionAnswer,
     CompletionRequest,

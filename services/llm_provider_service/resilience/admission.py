@@ -23,7 +23,7 @@ class ShedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
-    """Slots that work at once, newcomers that may wait for one, and how many seconds each may wait."""
+    """CallSlots that work at once, newcomers that may wait for one, and how many seconds each may wait."""
 
     slots: int
     queue_limit: int

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from services.llm_provider_service.domain.money import decimal_text
-from services.llm_provider_service.tools.demo_books import (
+from services.llm_provider_service.tools.demo_accounts import (
     Latency,
     VendorBooks,
     latency,
@@ -18,9 +18,9 @@ from services.llm_provider_service.tools.demo_books import (
     problems,
     spending,
 )
+from services.llm_provider_service.tools.demo_client import Outcome
 from services.llm_provider_service.tools.demo_essays import EssaySet
 from services.llm_provider_service.tools.demo_ranking import rank_correlation, strengths
-from services.llm_provider_service.tools.demo_run import Outcome
 
 UNKNOWN = "unknown"
 _PROBLEMS_SHOWN = 5

@@ -7,32 +7,33 @@ from functools import partial
 
 from quart import Quart
 
-from huleedu_service_libs.logging import configure_logging
-from huleedu_service_libs.peers import Peers
-from huleedu_service_libs.server import Address, ServerOptions, serve
-from huleedu_service_libs.supervisor import supervise
-from huleedu_service_libs.supervisor_options import SupervisorOptions
-from huleedu_service_libs.worker import serve_as_worker
-from huleedu_service_libs.worker_link import WorkerLink
-from huleedu_service_libs.worker_seat import Seat
-from services.llm_provider_service.config import PREFIX, Settings, SettingsProblem, load_settings
+from huleedu_service_libs.http_server.run import Address, ServerOptions, serve
+from huleedu_service_libs.observability.logging import configure_logging
+from huleedu_service_libs.workers.peers import Peers
+from huleedu_service_libs.workers.supervisor import supervise
+from huleedu_service_libs.workers.supervisor_options import SupervisorOptions
+from huleedu_service_libs.workers.worker import serve_as_worker
+from huleedu_service_libs.workers.worker_context import WorkerContext
+from huleedu_service_libs.workers.worker_link import WorkerLink
+from services.llm_provider_service.config import Settings, SettingsProblem, load_settings
 from services.llm_provider_service.exceptions import TYPE_PREFIX
-from services.llm_provider_service.implementations.whole_service_impl import FOLDS
-from services.llm_provider_service.routing.rule_source import RuleError
+from services.llm_provider_service.gateway.all_workers import FOLDS
+from services.llm_provider_service.routing.rule_parser import RuleError
+from services.llm_provider_service.settings.prefix import PREFIX
 from services.llm_provider_service.startup_setup import create_app, end_grace, start_draining
-from services.llm_provider_service.tools.greeting import greeting, unbound, url_of
+from services.llm_provider_service.tools.startup_banner import greeting, unbound, url_of
 
 LAST_WORDS_SECONDS = 5.0
 
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is 0 after a graceful stop, 2 for unusable settings, else 1."""
-    seat = Seat.taken()
-    link = None if seat is None else WorkerLink(seat)
+    context = WorkerContext.taken()
+    link = None if context is None else WorkerLink(context)
     try:
         settings = load_settings()
-        if seat is not None:
-            settings = settings.model_copy(update={"WORKERS": seat.workers})
+        if context is not None:
+            settings = settings.model_copy(update={"WORKERS": context.workers})
         app, options = prepared(settings, link)
     except SettingsProblem as problem:
         return _refused(str(problem))
@@ -47,11 +48,11 @@ def main() -> int:
 
     stopping, grace_over = partial(start_draining, app), partial(end_grace, app)
     retire_seconds = max(settings.SHUTDOWN_GRACE_SECONDS, settings.LLM_REQUEST_TIMEOUT + LAST_WORDS_SECONDS)
-    if seat is not None and link is not None:
+    if context is not None and link is not None:
         return serve_as_worker(
             app,
             options,
-            seat,
+            context,
             link,
             retire_seconds=retire_seconds,
             on_stopping=stopping,

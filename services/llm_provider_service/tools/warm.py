@@ -17,11 +17,11 @@ from rich.console import Console
 from common_core.llm_status_contracts import CacheStats
 from huleedu_service_libs.llm_client import LLMProviderClient
 from huleedu_service_libs.llm_client_errors import LLMProviderClientError
-from services.llm_provider_service.tools.gateway_address import GatewayUnusable, client_for, require_gateway
-from services.llm_provider_service.tools.plain_http import PageProblem, fetch
+from services.llm_provider_service.tools.console import ReaderGone, progress_bar, say
+from services.llm_provider_service.tools.gateway_probe import GatewayUnusable, client_for, require_gateway
+from services.llm_provider_service.tools.http_get import PageProblem, fetch
 from services.llm_provider_service.tools.processes import Stopped, run_until_signal
-from services.llm_provider_service.tools.terminal import ReaderGone, progress_bar, say
-from services.llm_provider_service.tools.together import together
+from services.llm_provider_service.tools.task_group import together
 from services.llm_provider_service.tools.warm_file import WarmFileProblem, WarmLine, read_warm_file
 
 DEFAULT_URL = "http://127.0.0.1:8090"

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common_core.llm_contracts import CacheMode, LLMComparisonRequest
-from huleedu_service_libs.json_body import InvalidBody
-from huleedu_service_libs.problem import ProblemError
-from services.llm_provider_service.api.comparison_desk import ComparisonDesk, DeskDefaults
+from huleedu_service_libs.web.json_body import InvalidBody
+from huleedu_service_libs.web.problem import ProblemError
+from services.llm_provider_service.api.comparison_mapping import ComparisonDefaults, ComparisonMapping
 from services.llm_provider_service.domain.completion import Sampling
 
-_DESK = ComparisonDesk(DeskDefaults(sampling=Sampling(), cache=CacheMode.USE))
+_DESK = ComparisonMapping(ComparisonDefaults(sampling=Sampling(), cache=CacheMode.USE))
 
 
 class WarmFileProblem(Exception):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
-from huleedu_service_libs.logging import failure_fields, get_logger
+from huleedu_service_libs.observability.logging import failure_fields, get_logger
 
 FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 10.0

@@ -28,12 +28,6 @@ from common_core.llm_contracts import (
     ProblemDocument,
 )
 from common_core.llm_status_contracts import CircuitBreakerList, ModelList, ProviderList
-from huleedu_service_libs.correlation import (
-    CORRELATION_HEADER,
-    current_correlation_id,
-    is_acceptable,
-    new_correlation_id,
-)
 from huleedu_service_libs.llm_client_errors import (
     LLMGatewayUnavailable,
     LLMProviderBadAnswer,
@@ -44,6 +38,12 @@ from huleedu_service_libs.llm_client_errors import (
     LLMProviderUnreachable,
     LLMRateLimited,
     LLMRequestRefused,
+)
+from huleedu_service_libs.web.correlation import (
+    CORRELATION_HEADER,
+    current_correlation_id,
+    is_acceptable,
+    new_correlation_id,
 )
 
 TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"

@@ -10,14 +10,10 @@ from pathlib import Path
 import pytest
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
-from services.llm_provider_service.config import (
-    PREFIX,
-    VENDORS,
-    Settings,
-    SettingsProblem,
-    load_settings,
-)
-from services.llm_provider_service.implementations.base_url_impl import base_url_problem
+from services.llm_provider_service.config import Settings, SettingsProblem, load_settings
+from services.llm_provider_service.domain.vendors import VENDORS
+from services.llm_provider_service.settings.base_url import base_url_problem
+from services.llm_provider_service.settings.prefix import PREFIX
 
 SECRET = "sk-secret-canary-0123456789"
 OTHER_SECRET = "sk-other-canary-9876543210"
@@ -56,7 +52,7 @@ def test_nothing_at_all_is_the_mock_on_loopback() -> None:
     settings = settings_with({})
     assert (settings.HOST, settings.PORT) == ("127.0.0.1", 8090)
     assert settings.mock_mode
-    assert settings.live_vendors == ()
+    assert settings.live_accounts == ()
     assert settings.PROVIDER_SELECTION_STRATEGY is SelectionStrategy.PRIORITY
 
 
@@ -68,7 +64,7 @@ def test_a_key_in_the_shell_never_makes_a_paid_call(name: str, enabled: str | No
     given = {f"{name}_ENABLED": enabled} if enabled else {}
     if prefixed:
         given[f"{name}_API_KEY"] = SECRET
-    vendor = settings_with({f"{name}_API_KEY": OTHER_SECRET} if bare else {}, **given).vendor(LLMProviderType[name])
+    vendor = settings_with({f"{name}_API_KEY": OTHER_SECRET} if bare else {}, **given).account(LLMProviderType[name])
     keyless = name == "OLLAMA"
     has_key = prefixed or (bare and enabled == "true")
     assert vendor.enabled is (enabled == "true" or (enabled is None and prefixed))
@@ -86,11 +82,11 @@ def test_white_space_around_a_key_is_not_part_of_it(name: str, around: str) -> N
     """A secret store hands on the line break at the end of a file."""
     bare = {f"{name}_API_KEY": around.format(OTHER_SECRET)}
     provider = LLMProviderType[name]
-    key = settings_with({}, **{f"{name}_API_KEY": around.format(SECRET)}).vendor(provider).api_key
+    key = settings_with({}, **{f"{name}_API_KEY": around.format(SECRET)}).account(provider).api_key
     assert key is not None
     assert key.get_secret_value() == SECRET
     os.environ.pop(f"{PREFIX}{name}_API_KEY")
-    key = settings_with(bare, **{f"{name}_ENABLED": "true"}).vendor(provider).api_key
+    key = settings_with(bare, **{f"{name}_ENABLED": "true"}).account(provider).api_key
     assert key is not None
     assert key.get_secret_value() == OTHER_SECRET
 
@@ -98,11 +94,11 @@ def test_white_space_around_a_key_is_not_part_of_it(name: str, around: str) -> N
 def test_a_key_of_nothing_but_white_space_is_none() -> None:
     assert settings_with({}, OPENAI_API_KEY=" \n").mock_mode
     settings = settings_with({"OPENAI_API_KEY": OTHER_SECRET}, OPENAI_ENABLED="true")
-    key = settings.vendor(LLMProviderType.OPENAI).api_key
+    key = settings.account(LLMProviderType.OPENAI).api_key
     assert key is not None
     assert key.get_secret_value() == OTHER_SECRET, "the prefixed one is not given, so the other counts"
     os.environ["OPENAI_API_KEY"] = "\n"
-    assert not load_settings().vendor(LLMProviderType.OPENAI).configured
+    assert not load_settings().account(LLMProviderType.OPENAI).configured
 
 
 @pytest.mark.parametrize("wrong", ["\n", "\x1b", "\x7f", " ", "\u00a0", "ä", "\udcff"])
@@ -123,8 +119,8 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(name: str
 
 def test_a_wrong_key_in_the_shell_that_does_not_count_stops_nothing() -> None:
     settings = settings_with({"OPENAI_API_KEY": "op://vault/a key"}, GOOGLE_API_KEY=SECRET)
-    assert [vendor.provider.value for vendor in settings.live_vendors] == ["google"]
-    assert settings_with({}, OPENAI_ENABLED="true", OPENAI_API_KEY=SECRET).vendor(LLMProviderType.OPENAI).live
+    assert [vendor.provider.value for vendor in settings.live_accounts] == ["google"]
+    assert settings_with({}, OPENAI_ENABLED="true", OPENAI_API_KEY=SECRET).account(LLMProviderType.OPENAI).live
 
 
 def test_every_wrong_variable_of_a_vendor_has_a_line_of_its_own() -> None:
@@ -148,14 +144,14 @@ def test_a_text_that_no_header_can_carry_is_refused(name: str, wrong: str) -> No
 
 def test_the_name_of_an_application_may_be_in_any_language() -> None:
     settings = settings_with({}, OPENROUTER_X_TITLE="Prüfstand 試験")
-    assert settings.vendor(LLMProviderType.OPENROUTER).attribution == {"X-Title": "Prüfstand 試験"}
+    assert settings.account(LLMProviderType.OPENROUTER).attribution == {"X-Title": "Prüfstand 試験"}
 
 
 @pytest.mark.parametrize("text", ["google,openai", " google , openai ,", '["google", "openai"]'])
 def test_a_list_may_be_written_with_commas_or_as_json(text: str) -> None:
     settings = settings_with({}, PROVIDER_PRIORITY_ORDER=text)
     assert settings.PROVIDER_PRIORITY_ORDER == (LLMProviderType.GOOGLE, LLMProviderType.OPENAI)
-    order = [vendor.provider.value for vendor in settings.vendors]
+    order = [vendor.provider.value for vendor in settings.accounts]
     assert order[:2] == ["google", "openai"]
     assert sorted(order) == sorted(vendor.value for vendor in VENDORS), "who is not in the list comes after it"
 
@@ -164,7 +160,7 @@ def test_the_default_provider_comes_first_and_weights_are_json() -> None:
     settings = settings_with(
         {}, DEFAULT_LLM_PROVIDER="google", PROVIDER_WEIGHTS='{"openai": 3}', PROVIDER_SELECTION_STRATEGY="weighted"
     )
-    assert settings.vendors[0].provider is LLMProviderType.GOOGLE
+    assert settings.accounts[0].provider is LLMProviderType.GOOGLE
     assert settings.PROVIDER_WEIGHTS == {LLMProviderType.OPENAI: 3}
     assert settings.PROVIDER_SELECTION_STRATEGY is SelectionStrategy.WEIGHTED
 
@@ -239,7 +235,7 @@ def test_a_request_must_have_time_for_an_attempt(shortest: str) -> None:
 def test_a_misspelt_variable_is_named_with_what_was_meant_and_without_its_value(clean_place: Path) -> None:
     (clean_place / ".env").write_text(f"{PREFIX}OPENAI_API_KYE={SECRET}\nUNRELATED=1\n")
     settings = settings_with({"LLM_PROVIDER_SERVICES": "1"}, PROT=SECRET, QQQ="1", PORT="9001")
-    assert settings.strays == (
+    assert settings.unknown == (
         f"{PREFIX}OPENAI_API_KYE is no setting and is ignored; did you mean {PREFIX}OPENAI_API_KEY?",
         f"{PREFIX}PROT is no setting and is ignored; did you mean {PREFIX}PORT?",
         f"{PREFIX}QQQ is no setting and is ignored.",
@@ -247,13 +243,13 @@ def test_a_misspelt_variable_is_named_with_what_was_meant_and_without_its_value(
 
 
 def test_a_name_that_exists_only_without_the_prefix_is_a_stray() -> None:
-    (said,) = settings_with({"OPENAI_API_KEY": SECRET}, BARE_OPENAI_API_KEY=SECRET, OPENAI_ENABLED="true").strays
+    (said,) = settings_with({"OPENAI_API_KEY": SECRET}, BARE_OPENAI_API_KEY=SECRET, OPENAI_ENABLED="true").unknown
     assert said.startswith(f"{PREFIX}BARE_OPENAI_API_KEY is no setting")
 
 
 def test_variables_in_any_case_are_settings_and_without_a_stray_nothing_is_said() -> None:
     settings = settings_with({f"{PREFIX}port".lower(): "9003"}, LOG_LEVEL="debug")
-    assert (settings.PORT, settings.strays) == (9003, ())
+    assert (settings.PORT, settings.unknown) == (9003, ())
 
 
 def test_every_bad_variable_has_a_line_of_its_own() -> None:
@@ -345,15 +341,15 @@ def test_every_kind_of_host_can_be_named(url: str) -> None:
 
 def test_white_space_around_a_base_url_is_not_part_of_it() -> None:
     settings = settings_with({}, OPENAI_BASE_URL=" https://api.vendor.example/v1/\n")
-    assert settings.vendor(LLMProviderType.OPENAI).base_url == "https://api.vendor.example/v1"
+    assert settings.account(LLMProviderType.OPENAI).base_url == "https://api.vendor.example/v1"
 
 
 def test_a_private_base_url_needs_permission_which_a_local_server_has() -> None:
     assert (
-        settings_with({}, OLLAMA_BASE_URL="http://127.0.0.1:9/").vendor(LLMProviderType.OLLAMA).base_url.endswith(":9")
+        settings_with({}, OLLAMA_BASE_URL="http://127.0.0.1:9/").account(LLMProviderType.OLLAMA).base_url.endswith(":9")
     )
     allowed = settings_with({}, OPENAI_BASE_URL="http://10.0.0.8:8000", OPENAI_ALLOW_PRIVATE="true")
-    assert allowed.vendor(LLMProviderType.OPENAI).allow_private
+    assert allowed.account(LLMProviderType.OPENAI).allow_private
 
 
 def test_no_way_of_showing_the_settings_shows_a_key() -> None:
@@ -365,7 +361,7 @@ def test_no_way_of_showing_the_settings_shows_a_key() -> None:
         str(settings.model_dump()),
         settings.model_dump_json(),
         json.dumps(settings.model_dump(mode="json")),
-        repr(settings.vendors),
+        repr(settings.accounts),
         json.dumps(Settings.model_json_schema()),
     ]
     for text in shown:
@@ -378,7 +374,7 @@ def test_a_dot_env_file_is_read_and_the_environment_comes_first(clean_place: Pat
     (clean_place / ".env").write_text("\n".join(lines))
     settings = settings_with({}, PORT="9002")
     assert (settings.PORT, settings.LOG_LEVEL) == (9002, "DEBUG")
-    assert [vendor.provider.value for vendor in settings.live_vendors] == ["openai"]
+    assert [vendor.provider.value for vendor in settings.live_accounts] == ["openai"]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
@@ -392,8 +388,8 @@ def test_a_dot_env_file_that_is_not_utf_8_is_named(clean_place: Path, encoding: 
 
 def test_an_unprefixed_key_in_dot_env_needs_its_switch_too(clean_place: Path) -> None:
     (clean_place / ".env").write_text(f"OPENAI_API_KEY={SECRET}\n")
-    assert not settings_with({}).vendor(LLMProviderType.OPENAI).live
-    assert settings_with({}, OPENAI_ENABLED="true").vendor(LLMProviderType.OPENAI).live
+    assert not settings_with({}).account(LLMProviderType.OPENAI).live
+    assert settings_with({}, OPENAI_ENABLED="true").account(LLMProviderType.OPENAI).live
 
 
 @pytest.mark.parametrize(
@@ -423,7 +419,7 @@ def test_the_mock_answers_only_when_asked_or_when_there_is_nobody(
     prefixed: dict[str, str], mock: bool, live: int
 ) -> None:
     settings = settings_with({}, **prefixed)
-    assert (settings.mock_mode, len(settings.live_vendors)) == (mock, live)
+    assert (settings.mock_mode, len(settings.live_accounts)) == (mock, live)
 
 
 @pytest.mark.parametrize("written", ["Production", "PRODUCTION", " production\n"])
@@ -453,7 +449,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
     settings = settings_with({"OPENAI_API_KEY": ""}, OPENAI_API_KEY="", HOST="", USE_MOCK_LLM="", LLM_CACHE_DEFAULT="")
     assert settings.mock_mode
     assert settings.HOST == "127.0.0.1"
-    assert not settings.vendor(LLMProviderType.OPENAI).configured
+    assert not settings.account(LLMProviderType.OPENAI).configured
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:

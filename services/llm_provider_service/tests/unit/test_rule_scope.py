@@ -11,16 +11,16 @@ from pydantic import SecretStr
 
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.problem import ProblemError
-from services.llm_provider_service.api.comparison_desk import ComparisonDesk
+from huleedu_service_libs.web.problem import ProblemError
+from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.exceptions import UnknownProvider
-from services.llm_provider_service.implementations.planner_impl import request_bytes
-from services.llm_provider_service.implementations.provider_tester_impl import ProviderTester
-from services.llm_provider_service.policies import desk_defaults, routing_rules, rule_scope
-from services.llm_provider_service.routing.rule_source import RuleError
+from services.llm_provider_service.gateway.planner import request_bytes
+from services.llm_provider_service.gateway.provider_test import ProviderTester
+from services.llm_provider_service.policies import comparison_defaults, routing_rules, rule_scope
+from services.llm_provider_service.routing.rule_parser import RuleError
 
 BODY_BYTES = 3000
 SHORTEST = {"user_prompt": "x", "essay_a": "x", "essay_b": "x"}
@@ -41,7 +41,7 @@ def as_sent(body: Mapping[str, Any]) -> bytes:
 
 def order_of(**body: Any) -> CompletionOrder:
     """What the desk makes of *body*; raises what it raises."""
-    desk, raw = ComparisonDesk(desk_defaults(settings())), as_sent(body)
+    desk, raw = ComparisonMapping(comparison_defaults(settings())), as_sent(body)
     return desk.case(desk.read(raw), caller=LOCAL_CALLER, correlation_id="c", timeout_header=None).order
 
 

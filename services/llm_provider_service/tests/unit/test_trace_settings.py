@@ -12,7 +12,7 @@ from services.llm_provider_service.policies import trace_policy
 
 LOADED = """
 import asyncio, sys
-from huleedu_service_libs.lifespan import Lifespan
+from huleedu_service_libs.http_server.lifespan import Lifespan
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 
@@ -22,7 +22,8 @@ async def live():
     await lifespan.shutdown()
 
 asyncio.run(live())
-print([name for name in ("huleedu_service_libs.otlp", "requests", "google.protobuf") if name in sys.modules])
+costly = ("huleedu_service_libs.observability.otlp", "requests", "google.protobuf")
+print([name for name in costly if name in sys.modules])
 """
 
 

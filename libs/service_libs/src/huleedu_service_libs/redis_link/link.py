@@ -1,7 +1,7 @@
 """One link to one Redis server: bounded in time, and down at once for everybody when it is down.
 
-The bound is one timer around everything an operation does: waiting for a courier, connecting, sending, receiving, and
-the retry of a stale connection.
+The bound is one timer around everything an operation does: waiting for a connection, connecting, sending, receiving,
+and the retry of a stale connection.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.background_work import BackgroundWork
-from huleedu_service_libs.logging import get_logger
+from huleedu_service_libs.observability.logging import get_logger
+from huleedu_service_libs.observability.tracing import SpanKind, traced
 from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, Lost, RedisAway, RedisRefused, Word
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Transition
-from huleedu_service_libs.tracing import SpanKind, traced
 
 LONGEST_CLOSE_SECONDS = 0.5
 PROBE_KEY = "huleedu:redis-link:probe"
@@ -43,7 +43,9 @@ class RedisLink:
         on_moved: Callable[[bool], None] = lambda available: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        from huleedu_service_libs.redis_link.couriers import Couriers  # redis-py is big: it comes with the first link
+        from huleedu_service_libs.redis_link.command_multiplexer import (
+            CommandMultiplexer,  # redis-py is big: it comes with the first link
+        )
 
         self._policy = policy
         self._on_moved = on_moved
@@ -53,7 +55,7 @@ class RedisLink:
         self._breaker = CircuitBreaker(
             "redis", _breaker_policy(policy), clock=clock, jitter=random.random, on_transition=self._moved
         )
-        self._couriers = Couriers(
+        self._multiplexer = CommandMultiplexer(
             url,
             connections=policy.connections,
             seconds=policy.budget_seconds,
@@ -116,7 +118,7 @@ class RedisLink:
         """Close every connection, within half a second even if Redis hangs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_CLOSE_SECONDS):
-                await self._couriers.close()
+                await self._multiplexer.close()
 
     async def _admitted(
         self, operation: str, commands: Sequence[Sequence[Word]], seconds: float | None = None
@@ -129,7 +131,7 @@ class RedisLink:
             return await self._bounded(commands, budget if seconds is None else min(seconds, budget))
 
     async def _bounded(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any]:
-        answers = await self._couriers.carry(commands, seconds)
+        answers = await self._multiplexer.carry(commands, seconds)
         if isinstance(answers, Lost):
             raise RedisAway(answers.reason)
         refusals = [one for one in answers if isinstance(one, RedisRefused)]
@@ -170,7 +172,7 @@ class RedisLink:
 
     async def _try_to_write(self) -> None:
         """A replica may have taken over under the same name, so look it up again before the next try."""
-        await self._couriers.reconnect()
+        await self._multiplexer.reconnect()
         with suppress(RedisAway, RedisRefused):
             await self.run("SET", PROBE_KEY, b"", "PX", 1000)
             self._writable = True

@@ -10,8 +10,8 @@ import pytest
 
 from common_core.config_enums import LLMProviderType
 from common_core.domain_enums import EssayComparisonWinner
+from services.llm_provider_service.comparison.mock_judge import judge
 from services.llm_provider_service.comparison.prompt import build_request
-from services.llm_provider_service.comparison.reading import judge
 from services.llm_provider_service.comparison.verdict import accept, verdict_of
 from services.llm_provider_service.domain.comparison import Comparison
 from services.llm_provider_service.domain.completion import (

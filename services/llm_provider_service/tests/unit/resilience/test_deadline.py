@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.llm_provider_service.protocols import TimeLimits
+from services.llm_provider_service.providers.transport.time_limits import TimeLimits
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.tests.unit.routing.samples import HandClock
 

@@ -23,8 +23,8 @@ from services.llm_provider_service.domain.failures import (
     ContextTooLong,
     ModelNotFound,
     OutputTruncated,
-    Overloaded,
     ProviderFailure,
+    ProviderOverloaded,
     ProviderTimeout,
     QuotaExhausted,
     RateLimited,
@@ -95,7 +95,7 @@ def test_full_jitter_fills_its_range_evenly(failure: ProviderFailure, base: floa
     asked=st.floats(0, 90),
     uniform=st.floats(0, 1, exclude_max=True),
     seconds=st.floats(0, 60),
-    kind=st.sampled_from([ServerError, RateLimited, Overloaded, ConnectFailed, ConnectionLost]),
+    kind=st.sampled_from([ServerError, RateLimited, ProviderOverloaded, ConnectFailed, ConnectionLost]),
 )
 def test_no_wait_is_shorter_than_asked_or_runs_into_the_deadline(
     failures: int, asked: float, uniform: float, seconds: float, kind: type[ProviderFailure]
@@ -118,7 +118,7 @@ def test_a_re_ask_does_not_wait() -> None:
     ("failure", "alone", "beside_another"),
     [
         (ServerError("x"), 3, 2),
-        (Overloaded("x"), 3, 2),
+        (ProviderOverloaded("x"), 3, 2),
         (ConnectFailed("x"), 3, 2),
         (NoTls("x"), 2, 2),
         (AddressRefused("x"), 1, 1),

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
-from services.llm_provider_service.routing.rule_cover import is_covered
-from services.llm_provider_service.routing.rule_reach import dead_end
-from services.llm_provider_service.routing.rule_source import RuleError, parse_rules
+from services.llm_provider_service.routing.rule_parser import RuleError, parse_rules
+from services.llm_provider_service.routing.rule_reachability import dead_end
+from services.llm_provider_service.routing.rule_shadowing import is_covered
 from services.llm_provider_service.routing.rules import Choice, RequestFacts, RequestKind, Rule, RuleScope, choose
 
 SCOPE = RuleScope(

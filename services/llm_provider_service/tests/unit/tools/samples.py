@@ -7,8 +7,8 @@ from typing import Any
 from common_core.config_enums import LLMProviderType
 from common_core.domain_enums import EssayComparisonWinner
 from common_core.llm_contracts import LLMComparisonResponse, PricingStatus, TokenUsage
+from services.llm_provider_service.tools.demo_client import Outcome
 from services.llm_provider_service.tools.demo_essays import Duel, Essay, EssaySet
-from services.llm_provider_service.tools.demo_run import Outcome
 
 THREE = EssaySet(
     question="Why?",

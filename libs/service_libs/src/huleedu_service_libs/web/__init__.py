@@ -1,0 +1,1 @@
+"""What stands between HTTP and an application: bodies, problems, correlation ids, Quart."""

@@ -1,0 +1,69 @@
+"""A bound for the request bodies that a process holds at once: beyond it requests are refused, unread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from common_core.error_enums import ErrorCode
+from huleedu_service_libs.web.correlation import current_correlation
+from huleedu_service_libs.web.problem import Problem, problem_body, problem_headers
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class BodyBudget:
+    """An ASGI layer: bodies under way are at most *budget_bytes* together, each counted until it is answered.
+
+    What counts is the declared length, *longest_body* where none is declared or a longer one is (the route refuses
+    that one itself). A body that alone exceeds the budget is let in when there is no other. Install it under
+    `install_edge`, so that a refusal carries its correlation id.
+    """
+
+    def __init__(self, app: AsgiApp, *, type_prefix: str, budget_bytes: int, longest_body: int) -> None:
+        self._app = app
+        self._type_prefix = type_prefix
+        self._budget = budget_bytes
+        self._longest = longest_body
+        self._held = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One exchange."""
+        size = self._size(scope["headers"]) if scope["type"] == "http" else 0
+        if size and self._held and self._held + size > self._budget:
+            await refuse(BODIES_FILL_THE_MEMORY, scope, send, type_prefix=self._type_prefix)
+            return
+        self._held += size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._held -= size
+
+    def _size(self, headers: list[tuple[bytes, bytes]]) -> int:
+        for name, value in headers:
+            if name == b"content-length":
+                return min(int(value), self._longest)
+            if name == b"transfer-encoding":
+                return self._longest
+        return 0
+
+
+async def refuse(problem: Problem, scope: Any, send: Any, *, type_prefix: str) -> None:
+    """Answer an ASGI exchange with *problem* and end its connection, whatever of its body is still to come."""
+    correlation_id = current_correlation().id
+    body = problem_body(problem, instance=scope["path"], correlation_id=correlation_id, type_prefix=type_prefix)
+    headers = problem_headers(problem) | {"Connection": "close", "Content-Length": str(len(body))}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+BODIES_FILL_THE_MEMORY = Problem(
+    status=503,
+    code=ErrorCode.SERVICE_UNAVAILABLE,
+    title="Too many large requests at once",
+    detail="The bodies under way fill the memory they may take. Nothing was done; send the request again later.",
+    type_slug="service-unavailable",
+    retryable=True,
+    retry_after=1,
+)

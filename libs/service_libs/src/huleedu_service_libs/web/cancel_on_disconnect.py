@@ -1,0 +1,41 @@
+"""The caller's end is the handler's: a task that answers somebody is cancelled when that somebody hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, cast
+
+from huleedu_service_libs.http_server.exchange import Exchange
+
+
+class CancelOnDisconnect:
+    """For a `with` block in the task that answers: `hang_up` cancels it, and that cancellation ends at the block.
+
+    With an *exchange*, our server calls `hang_up`; else somebody who listens to the caller does. A cancellation that
+    comes from elsewhere, as when the server stops, goes on.
+    """
+
+    __slots__ = ("_exchange", "_hung_up", "_task")
+
+    def __init__(self, exchange: Exchange | None) -> None:
+        self._exchange = exchange
+        self._hung_up = False
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
+
+    def __enter__(self) -> CancelOnDisconnect:
+        if self._exchange is not None:
+            self._exchange.on_hang_up = self.hang_up
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> bool:
+        if self._exchange is not None:
+            self._exchange.on_hang_up = None
+        return kind is asyncio.CancelledError and self._hung_up and not self._task.uncancel()
+
+    def hang_up(self) -> None:
+        """The caller is gone."""
+        self._hung_up = True
+        self._task.cancel()

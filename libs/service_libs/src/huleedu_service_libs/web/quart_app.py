@@ -1,0 +1,284 @@
+"""What a Quart application needs around its routes: correlation ids, Dishka's request scope, problems, capped bodies.
+
+Order, outermost first: `install_edge` (correlation id and a last 500 for what Quart itself could not answer), then
+`install_request_scope`, then Quart with `install_problem_handlers`. The first two are ASGI layers, because Quart's own
+hooks end before a streamed body starts and never see failures outside of a route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, Final, ParamSpec, TypeVar
+
+from dishka import AsyncContainer
+from dishka.integrations.base import wrap_injection
+from quart import Quart, Request, Response, request
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+
+from common_core.error_enums import ErrorCode
+from huleedu_service_libs.http_server.exchange import exchange_of
+from huleedu_service_libs.observability.logging import failure_fields, get_logger
+from huleedu_service_libs.web.correlation import (
+    CORRELATION_HEADER,
+    Correlation,
+    bind_correlation,
+    correlation_from_header,
+    current_correlation,
+)
+from huleedu_service_libs.web.json_body import InvalidBody
+from huleedu_service_libs.web.problem import FieldError, Problem, ProblemError, problem_body, problem_headers
+from huleedu_service_libs.web.quart_connection import LeanHttpConnection
+
+DEFAULT_BODY_CAP: Final = 2 * 1024 * 1024
+DEFAULT_BODY_SECONDS: Final = 15.0
+RESPONSE_SECONDS: Final = 30.0
+JSON_TYPE: Final = "application/json"
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+Translate = Callable[[Exception], Problem | None]
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_HEADER_NAME: Final = CORRELATION_HEADER.lower().encode()
+_SERVED_TYPES: Final = frozenset({"http", "websocket"})
+_request_container: ContextVar[AsyncContainer] = ContextVar("request_container")
+_log = get_logger(__name__)
+
+
+class EdgeMiddleware:
+    """Gives every request its correlation id and every response the header; answers 500 if the app raised."""
+
+    def __init__(self, app: AsgiApp, *, type_prefix: str) -> None:
+        self._app = app
+        self._type_prefix = type_prefix
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] not in _SERVED_TYPES:
+            return await self._app(scope, receive, send)
+        correlation = correlation_from_header(_single_header(scope, _HEADER_NAME))
+        bind_correlation(correlation)
+        started = False
+
+        async def send_with_id(message: Any) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message = {**message, "headers": [*message["headers"], (_HEADER_NAME, correlation.id.encode())]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except asyncio.CancelledError:
+            # The server's grace is over. The upstream call may be paid for, so the caller is not told to retry.
+            if not started and scope["type"] == "http":
+                await self._send_problem(_STOPPING, scope, send_with_id, correlation)
+            raise
+        except Exception as exc:
+            # The top of the request's stack: nobody above can answer in our format.
+            _log.error("request_failed_outside_routes", **failure_fields(exc))
+            if started or scope["type"] != "http":
+                raise
+            await self._send_problem(_BUG, scope, send_with_id, correlation)
+
+    async def _send_problem(self, problem: Problem, scope: Any, send: Any, correlation: Correlation) -> None:
+        body = problem_body(
+            problem, instance=scope["path"], correlation_id=correlation.id, type_prefix=self._type_prefix
+        )
+        headers = [(name.lower().encode(), value.encode()) for name, value in problem_headers(problem).items()]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class RequestScopeMiddleware:
+    """Opens Dishka's REQUEST scope around the whole exchange, a streamed body and a websocket included."""
+
+    def __init__(self, app: AsgiApp, container: AsyncContainer) -> None:
+        self._app = app
+        self._container = container
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] not in _SERVED_TYPES:
+            return await self._app(scope, receive, send)
+        async with self._container() as request_container:
+            token = _request_container.set(request_container)
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                _request_container.reset(token)
+
+
+def install_edge(app: Quart, *, type_prefix: str) -> None:
+    """Put `EdgeMiddleware` around *app* and the lean connection under it; install it last, so that it is outermost."""
+    app.asgi_http_class = LeanHttpConnection
+    app.asgi_app = EdgeMiddleware(app.asgi_app, type_prefix=type_prefix)  # type: ignore[method-assign]  # Quart documents this assignment
+
+
+def install_request_scope(app: Quart, container: AsyncContainer) -> None:
+    """Let `inject` work in *app*'s handlers. Whoever made *container* closes it, after the last request."""
+    app.asgi_app = RequestScopeMiddleware(app.asgi_app, container)  # type: ignore[method-assign]  # Quart documents this assignment
+
+
+def inject(handler: Callable[_P, Awaitable[_T]]) -> Callable[..., Awaitable[_T]]:
+    """Fill a handler's `FromDishka[...]` parameters from the request's scope."""
+    return wrap_injection(func=handler, container_getter=lambda _args, _kwargs: _request_container.get(), is_async=True)
+
+
+def install_problem_handlers(app: Quart, *, type_prefix: str, translate: Translate | None = None) -> None:
+    """Make every error of *app* a problem document, and set Quart's limits to ours.
+
+    *translate* turns a service's own exceptions into problems; None from it means "not mine". An exception that
+    nobody knows is our bug: logged by type and place, answered without internals.
+    """
+    app.config["MAX_CONTENT_LENGTH"] = DEFAULT_BODY_CAP
+    app.config["BODY_TIMEOUT"] = DEFAULT_BODY_SECONDS
+    app.config["RESPONSE_TIMEOUT"] = RESPONSE_SECONDS
+
+    async def answer(error: Exception) -> Response:
+        problem = problem_for(error, translate)
+        response = problem_response(problem, type_prefix=type_prefix)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        if isinstance(error, RequestTimeout):
+            response.headers["Connection"] = "close"
+        return response
+
+    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(Exception, answer)
+
+
+def problem_response(problem: Problem, *, type_prefix: str) -> Response:
+    """The response that *problem* stands for, for the current request."""
+    correlation_id = current_correlation().id
+    body = problem_body(problem, instance=request.path, correlation_id=correlation_id, type_prefix=type_prefix)
+    return Response(body, problem.status, problem_headers(problem))
+
+
+async def read_body(incoming: Request, cap: int | None = None, *, seconds: float = DEFAULT_BODY_SECONDS) -> bytes:
+    """The raw JSON body of *incoming*, at most *cap* bytes, within *seconds*.
+
+    *cap* can only lower the application's MAX_CONTENT_LENGTH, which holds without one. Raises the framework's 415
+    (absent or wrong content type, another charset than UTF-8, a content coding), 413 (declared or real size) and 408.
+    """
+    _require_json(incoming)
+    limit = _smaller(cap, incoming.max_content_length)
+    exchange = exchange_of(incoming.scope)
+    if exchange is not None and exchange.body_is_whole:
+        raw: bytes = await incoming.body
+        if len(raw) > limit:
+            raise RequestEntityTooLarge
+        return raw
+    if (incoming.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+    chunks = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in incoming.body:
+                size += len(chunk)
+                if size > limit:
+                    raise RequestEntityTooLarge
+                chunks.append(chunk)
+    except TimeoutError as exc:
+        raise RequestTimeout from exc
+    return b"".join(chunks)
+
+
+def _smaller(cap: int | None, allowed: int | None) -> int:
+    return min((limit for limit in (cap, allowed) if limit is not None), default=DEFAULT_BODY_CAP)
+
+
+def _require_json(incoming: Request) -> None:
+    if incoming.headers.get("Content-Type") == JSON_TYPE and "Content-Encoding" not in incoming.headers:
+        return
+    charset = incoming.mimetype_params.get("charset", "utf-8").lower()
+    coding = incoming.headers.get("Content-Encoding", "identity").lower()
+    if incoming.mimetype != JSON_TYPE or charset not in {"utf-8", "utf8"} or coding != "identity":
+        raise UnsupportedMediaType
+
+
+def _single_header(scope: Any, wanted: bytes) -> str | None:
+    """The header's value; None if it is missing or given more than once (two values cannot both be obeyed)."""
+    values = [value for name, value in scope["headers"] if name == wanted]
+    return values[0].decode("latin-1") if len(values) == 1 else None
+
+
+def problem_for(error: Exception, translate: Translate | None) -> Problem:
+    """The problem that *error* is; one that nobody knows is our bug, and is logged."""
+    if isinstance(error, ProblemError):
+        return error.problem
+    if isinstance(error, InvalidBody):
+        return _invalid_body(error)
+    if isinstance(error, HTTPException):
+        return _framework_problem(error.code or 500)
+    if isinstance(error, MemoryError):
+        return _framework_problem(503)
+    problem = translate(error) if translate is not None else None
+    if problem is None:
+        _log.error("unhandled_exception", **failure_fields(error))
+        return _BUG
+    return problem
+
+
+def _invalid_body(error: InvalidBody) -> Problem:
+    return Problem(
+        status=400,
+        code=ErrorCode.VALIDATION_ERROR,
+        title="The request body is not valid",
+        detail=str(error),
+        type_slug="validation-error",
+        errors=(FieldError(pointer=error.pointer, message=error.message),),
+    )
+
+
+def _framework_problem(status: int) -> Problem:
+    if status in _FRAMEWORK_PROBLEMS:
+        return _FRAMEWORK_PROBLEMS[status]
+    if status >= 500:
+        return _BUG
+    return _refusal(status, ErrorCode.INVALID_REQUEST, "The request is not valid", "Change the request and try again.")
+
+
+def _refusal(status: int, code: ErrorCode, title: str, detail: str, *, retryable: bool = False) -> Problem:
+    slug = code.value.lower().replace("_", "-")
+    return Problem(status=status, code=code, title=title, detail=detail, type_slug=slug, retryable=retryable)
+
+
+_BUG: Final = _refusal(
+    500,
+    ErrorCode.PROCESSING_ERROR,
+    "Internal error",
+    "The service failed in a way it did not expect; the correlation id finds it in the logs.",
+)
+_STOPPING: Final = _refusal(
+    503, ErrorCode.SERVICE_UNAVAILABLE, "The service is stopping", "The answer did not come before the service stopped."
+)
+_FRAMEWORK_PROBLEMS: Final = {
+    problem.status: problem
+    for problem in (
+        _refusal(400, ErrorCode.VALIDATION_ERROR, "The request is not valid", "Change the request and try again."),
+        _refusal(404, ErrorCode.RESOURCE_NOT_FOUND, "Not found", "There is nothing at this path; see /openapi.json."),
+        _refusal(405, ErrorCode.INVALID_REQUEST, "Method not allowed", "The Allow header lists what this path takes."),
+        _refusal(
+            408, ErrorCode.TIMEOUT, "The body came too slowly", "Send the whole body at once and retry.", retryable=True
+        ),
+        _refusal(413, ErrorCode.INVALID_REQUEST, "The body is too large", "Send a smaller body."),
+        _refusal(
+            415,
+            ErrorCode.INVALID_REQUEST,
+            "Unsupported media type",
+            "Send UTF-8 JSON with Content-Type: application/json, without content coding.",
+        ),
+        _refusal(
+            503, ErrorCode.SERVICE_UNAVAILABLE, "Not available now", "Try again after Retry-After.", retryable=True
+        ),
+    )
+}

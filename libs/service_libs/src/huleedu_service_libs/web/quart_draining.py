@@ -1,0 +1,47 @@
+"""Refuses new requests once a service is stopping, while those under way finish."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from common_core.error_enums import ErrorCode
+from huleedu_service_libs.web.body_budget import refuse
+from huleedu_service_libs.web.problem import Problem
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class DrainMiddleware:
+    """An ASGI layer, open until `close`; then requests get a 503 that ends their connection, but for *open_paths*.
+
+    Install it under `install_edge`, so that a refusal carries its correlation id.
+    """
+
+    def __init__(self, app: AsgiApp, *, type_prefix: str, open_paths: frozenset[str]) -> None:
+        self._app = app
+        self._type_prefix = type_prefix
+        self._open_paths = open_paths
+        self._closed = False
+
+    def close(self) -> None:
+        """Refuse from now on."""
+        self._closed = True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One exchange."""
+        if not self._closed or scope["type"] != "http" or scope["path"] in self._open_paths:
+            await self._app(scope, receive, send)
+            return
+        await refuse(_STOPPING, scope, send, type_prefix=self._type_prefix)
+
+
+_STOPPING = Problem(
+    status=503,
+    code=ErrorCode.SERVICE_UNAVAILABLE,
+    title="The service is stopping",
+    detail="Nothing was done. Send the request again: another instance will take it.",
+    type_slug="service-unavailable",
+    retryable=True,
+    retry_after=1,
+)

@@ -1,0 +1,128 @@
+"""A worker's line to its supervisor: questions to the other workers, and the supervisor's orders.
+
+Nothing of it is on the path of a request: only read endpoints, `/metrics` and `clear` ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from huleedu_service_libs.observability.logging import failure_fields, get_logger
+from huleedu_service_libs.workers.json_line import JsonLine
+from huleedu_service_libs.workers.peers import ANSWER_SECONDS, WAY_SECONDS, Handler, Poll
+from huleedu_service_libs.workers.worker_context import WorkerContext
+
+_log = get_logger(__name__)
+
+
+class WorkerLink:
+    """See `Peers`; made before the event loop runs, opened in it."""
+
+    alone = False
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._handlers: dict[str, Handler] = {}
+        self._lasting: list[str] = []
+        self._asked: dict[int, asyncio.Future[Poll]] = {}
+        self._numbers = itertools.count()
+        self._line: JsonLine | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self.retired = asyncio.Event()
+        self.on_orphaned: Callable[[], None] = lambda: None
+        self.on_listen: Callable[[frozenset[int]], None] = lambda _slots: None
+
+    async def open(self) -> None:
+        """Start to hear the supervisor."""
+        self._line = await JsonLine.over(socket.socket(fileno=self._context.link))
+        self._reading = asyncio.create_task(self._read(self._line))
+
+    def ready(self) -> None:
+        """Tell the supervisor that requests are answered."""
+        self._send(kind="ready")
+
+    async def leave(self) -> None:
+        """Say the last answers to the lasting questions, and close."""
+        if self._line is None:
+            return
+        self._send(kind="answer", number=None, answers=await self._answers(self._lasting, None))
+        if self._reading is not None:
+            self._reading.cancel()
+        await self._line.close()
+
+    def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
+        """See `Peers`."""
+        self._handlers[question] = handler
+        if lasting:
+            self._lasting.append(question)
+
+    async def ask(
+        self,
+        question: str,
+        argument: Any = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+        way_seconds: float = WAY_SECONDS,
+    ) -> Poll:
+        """See `Peers`; a supervisor that does not answer counts as one silent worker for each of the others."""
+        number = next(self._numbers)
+        poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+        self._asked[number] = poll
+        mine = await self._answer(question, None) if question in self._lasting else None
+        self._send(kind="ask", number=number, question=question, argument=argument, mine=mine, seconds=seconds)
+        try:
+            async with asyncio.timeout(seconds + way_seconds):
+                return replace(await poll, mine=mine)
+        except TimeoutError:
+            others = self._context.workers - 1
+            return Poll(mine=mine, asked=others, silent=others, others=others, unheard=True)
+        finally:
+            del self._asked[number]
+
+    def _send(self, **message: Any) -> None:
+        if self._line is not None:
+            self._line.send(**message)
+
+    async def _read(self, line: JsonLine) -> None:
+        async for message in line.messages():
+            self._heard(message)
+        self.on_orphaned()
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        match message["kind"]:
+            case "question":
+                task = asyncio.create_task(self._reply(message))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+            case "poll":
+                poll = self._asked.get(message["number"])
+                if poll is not None and not poll.done():
+                    poll.set_result(Poll(**message["poll"]))
+            case "listen":
+                self.on_listen(frozenset(message["slots"]))
+            case "retire":
+                self.retired.set()
+
+    async def _reply(self, message: dict[str, Any]) -> None:
+        questions = self._lasting if message["question"] is None else [message["question"]]
+        self._send(kind="answer", number=message["number"], answers=await self._answers(questions, message["argument"]))
+
+    async def _answers(self, questions: list[str], argument: Any) -> dict[str, Any]:
+        return {question: await self._answer(question, argument) for question in questions}
+
+    async def _answer(self, question: str, argument: Any) -> Any:
+        handler = self._handlers.get(question)
+        if handler is None:
+            return None
+        try:
+            return await handler(argument)
+        except Exception as exc:
+            # The top of a conversation: whoever asked is told nothing and counts this worker as silent.
+            _log.error("worker_question_failed", question=question, **failure_fields(exc))
+            return None

@@ -1,0 +1,180 @@
+"""The front mapping of the main job: bytes to an order, and a result to the bytes that the caller reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from common_core.llm_contracts import (
+    MAX_METADATA_BYTES,
+    CacheMode,
+    FallbackMode,
+    LLMComparisonRequest,
+    LLMConfigOverrides,
+    ResultFlag,
+)
+from huleedu_service_libs.web.correlation import new_correlation_id
+from huleedu_service_libs.web.json_body import read_json
+from services.llm_provider_service.api.problems import invalid_fields, invalid_model
+from services.llm_provider_service.comparison.injection import injection_suspected
+from services.llm_provider_service.comparison.prompt import build_request
+from services.llm_provider_service.comparison.verdict import verdict_of
+from services.llm_provider_service.domain.caller import Caller
+from services.llm_provider_service.domain.comparison import Comparison
+from services.llm_provider_service.domain.completion import Sampling
+from services.llm_provider_service.domain.money import decimal_text
+from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
+from services.llm_provider_service.domain.usage import Usage
+
+REQUEST_TYPE = "comparison"
+LONGEST_TIMEOUT_MS = 600_000
+NO_OVERRIDES = LLMConfigOverrides()
+OVERRIDE_POINTERS = {
+    "provider": "/llm_config_overrides/provider_override",
+    "model": "/llm_config_overrides/model_override",
+    "temperature": "/llm_config_overrides/temperature_override",
+    "max_tokens": "/llm_config_overrides/max_tokens_override",
+    "reasoning_effort": "/llm_config_overrides/reasoning_effort",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonDefaults:
+    """What holds where a caller says nothing."""
+
+    sampling: Sampling
+    cache: CacheMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonCase:
+    """One request as it was understood: what the caller sent, and what the orchestrator is asked."""
+
+    asked: LLMComparisonRequest
+    comparison: Comparison
+    order: CompletionOrder
+
+
+class ComparisonMapping:
+    """Pure translation; knows no provider and no framework."""
+
+    def __init__(self, defaults: ComparisonDefaults) -> None:
+        self._defaults = defaults
+
+    def read(self, raw: bytes) -> LLMComparisonRequest:
+        """The request in *raw*; raises `InvalidBody` or a `ProblemError` that points at what is wrong."""
+        members = _without_null_members(read_json(raw))
+        try:
+            asked = LLMComparisonRequest.model_validate(members)
+        except ValidationError as error:
+            raise invalid_model(error) from None
+        if asked.metadata and len(orjson.dumps(asked.metadata)) > MAX_METADATA_BYTES:
+            raise invalid_fields((("/metadata", f"must be at most {MAX_METADATA_BYTES} bytes of JSON"),))
+        return asked
+
+    def case(
+        self, asked: LLMComparisonRequest, *, caller: Caller, correlation_id: str, timeout_header: str | None
+    ) -> ComparisonCase:
+        """What *asked* means; raises a `ProblemError` for a timeout header that is none."""
+        overrides = asked.llm_config_overrides or NO_OVERRIDES
+        comparison = Comparison(
+            instructions=asked.user_prompt,
+            essay_a=asked.essay_a,
+            essay_b=asked.essay_b,
+            system_text=overrides.system_prompt_override,
+        )
+        given = Sampling(
+            temperature=overrides.temperature_override,
+            max_output_tokens=overrides.max_tokens_override,
+            reasoning_effort=overrides.reasoning_effort,
+        )
+        order = CompletionOrder(
+            request=build_request(comparison, sampling=given, defaults=self._defaults.sampling),
+            request_type=REQUEST_TYPE,
+            request_id=new_correlation_id(),
+            correlation_id=correlation_id,
+            caller=caller,
+            user_id=asked.user_id,
+            tags=tuple(asked.tags or ()),
+            provider=overrides.provider_override,
+            model=overrides.model_override,
+            fallback=asked.fallback or FallbackMode.ANY,
+            cache=asked.cache or self._defaults.cache,
+            sample_index=asked.sample_index or 0,
+            timeout_seconds=_timeout_seconds(timeout_header),
+        )
+        return ComparisonCase(asked=asked, comparison=comparison, order=order)
+
+    def reply(
+        self, case: ComparisonCase, result: CompletionResult, *, seconds: float, trace_id: str | None = None
+    ) -> bytes:
+        """The JSON of an `LLMComparisonResponse`."""
+        verdict = verdict_of(result.answer)
+        flags = set(result.flags)
+        if verdict.justification_truncated:
+            flags.add(ResultFlag.JUSTIFICATION_TRUNCATED)
+        if injection_suspected(case.comparison):
+            flags.add(ResultFlag.INJECTION_SUSPECTED)
+        usd = result.cost.usd
+        return orjson.dumps(
+            {
+                "winner": verdict.winner,
+                "justification": verdict.justification,
+                "confidence": verdict.confidence,
+                "provider": result.target.provider,
+                "model": result.answer.model or result.target.model,
+                "response_time_ms": round(seconds * 1000),
+                "cached": result.cached,
+                "token_usage": _token_usage(result.answer.usage),
+                "cost_estimate": None if usd is None else float(usd),
+                "cost_usd": None if usd is None else decimal_text(usd),
+                "pricing_status": result.cost.status,
+                "correlation_id": case.order.correlation_id,
+                "trace_id": trace_id,
+                "metadata": case.asked.metadata or {},
+                "request_id": case.order.request_id,
+                "requested_provider": case.order.provider,
+                "requested_model": case.order.model,
+                "attempts": sum(attempt.sent for attempt in result.attempts),
+                "prompt_sha256": case.order.request.prompt_sha256,
+                "flags": sorted(flags),
+            }
+        )
+
+
+def _without_null_members(value: Any) -> Any:
+    """*value* without what is null, in itself and in the overrides: null says "not given", known field or not."""
+    if not isinstance(value, dict):
+        return value
+    members = {name: member for name, member in value.items() if member is not None}
+    overrides = members.get("llm_config_overrides")
+    if isinstance(overrides, dict):
+        members["llm_config_overrides"] = {name: item for name, item in overrides.items() if item is not None}
+    return members
+
+
+def _timeout_seconds(header: str | None) -> float | None:
+    if header is None:
+        return None
+    if header.isascii() and header.isdigit() and len(header) < 10 and 1 <= int(header) <= LONGEST_TIMEOUT_MS:
+        return int(header) / 1000
+    raise invalid_fields(
+        (("", f"the header X-Request-Timeout-Ms must be a whole number of milliseconds, 1 to {LONGEST_TIMEOUT_MS}"),)
+    )
+
+
+def _token_usage(usage: Usage) -> Mapping[str, int | None]:
+    writes = (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens)
+    known = [tokens for tokens in writes if tokens is not None]
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        "cached_tokens": usage.cached_read_tokens,
+        "cache_write_tokens": sum(known) if known else None,
+        "reasoning_tokens": usage.reasoning_tokens,
+    }

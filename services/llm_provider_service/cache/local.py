@@ -1,0 +1,248 @@
+"""The local tier of the cache: answers in this process's memory; and the cache that keeps nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from common_core.llm_status_contracts import CacheStats, CacheTierStats
+from common_core.observability_enums import CacheOperation
+from services.llm_provider_service.cache.entry import CachedAnswer, DamagedEntry, decode, encode
+from services.llm_provider_service.cache.key import CacheKey
+from services.llm_provider_service.resilience.time_budget import TimeBudget
+
+Clock = Callable[[], float]
+OnOperation = Callable[[CacheOperation, str], None]
+
+# Bytes that an entry takes beside its own text and bytes: a record and two ordered-dict nodes with their share of the
+# tables. Measured with tracemalloc, CPython 3.11: 301–424 each, with 30 to 50,000 entries coming and going.
+ENTRY_OVERHEAD = 424
+# What the read answer takes beside its texts, which are as long as the encoded bytes at most. Measured as above.
+READ_OVERHEAD = 720
+
+
+@dataclass(slots=True)
+class _Stored:
+    """`entry` is `raw` read; kept, because reading costs 15 µs and every hit would pay it."""
+
+    raw: bytes
+    size: int
+    expires_at: float
+    entry: CachedAnswer | None = None
+
+
+def _unheard(operation: CacheOperation, outcome: str) -> None:
+    return None
+
+
+class LocalCache:
+    """Answers, bounded by bytes, by entries and by age; the least recently used goes first.
+
+    `max_bytes` counts the objects in memory, keys and bookkeeping included. `ttl_seconds` runs on *clock* (seconds,
+    monotonic) from the moment an answer is stored; being read does not prolong it. `coalesced` is asked for the
+    number of requests that shared a running one. `on_operation` hears of each operation: get `hit | miss`, set
+    `ok | dropped`, delete and clear `ok | miss`, and delete `dropped` for a damaged entry.
+
+    Reading and writing take constant time, amortised; clearing a tenant walks over all entries. Nothing awaits.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        max_entries: int,
+        ttl_seconds: float,
+        clock: Clock,
+        coalesced: Callable[[], int],
+        on_operation: OnOperation = _unheard,
+    ) -> None:
+        if min(max_bytes, max_entries, ttl_seconds) <= 0:
+            raise ValueError("the bounds of the local cache must be positive")
+        self._max_bytes = max_bytes
+        self._max_entries = max_entries
+        self._ttl = ttl_seconds
+        self._clock = clock
+        self._coalesced = coalesced
+        self._on_operation = on_operation
+        self._by_use: OrderedDict[str, _Stored] = OrderedDict()
+        self._by_age: OrderedDict[str, None] = OrderedDict()
+        self._bytes = 0
+        self._hits = 0
+        self._misses = 0
+        self._evictions = 0
+        self._dropped = 0
+        self._damaged = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._by_use
+
+    @property
+    def hits(self) -> int:
+        """How often something was found, since the start."""
+        return self._hits
+
+    def used_last(self, most: int) -> Iterator[tuple[str, CachedAnswer]]:
+        """The answers that were found or stored last, the latest first."""
+        for text, stored in islice(reversed(self._by_use.items()), most):
+            if stored.entry is not None:
+                yield text, stored.entry
+
+    def keys(self) -> Iterator[str]:
+        """What is kept, in the text form of its keys."""
+        return iter(self._by_use)
+
+    def raw(self, text: str) -> bytes | None:
+        """The encoded answer of a key in its text form, without counting as a use of it."""
+        stored = self._by_use.get(text)
+        return None if stored is None or stored.expires_at <= self._clock() else stored.raw
+
+    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+        """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
+        text = str(key)
+        entry = self._read(text)
+        if entry is None:
+            self._misses += 1
+            self._on_operation(CacheOperation.GET, "miss")
+            return None
+        self._by_use.move_to_end(text)
+        self._hits += 1
+        self._on_operation(CacheOperation.GET, "hit")
+        return entry
+
+    async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
+        """Store *entry* in place of what *key* had; one that cannot fit is dropped, and so is what it replaces."""
+        self.keep(key, encoded(entry))
+
+    def keep(self, key: CacheKey, raw: bytes | None) -> None:
+        """`put` for an answer that is encoded already; `None` is one that could not be."""
+        text = str(key)
+        self._remove(text)
+        stored = None if raw is None else self._stored(text, raw)
+        if stored is None:
+            self._dropped += 1
+            self._on_operation(CacheOperation.SET, "dropped")
+            return
+        self._make_room(stored.size)
+        self._by_use[text] = stored
+        self._by_age[text] = None
+        self._bytes += stored.size
+        self._on_operation(CacheOperation.SET, "ok")
+
+    async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
+        """Remove one key (of that tenant, if both are given), one tenant's entries, or all; returns how many."""
+        self._drop_expired()
+        candidates = list(self._by_use) if key is None else [key]
+        removed = sum(self._remove(text) for text in candidates if tenant is None or _tenant(text) == tenant)
+        operation = CacheOperation.CLEAR if key is None else CacheOperation.DELETE
+        self._on_operation(operation, "ok" if removed else "miss")
+        return removed
+
+    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+        """Never: what is cleared here is gone at once."""
+        return False
+
+    def stats(self) -> CacheStats:
+        """Counters since the start; `evictions` are live entries that made room, not expired or cleared ones."""
+        self._drop_expired()
+        return CacheStats(
+            backend="local",
+            hits=self._hits,
+            misses=self._misses,
+            entries=len(self._by_use),
+            bytes=self._bytes,
+            evictions=self._evictions,
+            coalesced=self._coalesced(),
+        )
+
+    def tier_stats(self) -> CacheTierStats:
+        """The same counters, as those of one tier of several."""
+        return CacheTierStats(hits=self._hits, misses=self._misses, dropped=self._dropped, damaged=self._damaged)
+
+    def _read(self, text: str) -> CachedAnswer | None:
+        stored = self._by_use.get(text)
+        if stored is None:
+            return None
+        if stored.expires_at <= self._clock():
+            self._remove(text)
+            return None
+        if stored.entry is None:
+            stored.entry = self._decoded(text, stored.raw)
+        return stored.entry
+
+    def _decoded(self, text: str, raw: bytes) -> CachedAnswer | None:
+        try:
+            return decode(raw)
+        except DamagedEntry:
+            self._remove(text)
+            self._damaged += 1
+            self._on_operation(CacheOperation.DELETE, "dropped")
+            return None
+
+    def _stored(self, text: str, raw: bytes) -> _Stored | None:
+        size = 2 * sys.getsizeof(raw) + sys.getsizeof(text) + ENTRY_OVERHEAD + READ_OVERHEAD
+        if size > self._max_bytes:
+            return None
+        return _Stored(raw, size, self._clock() + self._ttl)
+
+    def _make_room(self, size: int) -> None:
+        self._drop_expired()
+        while len(self._by_use) >= self._max_entries or self._bytes + size > self._max_bytes:
+            self._remove(next(iter(self._by_use)))
+            self._evictions += 1
+
+    def _drop_expired(self) -> None:
+        now = self._clock()
+        while self._by_age:
+            oldest = next(iter(self._by_age))
+            if self._by_use[oldest].expires_at > now:
+                return
+            self._remove(oldest)
+
+    def _remove(self, text: str) -> bool:
+        stored = self._by_use.pop(text, None)
+        if stored is None:
+            return False
+        del self._by_age[text]
+        self._bytes -= stored.size
+        return True
+
+
+class NoCache:
+    """The cache that is switched off: it keeps nothing, and its statistics say so."""
+
+    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+        """Nothing."""
+        return None
+
+    async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
+        """Forget *entry*."""
+
+    async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
+        """Nothing was there."""
+        return 0
+
+    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+        """Never."""
+        return False
+
+    def stats(self) -> CacheStats:
+        """All zero."""
+        return CacheStats(backend="off", hits=0, misses=0, entries=0, bytes=0, evictions=0, coalesced=0)
+
+
+def encoded(entry: CachedAnswer) -> bytes | None:
+    """*entry* as bytes; `None` if it is nested too deeply."""
+    try:
+        return encode(entry)
+    except RecursionError:
+        return None
+
+
+def _tenant(text: str) -> str:
+    """The tenant of a key in its text form; the digest behind the last colon has none."""
+    return text.rpartition(":")[0]

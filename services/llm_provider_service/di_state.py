@@ -1,0 +1,120 @@
+"""Makes what one process remembers and counts, and the parts that decide from it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+
+from dishka import Provider, Scope, provide
+
+from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.background_work import BackgroundWork
+from huleedu_service_libs.resilience.breaker_registry import CircuitBreakerRegistry
+from services.llm_provider_service import policies
+from services.llm_provider_service.accounting.price_book import PriceBook
+from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
+from services.llm_provider_service.config import Settings
+from services.llm_provider_service.gateway.attempt_log import AttemptLog
+from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
+from services.llm_provider_service.gateway.planner import LiveProvider, Planner
+from services.llm_provider_service.gateway.target_state import TargetState
+from services.llm_provider_service.metrics import GatewayMetrics
+from services.llm_provider_service.replicas.replicas import Replicas, open_replicas
+from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers
+from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit
+from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.peer_reports import PeerReports
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
+from services.llm_provider_service.resilience.retry_policy import RetryPolicy
+from services.llm_provider_service.resilience.slow_start import SlowStart
+from services.llm_provider_service.routing.scoreboard import Scoreboard
+
+ConcurrencyMap = Mapping[LLMProviderType, ConcurrencyLimit]
+
+
+class StateProvider(Provider):
+    """What the process remembers and counts, and the parts that decide."""
+
+    scope = Scope.APP
+
+    metrics = provide(GatewayMetrics)
+    recorder = provide(MetricsRecorder)
+    background = provide(staticmethod(lambda: BackgroundWork()), provides=BackgroundWork)
+    live = provide(staticmethod(policies.live_providers))
+
+    @provide
+    def retry_policy(self, settings: Settings) -> RetryPolicy:
+        return policies.retry_policy(settings)
+
+    @provide
+    def totals(self) -> DayTotals:
+        return DayTotals(time.time)
+
+    @provide
+    def prices(self) -> PriceBook:
+        return PriceBook(lambda: datetime.now(UTC))
+
+    @provide
+    def attempt_log(self, prices: PriceBook, recorder: MetricsRecorder) -> AttemptLog:
+        return AttemptLog(prices, recorder, wall_clock=time.time)
+
+    @provide
+    async def replicas(
+        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
+    ) -> AsyncIterator[Replicas]:
+        url, accounts = policies.redis_url(settings), policies.accounts(settings)
+        async with open_replicas(url, accounts, metrics.registry, background) as replicas:
+            yield replicas
+
+    @provide
+    def breakers(self, settings: Settings, recorder: MetricsRecorder, replicas: Replicas) -> ProviderBreakers:
+        registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(
+            clock=time.monotonic,
+            jitter=random.random,
+            on_transition=replicas.also_hear(recorder.breaker_moved),
+            enabled=settings.CIRCUIT_BREAKER_ENABLED,
+        )
+        return ProviderBreakers(
+            registry, of_target=policies.target_breaker(settings), of_provider=policies.provider_breaker(settings)
+        )
+
+    @provide
+    def concurrency(
+        self, settings: Settings, live: tuple[LiveProvider, ...], recorder: MetricsRecorder
+    ) -> ConcurrencyMap:
+        slots = policies.provider_slots(settings)
+        return {one.provider: recorder.concurrency_limit(one.provider, slots, time.monotonic) for one in live}
+
+    @provide
+    def targets(
+        self, breakers: ProviderBreakers, concurrency: ConcurrencyMap, replicas: Replicas, recorder: MetricsRecorder
+    ) -> TargetState:
+        return TargetState(
+            breakers=breakers,
+            cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
+            budgets={provider: recorder.watched(provider, RetryBudget()) for provider in concurrency},
+            slow_start=SlowStart(),
+            scoreboard=Scoreboard(time.monotonic),
+            peer_reports=PeerReports(time.monotonic),
+        )
+
+    @provide
+    def planner(
+        self, settings: Settings, live: tuple[LiveProvider, ...], targets: TargetState, prices: PriceBook
+    ) -> Planner:
+        return Planner(
+            live,
+            strategy=settings.PROVIDER_SELECTION_STRATEGY,
+            rules=policies.routing_rules(settings),
+            targets=targets,
+            prices=prices,
+            patience_seconds=settings.FALLBACK_PATIENCE_SECONDS,
+            mock_answers_all=settings.mock_mode,
+        )
+
+    @provide
+    def mapping(self, settings: Settings) -> ComparisonMapping:
+        return ComparisonMapping(policies.comparison_defaults(settings))

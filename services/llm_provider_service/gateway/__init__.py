@@ -1,0 +1,1 @@
+"""How does an order become an answer?"""

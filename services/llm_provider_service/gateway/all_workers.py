@@ -1,0 +1,193 @@
+"""The service as all its workers together: every worker can answer for all, by asking the others.
+
+What is merged here is shown to operators; nothing on the path of a request asks anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from itertools import chain
+from typing import Any
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from common_core.llm_status_contracts import (
+    CacheCleared,
+    CacheStats,
+    CircuitBreakerList,
+    CircuitBreakerStatus,
+    ProviderList,
+    ProviderStatus,
+)
+from huleedu_service_libs.observability.metric_merge import keep_counts, merge, render_merged, snapshot
+from huleedu_service_libs.observability.metrics import render
+from huleedu_service_libs.workers.peers import ANSWER_SECONDS, QUICK_WAY_SECONDS, WAY_SECONDS, Fold, Peers, Poll
+from services.llm_provider_service.api_models import Health
+from services.llm_provider_service.gateway.day_totals import DayTotals, add_totals
+from services.llm_provider_service.gateway.health_of_workers import BREAKERS_BY_WEIGHT, together, worst_state
+from services.llm_provider_service.gateway.status import GatewayStatus
+from services.llm_provider_service.metrics import GAUGE_MERGES, PREFIX, GatewayMetrics
+from services.llm_provider_service.protocols import LLMCacheManagerProtocol
+
+METRICS, TOTALS, HEALTH = "metrics", "totals", "health"
+PROVIDERS, BREAKERS, STATS, CLEAR = "providers", "breakers", "stats", "clear"
+# For health, a worker that does not answer at once is represented by what it said last: a probe must not wait for it.
+HEALTH_SECONDS = 0.03
+# What a worker counted stays counted when it is gone: no counter ever decreases.
+FOLDS: Mapping[str, Fold] = {METRICS: keep_counts, TOTALS: add_totals, HEALTH: lambda _left, _last: None}
+
+
+class AllWorkers:
+    """See `AllWorkers`."""
+
+    def __init__(
+        self,
+        peers: Peers,
+        *,
+        status: GatewayStatus,
+        cache: LLMCacheManagerProtocol,
+        totals: DayTotals,
+        metrics: GatewayMetrics,
+    ) -> None:
+        self._peers = peers
+        self._status = status
+        self._cache = cache
+        self._totals = totals
+        self._registry = metrics.registry
+        self._heard: dict[str, Poll] = {}
+        peers.on_question(METRICS, self._my_metrics, lasting=True)
+        peers.on_question(TOTALS, self._my_totals, lasting=True)
+        peers.on_question(HEALTH, self._my_health, lasting=True)
+        peers.on_question(PROVIDERS, self._my_providers)
+        peers.on_question(BREAKERS, self._my_breakers)
+        peers.on_question(STATS, self._my_stats)
+        peers.on_question(CLEAR, self._clear_mine)
+
+    async def health(self) -> Health:
+        """See the Protocol; the settings shown are this worker's."""
+        mine = self._status.health()
+        if self._peers.alone:
+            return mine
+        poll = await self._ask_or_remember(HEALTH, seconds=HEALTH_SECONDS, way_seconds=QUICK_WAY_SECONDS)
+        return together(mine, map(Health.model_validate, poll.answers), missing=poll.missing, workers=poll.others + 1)
+
+    async def providers(self) -> ProviderList:
+        """See the Protocol."""
+        said, totals = await asyncio.gather(self._peers.ask(PROVIDERS), self._ask_or_remember(TOTALS))
+        mine = self._status.providers()
+        lists = [mine, *map(ProviderList.model_validate, said.answers)]
+        day = reduce(add_totals, _said_by_all(totals))
+        return mine.model_copy(
+            update={
+                "providers": [_one_provider(one, lists) for one in mine.providers],
+                "total_requests_today": day["requests"],
+                "total_cost_today": day["cost"],
+                "partial": said.silent > 0 or totals.unheard,
+            }
+        )
+
+    async def circuit_breakers(self) -> CircuitBreakerList:
+        """See the Protocol; `failures` are those of the breaker that is shown."""
+        poll = await self._peers.ask(BREAKERS)
+        lists = [self._status.circuit_breakers(), *map(CircuitBreakerList.model_validate, poll.answers)]
+        worst: dict[tuple[str, str | None], CircuitBreakerStatus] = {}
+        for breaker in chain.from_iterable(one.circuit_breakers for one in lists):
+            key = (breaker.provider, breaker.model)
+            if key not in worst or _weight(breaker) > _weight(worst[key]):
+                worst[key] = breaker
+        shown = [breaker for _, breaker in sorted(worst.items(), key=str)]
+        return CircuitBreakerList(circuit_breakers=shown, partial=poll.silent > 0)
+
+    async def cache_stats(self) -> CacheStats:
+        """See the Protocol."""
+        poll = await self._peers.ask(STATS)
+        added: dict[str, Any] = reduce(_added, poll.answers, self._cache.stats().model_dump(mode="json"))
+        return CacheStats.model_validate(added | {"partial": poll.silent > 0})
+
+    async def clear_cache(self, *, tenant: str | None = None, key: str | None = None) -> CacheCleared:
+        """See the Protocol; a worker that is silent now clears when it hears of it."""
+        removed = await self._cache.clear(tenant=tenant, key=key)
+        poll = await self._peers.ask(CLEAR, {"tenant": tenant, "key": key})
+        pending = self._cache.owes(tenant=tenant, key=key)
+        return CacheCleared(removed=removed + sum(poll.answers), partial=poll.silent > 0, pending=pending)
+
+    async def metrics(self) -> tuple[bytes, str] | None:
+        """See the Protocol."""
+        if self._peers.alone:
+            return render(self._registry)
+        poll = await self._peers.ask(METRICS)
+        if poll.unheard:
+            return None
+        return render_merged([*merge(_said_by_all(poll), GAUGE_MERGES), *_workers(poll)])
+
+    async def _ask_or_remember(
+        self, question: str, *, seconds: float = ANSWER_SECONDS, way_seconds: float = WAY_SECONDS
+    ) -> Poll:
+        """What all say; while the supervisor does not answer, what they said when it last did, all of them silent."""
+        poll = await self._peers.ask(question, seconds=seconds, way_seconds=way_seconds)
+        if not poll.unheard:
+            self._heard[question] = poll
+            return poll
+        heard = self._heard.get(question, poll)
+        return replace(heard, mine=poll.mine, asked=poll.asked, silent=poll.silent, unheard=True)
+
+    async def _my_metrics(self, _argument: Any) -> Any:
+        return snapshot(self._registry)
+
+    async def _my_totals(self, _argument: Any) -> Any:
+        return self._totals.said()
+
+    async def _my_health(self, _argument: Any) -> Any:
+        return self._status.health().model_dump(mode="json")
+
+    async def _my_providers(self, _argument: Any) -> Any:
+        return self._status.providers().model_dump(mode="json")
+
+    async def _my_breakers(self, _argument: Any) -> Any:
+        return self._status.circuit_breakers().model_dump(mode="json")
+
+    async def _my_stats(self, _argument: Any) -> Any:
+        return self._cache.stats().model_dump(mode="json")
+
+    async def _clear_mine(self, argument: Any) -> Any:
+        return await self._cache.clear(**argument)
+
+
+def _one_provider(mine: ProviderStatus, lists: Sequence[ProviderList]) -> ProviderStatus:
+    """What all workers say of one provider; the settings shown are this worker's."""
+    same = [one for said in lists for one in said.providers if one.provider is mine.provider]
+    state = worst_state(one.circuit_breaker_state for one in same)
+    in_flight = sum(one.in_flight for one in same)
+    return mine.model_copy(update={"in_flight": in_flight, "circuit_breaker_state": state})
+
+
+def _weight(breaker: CircuitBreakerStatus) -> tuple[int, int]:
+    return BREAKERS_BY_WEIGHT.index(breaker.state), breaker.failures
+
+
+def _added(left: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Numbers added up, nested ones too; anything else as it stands first."""
+    return {name: _added_value(value, other.get(name)) for name, value in left.items()}
+
+
+def _added_value(left: Any, other: Any) -> Any:
+    if isinstance(left, dict) and isinstance(other, dict):
+        return _added(left, other)
+    if isinstance(left, bool) or not isinstance(left, int | float) or other is None:
+        return left
+    return left + other
+
+
+def _said_by_all(poll: Poll) -> list[Any]:
+    return [poll.mine, *poll.answers, *(() if poll.left is None else (poll.left,))]
+
+
+def _workers(poll: Poll) -> Iterable[Metric]:
+    workers = GaugeMetricFamily(f"{PREFIX}_workers", "Workers by whether they answered this scrape", labels=["state"])
+    workers.add_metric(["answered"], 1 + poll.asked - poll.silent)
+    workers.add_metric(["silent"], poll.silent)
+    yield workers
+    yield CounterMetricFamily(f"{PREFIX}_worker_restarts", "Workers that died and were restarted", poll.restarts)

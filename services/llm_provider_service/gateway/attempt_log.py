@@ -1,0 +1,125 @@
+"""Writes every attempt down: into the run, the metrics and, where an operator must act, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from common_core.llm_contracts import PricingStatus
+from huleedu_service_libs.observability.tracing import SpanKind
+from services.llm_provider_service.accounting.price_book import PriceBook
+from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.completion import CompletionAnswer
+from services.llm_provider_service.domain.failure_policy import Billed
+from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.domain.money import UNPRICED, Cost
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
+from services.llm_provider_service.domain.waiting import waited
+from services.llm_provider_service.gateway.attempt_spans import attempt_span, describe
+from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
+from services.llm_provider_service.gateway.run_state import Run
+
+log = structlog.get_logger()
+
+
+class AttemptLog:
+    """One entry for each attempt of a run, priced at the moment it ended."""
+
+    def __init__(self, prices: PriceBook, recorder: MetricsRecorder, *, wall_clock: Callable[[], float]) -> None:
+        self._prices = prices
+        self._recorder = recorder
+        self._wall_clock = wall_clock
+
+    def call_started(self, target: Target) -> None:
+        """A call goes out; `call_ended` must follow."""
+        self._recorder.call_started(target.provider)
+
+    def call_ended(self, target: Target) -> None:
+        """The call is over, however it ended."""
+        self._recorder.call_ended(target.provider)
+
+    def not_sent(self, run: Run, target: Target) -> None:
+        """Our own limits kept a call from being made."""
+        with attempt_span(target, SpanKind.INTERNAL) as span:
+            self._write(run, target, AttemptOutcome.NOT_SENT, 0.0)
+            if span.recording:
+                describe(span, run.attempts[-1])
+
+    def retried(self, target: Target) -> None:
+        """A request is about to ask *target* once more."""
+        self._recorder.retried(target.provider)
+
+    def cooled(self, target: Target, seconds: float) -> None:
+        """*target* is left alone for *seconds*, because its vendor asked for it."""
+        self._recorder.cooled(target.provider, seconds)
+
+    def cancelled(self, run: Run, target: Target, seconds: float) -> None:
+        """The call was cut off by us; what it cost is not known."""
+        self._write(run, target, AttemptOutcome.CANCELLED, seconds)
+
+    def answered(self, run: Run, target: Target, answer: CompletionAnswer, seconds: float) -> None:
+        """The vendor answered and the request accepts it."""
+        self._write(
+            run, target, AttemptOutcome.SUCCESS, seconds, billed=True, usage=answer.usage, served_model=answer.model
+        )
+
+    def failed(self, run: Run, target: Target, failure: ProviderFailure, seconds: float) -> None:
+        """The call ended in *failure*; some failures are billed all the same."""
+        self._write(
+            run,
+            target,
+            failure.outcome,
+            seconds,
+            billed=failure.billed is Billed.YES,
+            status=failure.status,
+            usage=failure.usage,
+            served_model=failure.served_model,
+        )
+        report = log.error if failure.alerts else log.warning
+        report(
+            "provider_attempt_failed",
+            provider=target.provider,
+            model=target.model,
+            outcome=failure.outcome,
+            reason=failure.reason,
+            status=failure.status,
+            vendor_code=failure.vendor_code,
+            alert=failure.alerts,
+            request_id=run.order.request_id,
+        )
+
+    def _write(
+        self,
+        run: Run,
+        target: Target,
+        outcome: AttemptOutcome,
+        seconds: float,
+        *,
+        billed: bool = False,
+        status: int | None = None,
+        usage: Usage = USAGE_UNKNOWN,
+        served_model: str | None = None,
+    ) -> None:
+        attempt = Attempt(
+            number=len(run.attempts) + 1,
+            target=target,
+            outcome=outcome,
+            duration_seconds=seconds,
+            status=status,
+            served_model=served_model,
+            usage=usage,
+            cost=self._cost(target, served_model, usage) if billed else UNPRICED,
+        )
+        run.add(attempt)
+        waited(seconds)
+        self._recorder.attempt_ended(attempt, billed=billed)
+
+    def _cost(self, target: Target, served_model: str | None, usage: Usage) -> Cost:
+        now = datetime.fromtimestamp(self._wall_clock(), UTC)
+        cost = self._prices.cost(target, served_model or target.model, usage, at=now)
+        if cost.status is PricingStatus.UNPRICED:
+            log.warning("billed_call_unpriced", provider=target.provider, model=target.model, usage_known=usage.known)
+        return cost

@@ -1,0 +1,59 @@
+"""An attempt as a span: who was asked, what came of it, and what it took; never what was said."""
+
+from __future__ import annotations
+
+import re
+
+from common_core.config_enums import LLMProviderType
+from huleedu_service_libs.observability import genai_attributes as genai
+from huleedu_service_libs.observability.tracing import Block, SpanKind, traced
+from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.money import decimal_text
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.vendors import VENDORS
+from services.llm_provider_service.gateway.metrics_recorder import model_label
+
+OUTCOME = "huleedu.attempt.outcome"
+NUMBER = "huleedu.attempt.number"
+COST = "huleedu.attempt.cost_usd"
+_MODEL_NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
+
+
+def attempt_span(target: Target, kind: SpanKind = SpanKind.CLIENT) -> Block:
+    """A span around one attempt at *target*; a model that the registry does not know is `other`."""
+    span = traced(genai.CHAT, kind)
+    if span.recording:
+        span.set(genai.OPERATION, genai.CHAT)
+        span.set(genai.PROVIDER, _provider_name(target.provider))
+        span.set(genai.REQUEST_MODEL, model_label(target))
+    return span
+
+
+def _provider_name(provider: LLMProviderType) -> str:
+    """The conventions' name for *provider*."""
+    vendor = VENDORS.get(provider)
+    return provider.value if vendor is None or vendor.trace_name is None else vendor.trace_name
+
+
+def describe(span: Block, attempt: Attempt) -> None:
+    """Say on *span* how *attempt* ended."""
+    span.set(OUTCOME, attempt.outcome.value)
+    span.set(NUMBER, attempt.number)
+    if attempt.status is not None:
+        span.set("http.response.status_code", attempt.status)
+    if attempt.usage.input_tokens is not None:
+        span.set(genai.INPUT_TOKENS, attempt.usage.input_tokens)
+    if attempt.usage.output_tokens is not None:
+        span.set(genai.OUTPUT_TOKENS, attempt.usage.output_tokens)
+    if attempt.cost.usd is not None:
+        span.set(COST, decimal_text(attempt.cost.usd))
+    if attempt.outcome is AttemptOutcome.SUCCESS:
+        span.set(genai.RESPONSE_MODEL, _served(attempt))
+    else:
+        span.fail(attempt.outcome.value)
+
+
+def _served(attempt: Attempt) -> str:
+    """The name that the vendor gives its model, unless it is no name: vendors can write anything there."""
+    served = attempt.served_model or ""
+    return served if _MODEL_NAME.fullmatch(served) else model_label(attempt.target)

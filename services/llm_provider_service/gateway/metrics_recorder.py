@@ -1,0 +1,145 @@
+"""Moves the metrics; labels come from the registry and from enums, and label children are looked up once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+
+from common_core.config_enums import LLMProviderType
+from common_core.llm_contracts import PricingStatus
+from common_core.observability_enums import CacheOperation, CircuitBreakerState
+from huleedu_service_libs.resilience.circuit_breaker import Transition
+from services.llm_provider_service.domain.attempt import Attempt
+from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.metrics import OTHER, GatewayMetrics
+from services.llm_provider_service.providers.models.capabilities import profile_for
+from services.llm_provider_service.resilience.admission import AdmissionPolicy, ShedReason
+from services.llm_provider_service.resilience.breakers import BreakerKey
+from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit
+from services.llm_provider_service.resilience.deadline import Clock
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
+
+STATE_NUMBERS = {
+    CircuitBreakerState.CLOSED: 0,
+    CircuitBreakerState.OPEN: 1,
+    CircuitBreakerState.HALF_OPEN: 2,
+}
+MOST_AWAY = 1000  # as many as there are breakers, at most
+GATEWAY = "gateway"
+
+
+class MetricsRecorder:
+    """One method for each thing that happens; none of them raises or waits."""
+
+    def __init__(self, metrics: GatewayMetrics, totals: DayTotals) -> None:
+        self._metrics = metrics
+        self._totals = totals
+        self._away: defaultdict[tuple[str, str], OrderedDict[str | None, CircuitBreakerState]]
+        self._away = defaultdict(OrderedDict)
+
+    def call_started(self, provider: LLMProviderType) -> None:
+        """An upstream call goes out."""
+        self._metrics.concurrent.inc(provider)
+
+    def call_ended(self, provider: LLMProviderType) -> None:
+        """It is over."""
+        self._metrics.concurrent.inc(provider, by=-1)
+
+    def attempt_ended(self, attempt: Attempt, *, billed: bool) -> None:
+        """An attempt is in the books; tokens and money count only where the vendor charges for them."""
+        provider, model = attempt.target.provider, model_label(attempt.target)
+        self._metrics.attempts.inc(provider, attempt.outcome)
+        if not billed:
+            return
+        usage = attempt.usage
+        for kind, tokens in (
+            ("prompt", usage.input_tokens),
+            ("completion", usage.output_tokens),
+            ("cached", usage.cached_read_tokens),
+            ("reasoning", usage.reasoning_tokens),
+        ):
+            if tokens:
+                self._metrics.tokens.inc(provider, model, kind, by=tokens)
+        if attempt.cost.usd is not None:
+            self._metrics.cost.inc(provider, model, by=float(attempt.cost.usd))
+            self._totals.add_cost(attempt.cost.usd)
+        elif attempt.cost.status is PricingStatus.UNPRICED:
+            self._metrics.unpriced.labels(provider).inc()
+
+    def order_ended(self, order: CompletionOrder, target: Target | None, status: str) -> None:
+        """An order was answered or refused; *status* is `success`, `cached`, `hung_up` or the error's code."""
+        provider = target.provider if target else "none"
+        model = model_label(target) if target else "none"
+        self._metrics.requests.inc(provider, model, order.request_type, status)
+        self._totals.add_request()
+
+    def answered(self, target: Target, seconds: float, *, cached: bool) -> None:
+        """An order got its answer after *seconds*."""
+        labels = (target.provider, model_label(target), "true" if cached else "false")
+        self._metrics.response_duration.observe(seconds, *labels)
+        if cached:
+            self._metrics.cache_hits.inc(target.provider)
+
+    def cache_operation(self, operation: CacheOperation, result: str) -> None:
+        """The cache was asked for something."""
+        self._metrics.cache_operations.inc(operation, result)
+
+    def breaker_moved(self, key: BreakerKey, transition: Transition) -> None:
+        """A breaker changed its state."""
+        provider, model = key
+        label = "" if model is None else model_label(Target(provider, model))
+        shown = _worst(self._away[provider, label], model, transition.current)
+        self._metrics.breaker_state.labels(provider, label).set(STATE_NUMBERS[shown])
+        self._metrics.breaker_transitions.labels(provider, label, transition.current).inc()
+
+    def retried(self, provider: LLMProviderType) -> None:
+        """A request is about to ask *provider* once more."""
+        self._metrics.retries.labels(provider).inc()
+
+    def cooled(self, provider: LLMProviderType, seconds: float) -> None:
+        """A target of *provider* is left alone for *seconds*."""
+        self._metrics.cooldowns.labels(provider).observe(seconds)
+
+    def shed(self, reason: ShedReason) -> None:
+        """A request was refused without an attempt."""
+        self._metrics.shed.labels(reason).inc()
+
+    def overhead(self, seconds: float) -> None:
+        """An answer took us *seconds*, without all waiting."""
+        self._metrics.overhead.observe(seconds)
+
+    def concurrency_limit(self, name: str, slots: AdmissionPolicy, clock: Clock) -> ConcurrencyLimit:
+        """A limit whose line is seen in the metrics, under *name*."""
+        limit = ConcurrencyLimit(slots, clock=clock, on_waited=self._metrics.queue_wait.labels(name).observe)
+        self._metrics.queue_depth.labels(name).set_function(lambda: limit.waiting)
+        return limit
+
+    def watched(self, provider: LLMProviderType, budget: RetryBudget) -> RetryBudget:
+        """*budget*, whose level is from now on read with the metrics."""
+        self._metrics.retry_budget.labels(provider).set_function(lambda: budget.tokens)
+        return budget
+
+    def http_answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """An HTTP answer left; *endpoint* is the route's pattern, never the path."""
+        self._metrics.http_requests.inc(method, endpoint, str(status))
+        self._metrics.http_duration.observe(seconds, method, endpoint)
+
+
+def model_label(target: Target) -> str:
+    """The model's name if the registry knows it, else `other`: callers can invent names."""
+    return target.model if profile_for(target.provider, target.model).known else OTHER
+
+
+def _worst(
+    away: OrderedDict[str | None, CircuitBreakerState], model: str | None, now: CircuitBreakerState
+) -> CircuitBreakerState:
+    """The worst state of those that share a label; *away* holds those that are not closed, and *model*'s is *now*."""
+    away.pop(model, None)
+    if now is not CircuitBreakerState.CLOSED:
+        away[model] = now
+    if len(away) > MOST_AWAY:
+        away.popitem(last=False)
+    if CircuitBreakerState.OPEN in away.values():
+        return CircuitBreakerState.OPEN
+    return CircuitBreakerState.HALF_OPEN if away else CircuitBreakerState.CLOSED

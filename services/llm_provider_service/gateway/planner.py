@@ -1,0 +1,273 @@
+"""Brings together what a plan is made of: who is live, what each model can do, what breakers and cooldowns say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.error_enums import ErrorCode
+from common_core.llm_contracts import FallbackMode
+from services.llm_provider_service.accounting.price_book import PriceBook
+from services.llm_provider_service.domain.completion import CompletionRequest, ImagePart, TextPart
+from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.exceptions import InvalidOrder
+from services.llm_provider_service.gateway.error_mapping import nobody_is_live
+from services.llm_provider_service.gateway.target_state import TargetState
+from services.llm_provider_service.providers.models.capabilities import profile_for, profiles, unsupported
+from services.llm_provider_service.providers.models.sampling import Knobs, effective_sampling, thinking_budget, thinks
+from services.llm_provider_service.routing.candidates import Candidate
+from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
+from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
+
+MOST_KEPT_PLANS = 256
+BYTES_PER_TOKEN = 4
+EXPECTED_OUTPUT_TOKENS = 200
+# What a model that reasons is expected to think before those, where its budget is no smaller. An assumption of ours:
+# vendors publish what an effort may use, not what it does.
+EXPECTED_REASONING_TOKENS = 1000
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveProvider:
+    """A provider that may be asked, with the model it answers with when none is named."""
+
+    provider: LLMProviderType
+    default_model: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    candidates: Sequence[Candidate]
+    plan: Plan
+
+
+class Planner:
+    """Makes the plan of an order; the first of *live* has the highest priority.
+
+    While every target is available, the candidates of equal questions are the same; they are kept, and with the
+    strategy priority so is the plan itself. What depends on the size of a request (least-cost) is made each time.
+    """
+
+    def __init__(
+        self,
+        live: Sequence[LiveProvider],
+        *,
+        strategy: SelectionStrategy,
+        rules: Sequence[Rule],
+        targets: TargetState,
+        prices: PriceBook,
+        patience_seconds: float,
+        mock_answers_all: bool,
+    ) -> None:
+        self._live: Mapping[LLMProviderType, LiveProvider] = {one.provider: one for one in live}
+        self._priority = {one.provider: place for place, one in enumerate(live)}
+        self._strategy = strategy
+        self._rules = tuple(rules)
+        self._targets = targets
+        self._scoreboard = targets.scoreboard
+        self._breakers = targets.breakers
+        self._left_alone = targets.left_alone
+        self._prices = prices
+        self._patience = patience_seconds
+        self._mock_answers_all = mock_answers_all
+        self._kept: dict[tuple[PlanQuestion, Knobs, bool], _Kept] = {}
+
+    def plan(self, order: CompletionOrder) -> Plan:
+        """Who is asked for *order*, in which order.
+
+        Raises `InvalidOrder` for what cannot be asked of anybody, and `NobodyAnswered` where nobody is live.
+        """
+        if not self._live:
+            raise nobody_is_live()
+        question = self._question(order)
+        made = self._planned(question, order.request)
+        if made.refusals:
+            raise self._lacking(made, order.request, question.provider)
+        return made
+
+    def _planned(self, question: PlanQuestion, request: CompletionRequest) -> Plan:
+        if question.strategy is SelectionStrategy.LEAST_COST:
+            candidates = self._candidates(question, request, request_bytes(request))
+            return plan(question, candidates, self._scoreboard)
+        if not self._targets.at_rest:
+            return plan(question, self._candidates(question, request, None), self._scoreboard)
+        key = (question, Knobs.of(request), has_images(request))
+        kept = self._kept.get(key)
+        return self._first_made(key, request) if kept is None else self._made_again(question, kept)
+
+    def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest) -> Plan:
+        candidates = self._candidates(key[0], request, None)
+        made = plan(key[0], candidates, self._scoreboard)
+        if len(self._kept) >= MOST_KEPT_PLANS:
+            self._kept.clear()
+        self._kept[key] = _Kept(candidates, made)
+        return made
+
+    def _made_again(self, question: PlanQuestion, kept: _Kept) -> Plan:
+        if question.strategy is not SelectionStrategy.PRIORITY:
+            return plan(question, kept.candidates, self._scoreboard)
+        if kept.plan.turn and kept.plan.first is not None:
+            self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
+        return kept.plan
+
+    def _candidates(self, question: PlanQuestion, request: CompletionRequest, size: int | None) -> list[Candidate]:
+        """Who may be asked, as they stand now; *size* in bytes where the cost matters."""
+        self._check(question)
+        return [self._candidate(profile, request, size) for profile in self._profiles(question)]
+
+    def _question(self, order: CompletionOrder) -> PlanQuestion:
+        choice = Choice(strategy=self._strategy, provider=order.provider, model=order.model)
+        if self._mock_answers_all:
+            choice = Choice(strategy=self._strategy, provider=None, model=None)
+        elif self._rules:
+            choice = choose(self._rules, _facts(order), self._strategy)
+        return PlanQuestion(
+            strategy=choice.strategy,
+            provider=choice.provider,
+            model=choice.model,
+            fallback=order.fallback,
+            patience_seconds=self._patience,
+        )
+
+    def _check(self, question: PlanQuestion) -> None:
+        """Refuse a provider that is not live, and a model that nobody is known to have."""
+        if question.provider is not None and question.provider not in self._live:
+            raise InvalidOrder(
+                "This provider is not available",
+                f"{question.provider} is not configured here. Available: {', '.join(self._live)}.",
+                code=ErrorCode.VALIDATION_ERROR,
+                slug="provider-not-available",
+                fields=(("provider", "names a provider that is not configured"),),
+            )
+        if question.model is not None and question.provider is None and not self._who_has(question.model):
+            raise InvalidOrder(
+                "This model is not known",
+                f"No available provider is known to have the model {question.model!r}. Name its provider as well, "
+                "or take one from GET /api/v1/models.",
+                code=ErrorCode.VALIDATION_ERROR,
+                slug="unknown-model",
+                fields=(("model", "is not in the model registry"),),
+            )
+
+    def _profiles(self, question: PlanQuestion) -> list[ModelProfile]:
+        """Every model that may be asked: the one that was named, the same elsewhere, and each provider's default."""
+        found: dict[Target, ModelProfile] = {}
+        if question.model is not None and question.provider is not None:
+            asked = _named(question.provider, question.model)
+            found[asked.target] = asked
+        elif question.model is not None:
+            found.update((profile.target, profile) for profile in self._who_has(question.model))
+        for live in self._live.values():
+            if question.model is not None and live.provider is question.provider:
+                continue
+            default = profile_for(live.provider, live.default_model)
+            found.setdefault(default.target, default)
+        if question.fallback is FallbackMode.SAME_MODEL:
+            for profile in self._same_elsewhere(tuple(found.values())):
+                found.setdefault(profile.target, profile)
+        return list(found.values())
+
+    def _same_elsewhere(self, known: Sequence[ModelProfile]) -> list[ModelProfile]:
+        """The models of *known* at the providers that are not yet there with them: another name is not elsewhere."""
+        there = {(profile.provider, profile.canonical) for profile in known}
+        same = (profile for one in known for profile in self._who_has(one.canonical))
+        return [profile for profile in same if (profile.provider, profile.canonical) not in there]
+
+    def _who_has(self, model: str) -> list[ModelProfile]:
+        """One profile for each provider that has *model*, under that very name if it knows it, else under its first."""
+        found: dict[LLMProviderType, ModelProfile] = {}
+        for profile in profiles():
+            if profile.provider in self._live and model in (profile.id, profile.canonical):
+                known = found.setdefault(profile.provider, profile)
+                if profile.id == model != known.id:
+                    found[profile.provider] = profile
+        return list(found.values())
+
+    def _candidate(self, profile: ModelProfile, request: CompletionRequest, size: int | None) -> Candidate:
+        target = profile.target
+        live = self._live[profile.provider]
+        ready = self._breakers.would_admit(target)
+        return Candidate(
+            target=target,
+            canonical=profile.canonical,
+            known=profile.known,
+            weight=live.weight,
+            priority=self._priority[profile.provider],
+            refusals=unsupported(request, profile),
+            expected_cost=None if size is None else self._expected_cost(profile, request, size),
+            ready=ready,
+            opens_in_seconds=None if ready else self._breakers.opens_in(target),
+            cooling_seconds=self._left_alone(target),
+        )
+
+    def _expected_cost(self, profile: ModelProfile, request: CompletionRequest, size: int) -> Decimal | None:
+        return self._prices.expected_cost(profile.target, size // BYTES_PER_TOKEN, _expected_output(request, profile))
+
+    def _lacking(self, made: Plan, request: CompletionRequest, asked: LLMProviderType | None) -> InvalidOrder:
+        able = self._able(request)
+        near = [target for target in able if target.provider is asked][: MOST_NAMED // 2]
+        could = list(dict.fromkeys(map(str, (*near, *made.capable, *able))))
+        named = ", ".join(could[:MOST_NAMED]) + (", …" if len(could) > MOST_NAMED else "")
+        return InvalidOrder(
+            "The chosen model does not support what was asked",
+            f"{made.refusals[0].message}. Could honour it: {named or 'no available model'}.",
+            code=ErrorCode.VALIDATION_ERROR,
+            slug="unsupported-override",
+            fields=tuple((lack.field, lack.message) for lack in made.refusals),
+        )
+
+    def _able(self, request: CompletionRequest) -> list[Target]:
+        """The known models of live providers that lack nothing of what *request* gives, each by its first name."""
+        found: dict[tuple[LLMProviderType, str], Target] = {}
+        for profile in profiles():
+            if profile.provider in self._live and not unsupported(request, profile):
+                found.setdefault((profile.provider, profile.canonical), profile.target)
+        return list(found.values())
+
+
+def _named(provider: LLMProviderType, model: str) -> ModelProfile:
+    """What *provider* has under that name, or under the name that the model has everywhere."""
+    profile = profile_for(provider, model)
+    if profile.known:
+        return profile
+    same = (row for row in profiles() if row.provider is provider and row.canonical == model)
+    return next(same, profile)
+
+
+def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:
+    """Tokens that are billed as output, reasoning included."""
+    sampling = effective_sampling(request, profile)
+    tokens = EXPECTED_OUTPUT_TOKENS
+    if thinks(sampling.reasoning_effort, profile):
+        budget = thinking_budget(sampling.reasoning_effort, profile)
+        tokens += EXPECTED_REASONING_TOKENS if budget is None else min(budget, EXPECTED_REASONING_TOKENS)
+    return min(tokens, request.sampling.max_output_tokens or tokens)
+
+
+def has_images(request: CompletionRequest) -> bool:
+    """Whether there is anything to look at in *request*."""
+    return any(isinstance(part, ImagePart) for message in request.messages for part in message.parts)
+
+
+def request_bytes(request: CompletionRequest) -> int:
+    """Bytes of all text in *request*, in UTF-8."""
+    texts = [part.text for message in request.messages for part in message.parts if isinstance(part, TextPart)]
+    return sum(len(text.encode()) for text in (request.system or "", *texts))
+
+
+def _facts(order: CompletionOrder) -> RequestFacts:
+    return RequestFacts(
+        request_type=order.request_type,
+        caller=order.caller.service,
+        input_bytes=request_bytes(order.request),
+        user=order.user_id,
+        tags=frozenset(order.tags),
+        provider=order.provider,
+        model=order.model,
+    )

@@ -1,0 +1,241 @@
+"""What there is to see of the gateway at this moment: read from the living parts, nothing kept twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.llm_status_contracts import (
+    CircuitBreakerList,
+    CircuitBreakerStatus,
+    ModelInfo,
+    ModelList,
+    ProviderList,
+    ProviderStatus,
+)
+from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.background_work import BackgroundWork
+from huleedu_service_libs.observability.event_loop_lag import EventLoopLag
+from huleedu_service_libs.redis_link.values import LinkState
+from huleedu_service_libs.resilience.circuit_breaker import BreakerSnapshot
+from services.llm_provider_service.accounting.price_book import PriceBook
+from services.llm_provider_service.api_models import (
+    CacheHealth,
+    Dependencies,
+    Health,
+    HealthStatus,
+    ProviderHealth,
+    Readiness,
+)
+from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput
+from services.llm_provider_service.domain.money import decimal_text
+from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.providers.models.capabilities import CAPABILITY_DATE, CAPABILITY_SOURCE, profiles
+from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers
+from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit
+from services.llm_provider_service.resilience.deadline import Clock
+
+MOCK_WARNING = "The mock provider answers everything: no vendor is asked and no verdict is a model's."
+NOBODY_WARNING = "No provider is enabled and configured."
+FAILED_WARNING = "background_work_failed: {} failed within the last minute and was begun again; the log says how."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFacts:
+    """What the settings say of one provider."""
+
+    provider: LLMProviderType
+    enabled: bool
+    configured: bool
+    default_model: str | None
+
+    @property
+    def live(self) -> bool:
+        """Whether it may be asked."""
+        return self.enabled and self.configured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFacts:
+    """What the settings say of the service; *warnings* are sentences about them that an operator should see."""
+
+    name: str
+    version: str
+    environment: str
+    strategy: SelectionStrategy
+    default_provider: LLMProviderType
+    mock_mode: bool
+    providers: Sequence[ProviderFacts]
+    warnings: Sequence[str] = ()
+
+
+class GatewayStatus:
+    """See `GatewayStatus`."""
+
+    def __init__(
+        self,
+        facts: ServiceFacts,
+        *,
+        breakers: ProviderBreakers,
+        concurrency: Mapping[LLMProviderType, ConcurrencyLimit],
+        totals: DayTotals,
+        prices: PriceBook,
+        clock: Clock,
+        wall_clock: Callable[[], float],
+        loop_watch: EventLoopLag,
+        background: BackgroundWork,
+        redis: Callable[[], LinkState] | None = None,
+    ) -> None:
+        self._facts = facts
+        self._breakers = breakers
+        self._concurrency = concurrency
+        self._totals = totals
+        self._prices = prices
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._loop_watch = loop_watch
+        self._background = background
+        self._redis = redis
+        self._draining = False
+
+    def providers(self) -> ProviderList:
+        """Every provider; the mock only in mock mode."""
+        return ProviderList(
+            providers=[self._provider(facts) for facts in self._facts.providers],
+            default_provider=self._facts.default_provider,
+            selection_strategy=self._facts.strategy,
+            total_requests_today=self._totals.requests,
+            total_cost_today=decimal_text(self._totals.cost),
+        )
+
+    def models(self) -> ModelList:
+        """The model registry of every provider."""
+        return ModelList(
+            models=[self._model(profile) for profile in profiles()],
+            capability_source=CAPABILITY_SOURCE,
+            capability_date=CAPABILITY_DATE,
+        )
+
+    def circuit_breakers(self) -> CircuitBreakerList:
+        """Every circuit breaker of this process."""
+        snapshots = self._breakers.snapshots()
+        return CircuitBreakerList(
+            circuit_breakers=[self._breaker(key, snapshot) for key, snapshot in sorted(snapshots.items(), key=str)]
+        )
+
+    def health(self) -> Health:
+        """Degraded when a live provider's breaker is not closed, Redis is away or work behind the requests failed.
+
+        Unhealthy without any live provider.
+        """
+        providers = {facts.provider.value: self._provider_health(facts) for facts in self._facts.providers}
+        live = [providers[facts.provider] for facts in self._facts.providers if facts.live]
+        cache = self._cache_health()
+        broken = any(one.circuit_breaker_state is not CircuitBreakerState.CLOSED for one in live)
+        broken = broken or cache.cache_mode is HealthStatus.DEGRADED or bool(self._background.failing)
+        status = HealthStatus.DEGRADED if broken else HealthStatus.HEALTHY
+        return Health(
+            service=self._facts.name,
+            status=status if live else HealthStatus.UNHEALTHY,
+            version=self._facts.version,
+            environment=self._facts.environment,
+            dependencies=Dependencies(cache=cache),
+            providers=providers,
+            warnings=self._warnings(),
+        )
+
+    def readiness(self) -> Readiness:
+        """Not ready while draining, late, or without any live provider, whatever its breaker says."""
+        if self._draining:
+            return Readiness(ready=False, reason="The service is stopping.")
+        if self._loop_watch.late:
+            return Readiness(ready=False, reason=f"The event loop was {self._loop_watch.worst():.1f} s late.")
+        if not any(facts.live for facts in self._facts.providers):
+            return Readiness(ready=False, reason=NOBODY_WARNING)
+        return Readiness(ready=True)
+
+    def drain(self) -> None:
+        """From now on, readiness says no."""
+        self._draining = True
+
+    def _cache_health(self) -> CacheHealth:
+        """The local tier is always there; with Redis, the cache is degraded while that does not answer or write."""
+        if self._redis is None:
+            return CacheHealth(cache_mode=HealthStatus.HEALTHY, local_cache_available=True)
+        state = self._redis()
+        well = state.available and state.writable
+        return CacheHealth(
+            cache_mode=HealthStatus.HEALTHY if well else HealthStatus.DEGRADED,
+            local_cache_available=True,
+            redis_available=state.available,
+            redis_failure_count=state.failures,
+        )
+
+    def _warnings(self) -> list[str]:
+        failing = (FAILED_WARNING.format(name) for name in self._background.failing)
+        return [*self._warnings_of_providers(), *self._facts.warnings, *failing]
+
+    def _warnings_of_providers(self) -> list[str]:
+        if self._facts.mock_mode:
+            return [MOCK_WARNING]
+        return [] if any(facts.live for facts in self._facts.providers) else [NOBODY_WARNING]
+
+    def _provider(self, facts: ProviderFacts) -> ProviderStatus:
+        limit = self._concurrency.get(facts.provider)
+        return ProviderStatus(
+            provider=facts.provider,
+            enabled=facts.enabled,
+            configured=facts.configured,
+            default_model=facts.default_model,
+            circuit_breaker_state=self._breakers.of_provider(facts.provider).state,
+            in_flight=limit.held if limit else 0,
+        )
+
+    def _provider_health(self, facts: ProviderFacts) -> ProviderHealth:
+        return ProviderHealth(
+            enabled=facts.enabled,
+            configured=facts.configured,
+            circuit_breaker_state=self._breakers.of_provider(facts.provider).state,
+        )
+
+    def _model(self, profile: ModelProfile) -> ModelInfo:
+        return ModelInfo(
+            provider=profile.provider,
+            id=profile.id,
+            capabilities=_capabilities(profile),
+            context_window=profile.context_window,
+            max_output_tokens=profile.max_output_tokens,
+            prices=self._prices.price_of(profile.target),
+        )
+
+    def _breaker(self, key: BreakerKey, snapshot: BreakerSnapshot) -> CircuitBreakerStatus:
+        provider, model = key
+        closed = snapshot.state is CircuitBreakerState.CLOSED
+        return CircuitBreakerStatus(
+            provider=provider,
+            model=model,
+            state=snapshot.state,
+            failures=snapshot.failures,
+            opened_at=None if snapshot.opened_at is None else self._as_date(snapshot.opened_at),
+            retry_in_ms=None if closed else round(snapshot.retry_in_seconds * 1000),
+            last_failure=snapshot.last_failure,
+        )
+
+    def _as_date(self, moment: float) -> str:
+        """A reading of the monotonic clock as a date, by the distance of both clocks now."""
+        return datetime.fromtimestamp(self._wall_clock() - self._clock() + moment, UTC).isoformat()
+
+
+def _capabilities(profile: ModelProfile) -> list[str]:
+    abilities = {
+        "temperature": profile.temperature,
+        "top_p": profile.top_p,
+        "stop": profile.stop,
+        "tools": profile.tools,
+        "images": profile.images,
+        "reasoning_effort": bool(profile.efforts),
+        "response_schema": profile.structured_output is not StructuredOutput.NONE,
+    }
+    return [name for name, able in abilities.items() if able]

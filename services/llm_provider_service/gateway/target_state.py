@@ -1,0 +1,44 @@
+"""What stands between us and the vendors, and remembers how they fared; planning reads it, attempts move it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.resilience.breakers import ProviderBreakers
+from services.llm_provider_service.resilience.cooldowns import Cooldowns
+from services.llm_provider_service.resilience.peer_reports import PeerReports
+from services.llm_provider_service.resilience.retry_budget import RetryBudget
+from services.llm_provider_service.resilience.slow_start import SlowStart
+from services.llm_provider_service.routing.scoreboard import Scoreboard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """The memories of one process; retry budgets are per provider, the rest per target."""
+
+    breakers: ProviderBreakers
+    cooldowns: Cooldowns
+    budgets: Mapping[LLMProviderType, RetryBudget]
+    slow_start: SlowStart
+    scoreboard: Scoreboard
+    peer_reports: PeerReports
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether every target is available: no breaker is open, nobody cools down, no replica has reported it away."""
+        return self.cooldowns.none and self.peer_reports.none and self.breakers.all_closed
+
+    def available(self, target: Target) -> bool:
+        """Whether a call to *target* could go out now, and no other replica advises against it."""
+        return self.left_alone(target) == 0 and self.breakers.would_admit(target)
+
+    def left_alone(self, target: Target) -> float:
+        """Seconds for which somebody else should rather be asked: the vendor's wish, or other replicas' reports."""
+        return max(self.cooldowns.remaining(target), self.peer_reports.remaining(target))
+
+    def available_in(self, target: Target) -> float:
+        """Seconds until a call to *target* may go out; 0 when one may now."""
+        return max(self.cooldowns.remaining(target), self.breakers.opens_in(target))

@@ -1,0 +1,1 @@
+"""What every dialect needs for writing requests and reading replies."""

@@ -1,0 +1,75 @@
+"""What all codecs need for reading an answer: who answered at what cost, the last checks, the failures on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.llm_provider_service.domain.completion import (
+    CompletionAnswer,
+    ContentPart,
+    FinishReason,
+    ToolCallPart,
+)
+from services.llm_provider_service.domain.failures import BadResponse, ContentRefused, OutputTruncated
+from services.llm_provider_service.domain.usage import Usage
+from services.llm_provider_service.providers.common.failure_table import ReplyHead
+from services.llm_provider_service.providers.common.redaction import vendor_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyContext:
+    """A reply that arrived and may have cost something; every failure that it turns out to be keeps the usage.
+
+    `model` is empty when the vendor did not name it.
+    """
+
+    vendor: str
+    head: ReplyHead
+    usage: Usage
+    model: str
+
+    def refused(self, reason: str, vendor_said: str = "") -> ContentRefused:
+        """The model or a filter declined."""
+        return ContentRefused(
+            reason,
+            vendor_said=vendor_text(vendor_said),
+            status=self.head.status,
+            usage=self.usage,
+            served_model=self.model or None,
+        )
+
+    def bad(self, what: str) -> BadResponse:
+        """The vendor's document is no answer, because it holds *what*."""
+        message = f"{self.vendor} answered {what}"
+        return BadResponse(message, status=self.head.status, usage=self.usage, served_model=self.model or None)
+
+    def completion(
+        self, parts: Sequence[ContentPart], finish: FinishReason, *, id_header: str, body_id: Any
+    ) -> CompletionAnswer:
+        """The answer of *parts*; raises `OutputTruncated` when the limit came before anything usable.
+
+        A stop with a call for a tool is a tool call, and a tool call that left only text is a stop: an answer that was
+        asked for through a tool is text by now. A tool call without any part is one that cannot be read.
+        """
+        calls = any(isinstance(part, ToolCallPart) for part in parts)
+        if not parts and finish is FinishReason.UNKNOWN:
+            raise self.bad("nothing, and did not say why")
+        answer = CompletionAnswer(
+            parts=tuple(parts),
+            finish_reason=_finish(finish, calls=calls, empty=not parts),
+            usage=self.usage,
+            model=self.model,
+            vendor_request_id=self.head.headers.get(id_header) or (body_id if isinstance(body_id, str) else None),
+        )
+        if finish is FinishReason.LENGTH and not answer.text.strip():
+            message = f"{self.vendor} reached the output limit before it answered"
+            raise OutputTruncated(message, usage=self.usage, served_model=self.model or None)
+        return answer
+
+
+def _finish(finish: FinishReason, *, calls: bool, empty: bool) -> FinishReason:
+    if finish is FinishReason.STOP and calls:
+        return FinishReason.TOOL_CALL
+    return FinishReason.STOP if finish is FinishReason.TOOL_CALL and not calls and not empty else finish

@@ -1,0 +1,74 @@
+"""Reading a reply that is one JSON document, whoever sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from services.llm_provider_service.domain.completion import CompletionAnswer
+from services.llm_provider_service.domain.failures import BadResponse, ProviderFailure
+from services.llm_provider_service.providers.common.error_body import VendorError, error_in, error_of
+from services.llm_provider_service.providers.common.failure_table import ReplyHead, redirect_refused
+from services.llm_provider_service.providers.common.vendor_json import NotJson, read_json
+
+
+class Dialect(Protocol):
+    """What differs between vendors in reading a whole reply."""
+
+    @property
+    def name(self) -> str:
+        """The vendor's name in messages."""
+        ...
+
+    def decode(self, document: Mapping[str, Any], head: ReplyHead) -> CompletionAnswer:
+        """The answer in *document*; raises `ProviderFailure` when it holds none."""
+        ...
+
+    def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
+        """The failure that *error* stands for."""
+        ...
+
+
+class JsonReply:
+    """A `ReplyReader` for a reply that makes sense only in one piece."""
+
+    __slots__ = ("_chunks", "_dialect", "_head")
+
+    def __init__(self, dialect: Dialect, status: int, headers: Mapping[str, str], *, now: float) -> None:
+        self._dialect = dialect
+        self._head = ReplyHead(status=status, headers={k.lower(): v for k, v in headers.items()}, now=now)
+        self._chunks: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> None:
+        """Keep *chunk*; the transport caps how much comes."""
+        self._chunks.append(chunk)
+
+    def finish(self) -> CompletionAnswer:
+        """The answer that the body is; raises `ProviderFailure`, and nothing else, when it is none."""
+        status = self._head.status
+        body = b"".join(self._chunks)
+        if 300 <= status < 400:
+            raise redirect_refused(self._dialect.name, status)
+        if not 200 <= status < 300:
+            raise self._dialect.failure(self._head, error_of(body))
+        document = self._document(body)
+        error = error_in(document)
+        if error is not None:
+            raise self._dialect.failure(self._head, error)
+        if not isinstance(document, dict):
+            raise self._unreadable("a JSON document that is no object")
+        try:
+            return self._dialect.decode(document, self._head)
+        except NotJson:
+            raise self._unreadable("a document that is nested too deeply") from None
+
+    def _document(self, body: bytes) -> Any:
+        if not body.strip():
+            raise self._unreadable("an empty body")
+        try:
+            return read_json(body)
+        except NotJson:
+            raise self._unreadable(f"{len(body)} bytes that are no JSON") from None
+
+    def _unreadable(self, what: str) -> BadResponse:
+        return BadResponse(f"{self._dialect.name} answered {what}", status=self._head.status)

@@ -1,0 +1,135 @@
+"""Token counts as each vendor means them, turned into the one meaning of `domain/usage`.
+
+A count that is negative, fractional, boolean, text or above a thousand million makes the whole usage unknown: a
+vendor that miscounts one thing is not believed on the others. A part that a vendor leaves out stays `None`, even
+where leaving it out probably means zero, because only the vendor knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
+from services.llm_provider_service.providers.common.vendor_json import mapping
+
+MAX_TOKENS = 1_000_000_000
+
+
+class UncountableTokens(ValueError):
+    """A token count that cannot be one."""
+
+
+def openai_usage(raw: Any) -> Usage:
+    """OpenAI and those who copy it: the prompt includes what was cached, the completion includes reasoning."""
+    counts = mapping(raw)
+    prompt = mapping(counts.get("prompt_tokens_details"))
+    completion = mapping(counts.get("completion_tokens_details"))
+    try:
+        return _checked(
+            read=_count(counts, "prompt_tokens"),
+            written=_count(counts, "completion_tokens"),
+            cached=_count(prompt, "cached_tokens"),
+            write_5m=_count(prompt, "cache_write_tokens"),
+            reasoning=_count(completion, "reasoning_tokens"),
+        )
+    except UncountableTokens:
+        return USAGE_UNKNOWN
+
+
+def anthropic_usage(raw: Any) -> Usage:
+    """Anthropic: `input_tokens` is only what was neither read from nor written to the cache, so the three add up.
+
+    Cache writes without a breakdown live for the default five minutes. Counts that the vendor leaves out of the
+    sum are none of its input.
+    """
+    counts = mapping(raw)
+    try:
+        fresh = _count(counts, "input_tokens")
+        cached = _count(counts, "cache_read_input_tokens")
+        write_5m, write_1h = _anthropic_writes(counts)
+        read = None if fresh is None else fresh + (cached or 0) + (write_5m or 0) + (write_1h or 0)
+        reasoning = _count(mapping(counts.get("output_tokens_details")), "thinking_tokens")
+        written = _count(counts, "output_tokens")
+        return _checked(
+            read=read, written=written, cached=cached, write_5m=write_5m, write_1h=write_1h, reasoning=reasoning
+        )
+    except UncountableTokens:
+        return USAGE_UNKNOWN
+
+
+def google_usage(raw: Any) -> Usage:
+    """Gemini: the prompt includes what was cached; tool-use prompts and thoughts are outside prompt and candidates.
+
+    Its JSON leaves zeros out, so candidates that are missing are what the total leaves over.
+    """
+    counts = mapping(raw)
+    try:
+        prompt = _count(counts, "promptTokenCount")
+        tool_use = _count(counts, "toolUsePromptTokenCount")
+        thoughts = _count(counts, "thoughtsTokenCount")
+        read = None if prompt is None else prompt + (tool_use or 0)
+        written = _google_written(counts, read, thoughts)
+        cached = _count(counts, "cachedContentTokenCount")
+        return _checked(read=read, written=written, cached=cached, reasoning=thoughts)
+    except UncountableTokens:
+        return USAGE_UNKNOWN
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int | None:
+    value = counts.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not 0 <= value <= MAX_TOKENS:
+        raise UncountableTokens(name)
+    return value
+
+
+def _anthropic_writes(counts: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens written to the cache for five minutes and for an hour."""
+    total = _count(counts, "cache_creation_input_tokens")
+    breakdown = mapping(counts.get("cache_creation"))
+    write_1h = _count(breakdown, "ephemeral_1h_input_tokens")
+    write_5m = _count(breakdown, "ephemeral_5m_input_tokens")
+    if total is None:
+        return write_5m, write_1h
+    rest = total - (write_1h or 0)
+    if rest < (write_5m or 0):
+        raise UncountableTokens("cache_creation")
+    return rest, write_1h
+
+
+def _google_written(counts: Mapping[str, Any], read: int | None, thoughts: int | None) -> int | None:
+    candidates = _count(counts, "candidatesTokenCount")
+    total = _count(counts, "totalTokenCount")
+    if candidates is not None:
+        return candidates + (thoughts or 0)
+    if total is None or read is None:
+        return None
+    if total < read + (thoughts or 0):
+        raise UncountableTokens("totalTokenCount")
+    return total - read
+
+
+def _checked(
+    *,
+    read: int | None,
+    written: int | None,
+    cached: int | None,
+    write_5m: int | None = None,
+    write_1h: int | None = None,
+    reasoning: int | None,
+) -> Usage:
+    """The usage, if its parts fit into it; more reasoning than output is a known miscount and becomes the output."""
+    if read is None or written is None:
+        raise UncountableTokens("missing")
+    if (cached or 0) + (write_5m or 0) + (write_1h or 0) > read:
+        raise UncountableTokens("cached")
+    return Usage(
+        input_tokens=read,
+        output_tokens=written,
+        cached_read_tokens=cached,
+        cache_write_5m_tokens=write_5m,
+        cache_write_1h_tokens=write_1h,
+        reasoning_tokens=None if reasoning is None else min(reasoning, written),
+    )

@@ -1,0 +1,1 @@
+"""The dialect of OpenAI's Chat Completions, which many vendors and local servers copy."""

@@ -1,0 +1,102 @@
+"""What a Chat Completions document answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.llm_provider_service.domain.completion import (
+    CompletionAnswer,
+    ContentPart,
+    FinishReason,
+    TextPart,
+    ToolCallPart,
+)
+from services.llm_provider_service.providers.common.decoding import ReplyContext
+from services.llm_provider_service.providers.common.encoding import ANSWER_TOOL
+from services.llm_provider_service.providers.common.failure_table import ReplyHead
+from services.llm_provider_service.providers.common.usage import openai_usage
+from services.llm_provider_service.providers.common.vendor_json import (
+    NotJson,
+    json_text,
+    mapping,
+    read_json,
+    sequence,
+    text,
+)
+
+_FINISH = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALL,
+    "function_call": FinishReason.TOOL_CALL,
+}
+
+
+def openai_answer(document: Mapping[str, Any], head: ReplyHead, vendor: str) -> CompletionAnswer:
+    """The answer in *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
+    usage, model = openai_usage(document.get("usage")), text(document.get("model"))
+    reply = ReplyContext(vendor=vendor, head=head, usage=usage, model=model)
+    choice = mapping(next(iter(sequence(document.get("choices"))), None))
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise reply.bad("without a choice")
+    finish = text(choice.get("finish_reason"))
+    _refuse_refusal(message, finish, reply)
+    return reply.completion(
+        _parts(message, reply),
+        _FINISH.get(finish, FinishReason.UNKNOWN),
+        id_header="x-request-id",
+        body_id=document.get("id"),
+    )
+
+
+def _refuse_refusal(message: Mapping[str, Any], finish: str, reply: ReplyContext) -> None:
+    refusal = text(message.get("refusal")) or _refusal_part(message.get("content"))
+    if refusal:
+        raise reply.refused("the model declined", refusal)
+    if finish == "content_filter":
+        raise reply.refused(f"{reply.vendor}'s filter stopped the answer")
+
+
+def _refusal_part(content: Any) -> str:
+    return "".join(text(part.get("refusal")) for part in sequence(content) if isinstance(part, dict))
+
+
+def _parts(message: Mapping[str, Any], reply: ReplyContext) -> list[ContentPart]:
+    """Text and tool calls; what the model thought (`reasoning`, `reasoning_content`) is no part of the answer."""
+    said = _content_text(message.get("content"))
+    parts: list[ContentPart] = [TextPart(said)] if said else []
+    return parts + [_called(mapping(call), reply) for call in sequence(message.get("tool_calls"))]
+
+
+def _called(call: Mapping[str, Any], reply: ReplyContext) -> ContentPart:
+    function = mapping(call.get("function"))
+    name, arguments = text(function.get("name")), function.get("arguments")
+    if name == ANSWER_TOOL:
+        return TextPart(arguments if isinstance(arguments, str) else json_text(arguments))
+    parsed = _arguments(arguments)
+    if not name or parsed is None:
+        raise reply.bad("an unreadable tool call")
+    return ToolCallPart(call_id=text(call.get("id")), name=name, arguments=parsed)
+
+
+def _content_text(content: Any) -> str:
+    """The text of a content that is a string, or a list of parts, or nothing."""
+    if isinstance(content, str):
+        return content
+    return "".join(text(part.get("text")) for part in sequence(content) if _is_text(part))
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type", "text") in ("text", "output_text")
+
+
+def _arguments(arguments: Any) -> Mapping[str, Any] | None:
+    """The arguments of a tool call, which local servers also send as an object; `None` when unreadable."""
+    if isinstance(arguments, str):
+        try:
+            arguments = read_json(arguments.encode("utf-8", "replace") or b"{}")
+        except NotJson:
+            return None
+    return arguments if isinstance(arguments, dict) else None

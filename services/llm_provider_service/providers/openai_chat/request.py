@@ -1,0 +1,134 @@
+"""A completion request as the body of OpenAI Chat Completions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.llm_provider_service.domain.completion import (
+    CompletionRequest,
+    ContentPart,
+    ImagePart,
+    Message,
+    Role,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+)
+from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.providers.common.encoding import (
+    ANSWER_TOOL,
+    ANSWER_TOOL_DESCRIPTION,
+    body_bytes,
+    not_encodable,
+    wants_answer_tool,
+)
+from services.llm_provider_service.providers.common.schema_subset import adapted_schema
+from services.llm_provider_service.providers.models.capabilities import schema_keywords_refused
+from services.llm_provider_service.providers.models.sampling import effective_sampling
+from services.llm_provider_service.providers.openai_chat.variants import ChatVariant
+
+
+def openai_body(request: CompletionRequest, profile: ModelProfile, variant: ChatVariant) -> dict[str, Any]:
+    """*request* in *variant*; raises `RequestRejected` for what it has no words for."""
+    body: dict[str, Any] = {"model": profile.id, "messages": list(_messages(request, variant))}
+    body.update(_sampling(request, profile, variant))
+    body.update(_tools_and_shape(request, profile))
+    body.update(variant.extra_body)
+    return body
+
+
+def _messages(request: CompletionRequest, variant: ChatVariant) -> Iterator[dict[str, Any]]:
+    if request.system is not None:
+        yield {"role": "system", "content": request.system}
+    for message in request.messages:
+        turns = _user_turns if message.role is Role.USER else _assistant_turns
+        yield from turns(message, variant)
+
+
+def _user_turns(message: Message, variant: ChatVariant) -> Iterator[dict[str, Any]]:
+    """Tool results are messages of their own, and they come before what the user says to them."""
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
+    for result in results:
+        if result.is_error:
+            raise not_encodable(variant.name, "a tool result that is marked as an error")
+        yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
+    if others or not results:
+        yield {"role": "user", "content": _user_content(others, variant)}
+
+
+def _user_content(parts: tuple[ContentPart, ...], variant: ChatVariant) -> str | list[dict[str, Any]]:
+    """Plain text where it is only text: local servers do not all read lists."""
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    if len(texts) == len(parts):
+        return "".join(texts)
+    return [_user_part(part, variant) for part in parts]
+
+
+def _user_part(part: ContentPart, variant: ChatVariant) -> dict[str, Any]:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            url = f"data:{part.media_type};base64,{part.data_base64}"
+            return {"type": "image_url", "image_url": {"url": url}}
+        case _:
+            raise not_encodable(variant.name, f"a {type(part).__name__} in a user's message")
+
+
+def _assistant_turns(message: Message, variant: ChatVariant) -> Iterator[dict[str, Any]]:
+    texts: list[str] = []
+    calls: list[dict[str, Any]] = []
+    for part in message.parts:
+        match part:
+            case TextPart():
+                texts.append(part.text)
+            case ToolCallPart():
+                calls.append(_tool_call(part))
+            case _:
+                raise not_encodable(variant.name, f"a {type(part).__name__} in an assistant's message")
+    turn: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts or not calls else None}
+    yield {**turn, "tool_calls": calls} if calls else turn
+
+
+def _tool_call(part: ToolCallPart) -> dict[str, Any]:
+    arguments = body_bytes(part.arguments).decode()
+    return {"id": part.call_id, "type": "function", "function": {"name": part.name, "arguments": arguments}}
+
+
+def _sampling(request: CompletionRequest, profile: ModelProfile, variant: ChatVariant) -> dict[str, Any]:
+    sampling = effective_sampling(request, profile)
+    said: dict[str, Any] = {}
+    if sampling.temperature is not None:
+        said["temperature"] = sampling.temperature
+    if sampling.top_p is not None:
+        said["top_p"] = sampling.top_p
+    if sampling.max_output_tokens is not None:
+        said[profile.output_limit_field] = sampling.max_output_tokens
+    if sampling.stop:
+        said["stop"] = list(sampling.stop)
+    word = profile.efforts.get(sampling.reasoning_effort, "") if sampling.reasoning_effort is not None else ""
+    if word:
+        said.update({"reasoning": {"effort": word}} if variant.nested_effort else {"reasoning_effort": word})
+    return said
+
+
+def _tools_and_shape(request: CompletionRequest, profile: ModelProfile) -> dict[str, Any]:
+    tools = [_function(tool) for tool in request.tools]
+    schema = request.response_schema
+    if schema is None:
+        return {"tools": tools} if tools else {}
+    if wants_answer_tool(request, profile):
+        answer = Tool(name=ANSWER_TOOL, description=ANSWER_TOOL_DESCRIPTION, parameters=schema.schema)
+        choice: Any = "required" if tools else {"type": "function", "function": {"name": ANSWER_TOOL}}
+        return {"tools": [*tools, _function(answer)], "tool_choice": choice}
+    adapted = adapted_schema(schema.schema, schema_keywords_refused(profile.provider))
+    shape = {"type": "json_schema", "json_schema": {"name": schema.name, "strict": True, "schema": adapted}}
+    return {"tools": tools, "response_format": shape} if tools else {"response_format": shape}
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    function: Mapping[str, Any] = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}

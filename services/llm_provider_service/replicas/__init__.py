@@ -1,0 +1,1 @@
+"""What do replicas tell each other?"""

@@ -1,0 +1,88 @@
+"""The slots of one call: its provider's, and then one of the gateway's own.
+
+In this order, because whoever waits for a slot of a provider must not hold one of those that everybody shares: else a
+provider that hangs takes them all. Both are held while a call is under way and at no other time, so neither a pause
+before a retry nor a vendor's cooldown costs anybody a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit, LimitReached
+from services.llm_provider_service.resilience.deadline import Deadline
+
+
+class GatewayLimitReached(LimitReached):
+    """It is the gateway's own slots that are taken: asking another provider is no use."""
+
+
+class HeldSlots:
+    """What one call holds; give it back with `leave`."""
+
+    __slots__ = ("_gateway", "_in_gateway", "_in_provider", "_provider")
+
+    def __init__(
+        self, provider: ConcurrencyLimit, in_provider: float, gateway: ConcurrencyLimit, in_gateway: float
+    ) -> None:
+        self._provider = provider
+        self._in_provider = in_provider
+        self._gateway = gateway
+        self._in_gateway = in_gateway
+
+    def leave(self) -> None:
+        """The call is over."""
+        self._gateway.leave(self._in_gateway)
+        self._provider.leave(self._in_provider)
+
+    def give_back(self) -> None:
+        """There was no call."""
+        self._gateway.give_back(self._in_gateway)
+        self._provider.give_back(self._in_provider)
+
+
+class CallSlots:
+    """The concurrency of every provider and the gateway's own; a call needs *reserve_seconds* once it has its slots."""
+
+    def __init__(
+        self,
+        gateway: ConcurrencyLimit,
+        providers: Mapping[LLMProviderType, ConcurrencyLimit],
+        *,
+        reserve_seconds: float,
+    ) -> None:
+        self._gateway = gateway
+        self._providers = providers
+        self._reserve = reserve_seconds
+
+    def free(self, provider: LLMProviderType) -> bool:
+        """Whether *provider* has a slot at once."""
+        return self._providers[provider].free
+
+    async def enter(self, provider: LLMProviderType, deadline: Deadline, *, may_wait: bool) -> HeldSlots:
+        """Take both slots; raises `LimitReached` or `GatewayLimitReached`.
+
+        Without *may_wait* nobody waits for the provider's.
+        """
+        limit = self._providers[provider]
+        in_provider = await limit.enter(deadline, reserve_seconds=self._reserve, may_wait=may_wait)
+        try:
+            in_gateway = await self._gateway.enter(deadline, reserve_seconds=self._reserve)
+        except BaseException as error:  # a caller who hangs up (CancelledError) gives its slot back too
+            limit.give_back(in_provider)
+            if isinstance(error, LimitReached):
+                raise GatewayLimitReached(error.retry_after, error.reason) from None
+            raise
+        return HeldSlots(limit, in_provider, self._gateway, in_gateway)
+
+    @contextmanager
+    def aside(self, provider: LLMProviderType) -> Iterator[None]:
+        """Wait for something else than a slot in the provider's line; raises `LimitReached` where that is full."""
+        limit = self._providers[provider]
+        limit.stand_aside()
+        try:
+            yield
+        finally:
+            limit.come_back()

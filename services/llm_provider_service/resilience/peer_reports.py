@@ -1,0 +1,62 @@
+"""What other replicas found out about a target or a provider: their breaker is open, until about then.
+
+A report moves nobody's breaker. It is one more reason to ask somebody else first; where there is nobody else, the
+target is asked all the same, and this replica's own breaker learns from that.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.resilience.deadline import Clock
+
+LONGEST_SECONDS = 300.0
+MOST_HINTS = 1000
+
+# A provider and a model; no model: the provider as a whole.
+ReportKey = tuple[LLMProviderType, str | None]
+
+
+class PeerReports:
+    """Until when others leave whom alone, on a monotonic clock; at most five minutes and 1,000 hints."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: OrderedDict[ReportKey, float] = OrderedDict()
+        self._latest = 0.0  # no hint ends after it; that of a model that nobody asks here is never looked up
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing was heard of anybody that may still hold."""
+        return not self._until or self._clock() >= self._latest
+
+    def learn(self, key: ReportKey, seconds: float) -> None:
+        """Somebody's breaker of *key* is open for *seconds* from now; the newest word on a key holds."""
+        until = self._clock() + min(seconds, LONGEST_SECONDS)
+        self._until[key] = until
+        self._latest = max(self._latest, until)
+        self._until.move_to_end(key)
+        while len(self._until) > MOST_HINTS:
+            self._until.popitem(last=False)
+
+    def forget(self, key: ReportKey) -> None:
+        """Somebody's breaker of *key* has closed again: it was answered."""
+        self._until.pop(key, None)
+
+    def remaining(self, target: Target) -> float:
+        """Seconds for which others leave *target* or its provider alone; 0 when nobody does."""
+        if not self._until:
+            return 0.0
+        return max(self._left((target.provider, None)), self._left((target.provider, target.model)))
+
+    def _left(self, key: ReportKey) -> float:
+        until = self._until.get(key)
+        if until is None:
+            return 0.0
+        left = until - self._clock()
+        if left > 0:
+            return left
+        del self._until[key]
+        return 0.0

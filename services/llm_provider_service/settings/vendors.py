@@ -1,0 +1,88 @@
+"""The vendors: five variables for each row of `domain/vendors.py`, and the account that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, create_model, model_validator
+
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.vendors import VENDORS, Vendor
+from services.llm_provider_service.settings.accounts import ProviderAccount
+from services.llm_provider_service.settings.base_url import base_url_problem
+from services.llm_provider_service.settings.prefix import BARE, PREFIX
+from services.llm_provider_service.settings.value_types import Address, HeaderText, Key, key_problem
+
+
+def _variables(vendor: Vendor) -> Iterator[tuple[str, Any]]:
+    """The fields of one vendor.
+
+    Unprefixed keys are found whatever their case. Their aliases are in lower case, because what an alias finds is
+    handed on under the alias: in upper case it would also be taken for the field of that name, the prefixed key.
+    """
+    name = vendor.provider.name
+    bare = Field(default=None, validation_alias=AliasChoices(f"{name.lower()}_api_key"))
+    yield f"{name}_ENABLED", (bool | None, None)
+    yield f"{name}_API_KEY", (Key, None)
+    yield f"{BARE}{name}_API_KEY", (Key, bare)
+    yield f"{name}_BASE_URL", (Address, vendor.base_url)
+    yield f"{name}_DEFAULT_MODEL", (str, vendor.default_model)
+    yield f"{name}_ALLOW_PRIVATE", (bool, vendor.allow_private)
+
+
+if TYPE_CHECKING:
+    _OfEachRow = BaseModel
+else:
+    _OfEachRow = create_model("_OfEachRow", **{n: d for row in VENDORS.values() for n, d in _variables(row)})
+
+
+class VendorSettings(_OfEachRow):
+    """The slice of the vendors."""
+
+    OPENROUTER_HTTP_REFERER: HeaderText | None = None
+    OPENROUTER_X_TITLE: HeaderText | None = "LLM Provider Service"
+
+    @model_validator(mode="after")
+    def _vendors_can_be_asked(self) -> Self:
+        problems = [problem for provider in VENDORS for problem in self._problems_of(provider)]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems_of(self, provider: LLMProviderType) -> Iterator[str]:
+        """A line for each variable of a vendor that cannot be used; an unprefixed key that does not count is let be."""
+        account, name = self.account(provider), provider.name
+        wrong_url = base_url_problem(account.base_url, allow_private=account.allow_private)
+        if wrong_url:
+            yield f"{PREFIX}{name}_BASE_URL {wrong_url}"
+        wrong_key = key_problem(account.api_key) if account.api_key else None
+        if wrong_key:
+            yield f"{PREFIX if getattr(self, f'{name}_API_KEY') else ''}{name}_API_KEY {wrong_key}"
+
+    def account(self, provider: LLMProviderType) -> ProviderAccount:
+        """The account that the variables of *provider* make.
+
+        Without `<P>_ENABLED` a vendor is on when its prefixed key is set. An unprefixed key counts only where
+        `<P>_ENABLED=true`: a key that happens to be in a shell never makes a paid call.
+        """
+        name = provider.name
+        wanted: bool | None = getattr(self, f"{name}_ENABLED")
+        key: SecretStr | None = getattr(self, f"{name}_API_KEY")
+        if key is None and wanted:
+            key = getattr(self, f"{BARE}{name}_API_KEY")
+        return ProviderAccount(
+            provider=provider,
+            enabled=wanted if wanted is not None else key is not None,
+            configured=key is not None or not VENDORS[provider].keyed,
+            api_key=key,
+            base_url=getattr(self, f"{name}_BASE_URL").rstrip("/"),
+            default_model=getattr(self, f"{name}_DEFAULT_MODEL"),
+            allow_private=getattr(self, f"{name}_ALLOW_PRIVATE"),
+            attribution=self._attribution() if provider is LLMProviderType.OPENROUTER else {},
+        )
+
+    def _attribution(self) -> Mapping[str, str]:
+        """Which application asks, in the headers that an aggregator of vendors reads."""
+        named = {"HTTP-Referer": self.OPENROUTER_HTTP_REFERER, "X-Title": self.OPENROUTER_X_TITLE}
+        return {name: text for name, text in named.items() if text}

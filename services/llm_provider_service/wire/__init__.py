@@ -1,1 +1,0 @@
-"""How is this said to a vendor, and what did the reply mean?"""
