@@ -12,11 +12,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from common_core.config_enums import LLMProviderType
+from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import PricingStatus
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.observability.hot_metrics import HotCounter, HotGauge, HotHistogram
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
-from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import CompletionRequest
 from services.llm_provider_service.domain.money import Cost

@@ -21,12 +21,10 @@ from services.llm_provider_service.domain.completion import (
     Role,
     TextPart,
 )
-from services.llm_provider_service.domain.failures import (
-    AnswerRejected,
-    ProviderFailure,
-)
+from services.llm_provider_service.domain.failures import AnswerRejected
 from services.llm_provider_service.domain.not_sent import NotSent
 from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.llm_provider_service.domain.attempt import AttemptOutcome
+from common_core.llm_attempts import AttemptOutcome
 from services.llm_provider_service.metrics import PREFIX
 from services.llm_provider_service.tools.demo_accounts import NEVER_ARRIVED, PERHAPS_ARRIVED
 

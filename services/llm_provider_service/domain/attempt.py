@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from common_core.llm_attempts import AttemptOutcome
 from services.llm_provider_service.domain.money import UNPRICED, Cost
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
-
-
-class AttemptOutcome(StrEnum):
-    """How an attempt ended; also the closed set of the metric label."""
-
-    SUCCESS = "success"
-    REJECTED = "rejected"
-    NOT_SENT = "not_sent"
-    CONNECT_FAILED = "connect_failed"
-    CONNECTION_LOST = "connection_lost"
-    CERTIFICATE_INVALID = "certificate_invalid"
-    TIMED_OUT = "timed_out"
-    SERVER_ERROR = "server_error"
-    OVERLOADED = "overloaded"
-    RATE_LIMITED = "rate_limited"
-    QUOTA_EXHAUSTED = "quota_exhausted"
-    AUTHENTICATION_FAILED = "authentication_failed"
-    MODEL_NOT_FOUND = "model_not_found"
-    REQUEST_REJECTED = "request_rejected"
-    CONTEXT_TOO_LONG = "context_too_long"
-    CONTENT_REFUSED = "content_refused"
-    OUTPUT_TRUNCATED = "output_truncated"
-    BAD_RESPONSE = "bad_response"
-    BROKEN_OFF = "broken_off"
-    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

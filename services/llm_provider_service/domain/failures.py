@@ -25,93 +25,19 @@
         └── RedirectRefused     redirects are never followed
 
 Nobody else compares status codes: providers/ turns what a vendor said into one of these, and everybody later reads the
-class attributes. One that breaks off an answer may be billed, and is otherwise what it is (`that_broke_off`).
+class attributes. This is the one table: what a failure's outcome costs stands beside the outcome in
+`common_core.llm_attempts`, everything else on the class, what the caller is told of it included. One that breaks off an
+answer may be billed, and is otherwise what it is (`that_broke_off`).
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
-
-from services.llm_provider_service.domain.attempt import AttemptOutcome
+from common_core.error_enums import ErrorCode
+from common_core.llm_attempts import AttemptOutcome, Billed
 from services.llm_provider_service.domain.completion import Rejection
-from services.llm_provider_service.domain.failure_policy import Backoff, Billed
-from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
-
-
-class ProviderFailure(Exception):
-    """Base of all failures of one attempt.
-
-    `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
-    `is_re_asked`: by the request's one re-ask, which goes to the same target even while another could answer.
-    `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the provider's own breaker.
-    `opens_at_once`: no counting, the provider's breaker opens. `fails_over`: another candidate may be asked.
-    `alerts`: an operator must act. `reason` is in our own words and may be logged; `message` goes on with what the
-    vendor said, capped and redacted, which may quote the caller's text and is for nobody else; at most 500 characters.
-    `retry_after` is in seconds, as the vendor asked; `cools_down` says that it is a cooldown of the target.
-    `billed` and `outcome` are the class's as well, unless the failure broke an answer off.
-    """
-
-    retryable: ClassVar[bool] = False
-    max_attempts: ClassVar[int] = 3
-    is_re_asked: ClassVar[bool] = False
-    trips_breaker: ClassVar[bool] = False
-    trips_provider: ClassVar[bool] = False
-    opens_at_once: ClassVar[bool] = False
-    fails_over: ClassVar[bool] = True
-    cools_down: ClassVar[bool] = False
-    alerts: ClassVar[bool] = False
-    backoff: ClassVar[Backoff] = Backoff.TRANSIENT
-    billed: Billed = Billed.NO
-    outcome: AttemptOutcome
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        vendor_said: str = "",
-        retry_after: float | None = None,
-        status: int | None = None,
-        vendor_code: str | None = None,
-        usage: Usage = USAGE_UNKNOWN,
-        served_model: str | None = None,
-        retry_forbidden: bool = False,
-        retry_encouraged: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.message = f"{reason}: {vendor_said}" if vendor_said else reason
-        self.retry_after = retry_after
-        self.status = status
-        self.vendor_code = vendor_code
-        self.usage = usage
-        self.served_model = served_model
-        self._retry_forbidden = retry_forbidden
-        self._retry_encouraged = retry_encouraged
-
-    @property
-    def may_retry(self) -> bool:
-        """The class's policy, unless the vendor said otherwise (`x-should-retry`)."""
-        if self._retry_forbidden:
-            return False
-        return self.retryable or self._retry_encouraged
-
-    @property
-    def is_the_last_word(self) -> bool:
-        """Whether neither the same target nor another would be asked again after it, whatever the time."""
-        return not (self.fails_over or self.may_retry)
-
-    def that_broke_off(self, usage: Usage, served_model: str | None) -> Self:
-        """This failure as the end of an answer for which the vendor counted *usage*; nobody says whether it charges."""
-        self.usage, self.served_model = usage, served_model
-        self.billed, self.outcome = Billed.UNKNOWN, AttemptOutcome.BROKEN_OFF
-        return self
-
-    def forget_its_frames(self) -> None:
-        """For whoever keeps it: frames would hold the failure and the failure its frames, some 200 objects in a circle.
-
-        In an outage, freeing such circles stopped the event loop for 100 ms and more (measured).
-        """
-        self.__traceback__ = self.__cause__ = self.__context__ = None
+from services.llm_provider_service.domain.failure_policy import Backoff, ToldAs
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
+from services.llm_provider_service.domain.usage import Usage
 
 
 class ConnectionFailure(ProviderFailure):
@@ -132,6 +58,14 @@ class CertificateInvalid(ConnectionFailure):
 
     alerts = True
     outcome = AttemptOutcome.CERTIFICATE_INVALID
+    told_as = ToldAs(
+        status=502,
+        code=ErrorCode.INVALID_RESPONSE,
+        slug="certificate-invalid",
+        title="The provider's certificate is not valid",
+        advice="An operator must look at the address and its certificate.",
+        example="the certificate has expired",
+    )
 
 
 class ConnectionLost(ProviderFailure):
@@ -139,7 +73,6 @@ class ConnectionLost(ProviderFailure):
 
     retryable = True
     trips_breaker = True
-    billed = Billed.UNKNOWN
     outcome = AttemptOutcome.CONNECTION_LOST
 
 
@@ -148,7 +81,6 @@ class ProviderTimeout(ProviderFailure):
 
     retryable = True
     trips_breaker = True
-    billed = Billed.UNKNOWN
     outcome = AttemptOutcome.TIMED_OUT
 
     def __init__(self, message: str, *, own_limit: bool = True) -> None:
@@ -195,12 +127,28 @@ class AuthenticationFailed(ProviderFailure):
     opens_at_once = True
     alerts = True
     outcome = AttemptOutcome.AUTHENTICATION_FAILED
+    told_as = ToldAs(
+        status=502,
+        code=ErrorCode.PROVIDER_AUTHENTICATION_ERROR,
+        slug="provider-authentication-error",
+        title="The provider does not accept the gateway's key",
+        advice="An operator must check the key; asking again does not help.",
+        example="invalid key",
+    )
 
 
 class ModelNotFound(ProviderFailure):
     """The provider does not know the model, or not for this key."""
 
     outcome = AttemptOutcome.MODEL_NOT_FOUND
+    told_as = ToldAs(
+        status=422,
+        code=ErrorCode.INVALID_REQUEST,
+        slug="model-not-found",
+        title="The provider does not have this model",
+        advice="Take a model from GET /api/v1/models.",
+        example="no such model",
+    )
 
 
 class RequestRejected(ProviderFailure):
@@ -208,12 +156,28 @@ class RequestRejected(ProviderFailure):
 
     fails_over = False
     outcome = AttemptOutcome.REQUEST_REJECTED
+    told_as = ToldAs(
+        status=422,
+        code=ErrorCode.INVALID_REQUEST,
+        slug="provider-rejected-request",
+        title="The provider does not accept the request",
+        advice="Change what it names, or leave the override out.",
+        example="the parameter was not accepted",
+    )
 
 
 class ContextTooLong(RequestRejected):
     """More tokens than the model can read."""
 
     outcome = AttemptOutcome.CONTEXT_TOO_LONG
+    told_as = ToldAs(
+        status=422,
+        code=ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+        slug="context-length-exceeded",
+        title="The request is longer than the model can read",
+        advice="Shorten it, or name a model with a larger context window.",
+        example="the prompt is too long",
+    )
 
 
 class NotEncodable(RequestRejected):
@@ -226,8 +190,15 @@ class ContentRefused(ProviderFailure):
     """The model declined or a safety filter stepped in; tokens were bought."""
 
     fails_over = False
-    billed = Billed.YES
     outcome = AttemptOutcome.CONTENT_REFUSED
+    told_as = ToldAs(
+        status=422,
+        code=ErrorCode.CONTENT_REFUSED,
+        slug="content-refused",
+        title="The model refused to answer, or a safety filter stepped in",
+        advice="Have a person look at the text, or name another provider.",
+        example="the answer was blocked",
+    )
 
 
 class PromptRefused(ContentRefused):
@@ -240,8 +211,15 @@ class OutputTruncated(ProviderFailure):
     """The output limit was reached before a usable answer; tokens were bought."""
 
     fails_over = False
-    billed = Billed.YES
     outcome = AttemptOutcome.OUTPUT_TRUNCATED
+    told_as = ToldAs(
+        status=502,
+        code=ErrorCode.PARSING_ERROR,
+        slug="output-truncated",
+        title="The answer was cut off by the output limit",
+        advice="Raise max_tokens_override (LLM_DEFAULT_MAX_TOKENS where none is given).",
+        example="the output limit was reached",
+    )
 
 
 class AnswerRejected(ProviderFailure):
@@ -250,9 +228,16 @@ class AnswerRejected(ProviderFailure):
     retryable = True
     is_re_asked = True
     fails_over = False
-    billed = Billed.YES
     backoff = Backoff.NONE
     outcome = AttemptOutcome.REJECTED
+    told_as = ToldAs(
+        status=502,
+        code=ErrorCode.PARSING_ERROR,
+        slug="answer-rejected",
+        title="The model's answer cannot be used",
+        advice="Another model may do better.",
+        example="winner is neither Essay A nor Essay B",
+    )
 
     def __init__(self, rejection: Rejection, *, usage: Usage, served_model: str | None, asked_before: bool) -> None:
         super().__init__(rejection.message, usage=usage, served_model=served_model, retry_forbidden=asked_before)
@@ -265,8 +250,15 @@ class BadResponse(ProviderFailure):
     retryable = True
     max_attempts = 2
     trips_breaker = True
-    billed = Billed.UNKNOWN
     outcome = AttemptOutcome.BAD_RESPONSE
+    told_as = ToldAs(
+        status=502,
+        code=ErrorCode.INVALID_RESPONSE,
+        slug="invalid-response",
+        title="The provider's answer is not one",
+        advice="It may pass; if it does not, an operator must look at the address.",
+        example="the body is not JSON",
+    )
 
 
 class ResponseTooLarge(BadResponse):

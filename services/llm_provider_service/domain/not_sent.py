@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.llm_provider_service.domain.attempt import AttemptOutcome
-from services.llm_provider_service.domain.failures import ProviderFailure
+from common_core.llm_attempts import AttemptOutcome
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 
 
 class NotSent(ProviderFailure):

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import structlog
 
+from common_core.llm_attempts import AttemptOutcome, Billed
 from common_core.llm_contracts import PricingStatus
 from huleedu_service_libs.observability.tracing import SpanKind
 from services.llm_provider_service.accounting.price_book import PriceBook
-from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionAnswer
-from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.money import UNPRICED, Cost
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
 from services.llm_provider_service.domain.waiting import waited

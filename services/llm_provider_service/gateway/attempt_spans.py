@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from common_core.config_enums import LLMProviderType
+from common_core.llm_attempts import AttemptOutcome
 from huleedu_service_libs.observability import genai_attributes as genai
 from huleedu_service_libs.observability.tracing import Block, SpanKind, traced
-from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.money import decimal_text
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.vendors import VENDORS

@@ -11,13 +11,9 @@ from functools import partial
 
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
-from services.llm_provider_service.domain.failures import (
-    AnswerRejected,
-    OutputTruncated,
-    ProviderFailure,
-    ProviderTimeout,
-)
+from services.llm_provider_service.domain.failures import AnswerRejected, OutputTruncated, ProviderTimeout
 from services.llm_provider_service.domain.not_sent import CapacityExhausted, GatewayExhausted, NotSent
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.waiting import waited
 from services.llm_provider_service.gateway.attempt_log import AttemptLog

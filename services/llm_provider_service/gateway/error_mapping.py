@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from common_core.error_enums import ErrorCode
-from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from common_core.llm_attempts import AttemptOutcome
+from services.llm_provider_service.domain.attempt import Attempt
+from services.llm_provider_service.domain.failure_policy import ToldAs
 from services.llm_provider_service.domain.failures import (
-    AnswerRejected,
-    AuthenticationFailed,
-    BadResponse,
-    CertificateInvalid,
-    ContentRefused,
-    ContextTooLong,
-    ModelNotFound,
-    OutputTruncated,
-    ProviderFailure,
     ProviderTimeout,
-    RequestRejected,
 )
 from services.llm_provider_service.domain.not_sent import CapacityExhausted, NotSent
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import (
     DeadlineReached,
@@ -35,108 +28,7 @@ from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SE
 SECONDS_TO_SET_UP_A_PROVIDER = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Wording:
-    error: type[GatewayError]
-    code: ErrorCode
-    slug: str
-    title: str
-    advice: str
-
-
-# The first class that fits counts, so subclasses stand before their bases.
-_WORDINGS: tuple[tuple[type[ProviderFailure], _Wording], ...] = (
-    (
-        AuthenticationFailed,
-        _Wording(
-            VendorUnusable,
-            ErrorCode.PROVIDER_AUTHENTICATION_ERROR,
-            "provider-authentication-error",
-            "The provider does not accept the gateway's key",
-            "An operator must check the key; asking again does not help.",
-        ),
-    ),
-    (
-        ContextTooLong,
-        _Wording(
-            VendorRejected,
-            ErrorCode.CONTEXT_LENGTH_EXCEEDED,
-            "context-length-exceeded",
-            "The request is longer than the model can read",
-            "Shorten it, or name a model with a larger context window.",
-        ),
-    ),
-    (
-        RequestRejected,
-        _Wording(
-            VendorRejected,
-            ErrorCode.INVALID_REQUEST,
-            "provider-rejected-request",
-            "The provider does not accept the request",
-            "Change what it names, or leave the override out.",
-        ),
-    ),
-    (
-        ModelNotFound,
-        _Wording(
-            VendorRejected,
-            ErrorCode.INVALID_REQUEST,
-            "model-not-found",
-            "The provider does not have this model",
-            "Take a model from GET /api/v1/models.",
-        ),
-    ),
-    (
-        ContentRefused,
-        _Wording(
-            VendorRejected,
-            ErrorCode.CONTENT_REFUSED,
-            "content-refused",
-            "The model refused to answer, or a safety filter stepped in",
-            "Have a person look at the text, or name another provider.",
-        ),
-    ),
-    (
-        OutputTruncated,
-        _Wording(
-            VendorUnusable,
-            ErrorCode.PARSING_ERROR,
-            "output-truncated",
-            "The answer was cut off by the output limit",
-            "Raise max_tokens_override (LLM_DEFAULT_MAX_TOKENS where none is given).",
-        ),
-    ),
-    (
-        AnswerRejected,
-        _Wording(
-            VendorUnusable,
-            ErrorCode.PARSING_ERROR,
-            "answer-rejected",
-            "The model's answer cannot be used",
-            "Another model may do better.",
-        ),
-    ),
-    (
-        CertificateInvalid,
-        _Wording(
-            VendorUnusable,
-            ErrorCode.INVALID_RESPONSE,
-            "certificate-invalid",
-            "The provider's certificate is not valid",
-            "An operator must look at the address and its certificate.",
-        ),
-    ),
-    (
-        BadResponse,
-        _Wording(
-            VendorUnusable,
-            ErrorCode.INVALID_RESPONSE,
-            "invalid-response",
-            "The provider's answer is not one",
-            "It may pass; if it does not, an operator must look at the address.",
-        ),
-    ),
-)
+_ERRORS: Mapping[int, type[GatewayError]] = {kind.status: kind for kind in (VendorRejected, VendorUnusable)}
 
 
 def refusal(run: Run, *, retry_after: float, longest_pause: float) -> GatewayError:
@@ -152,8 +44,8 @@ def refusal(run: Run, *, retry_after: float, longest_pause: float) -> GatewayErr
 
 def _refusal(run: Run, retry_after: float) -> GatewayError:
     telling = _telling_failure(run)
-    if telling is not None:
-        return _specific(run, *telling)
+    if telling is not None and telling[1].told_as is not None:
+        return vendor_error(*telling, telling[1].told_as, tuple(run.attempts))
     if _ran_out_of_time(run):
         return deadline_reached(tuple(run.attempts))
     if not run.calls and any(isinstance(failure, CapacityExhausted) for _, failure in run.failures):
@@ -215,16 +107,12 @@ def overloaded(retry_after: float, attempts: tuple[Attempt, ...] = ()) -> Gatewa
     )
 
 
-def _telling_failure(run: Run) -> tuple[Target, ProviderFailure, _Wording] | None:
+def _telling_failure(run: Run) -> tuple[Target, ProviderFailure] | None:
     """The failure that says what is wrong: one that forbids asking others, or that of the only target asked."""
     asked = _asked(run)
-    if not asked:
+    if not asked or (asked[-1][1].fails_over and len(asked) > 1):
         return None
-    target, failure = asked[-1]
-    if failure.fails_over and len(asked) > 1:
-        return None
-    wording = next((wording for kind, wording in _WORDINGS if isinstance(failure, kind)), None)
-    return None if wording is None else (target, failure, wording)
+    return asked[-1]
 
 
 def _asked(run: Run) -> list[tuple[Target, ProviderFailure]]:
@@ -232,14 +120,17 @@ def _asked(run: Run) -> list[tuple[Target, ProviderFailure]]:
     return [(target, failure) for target, failure in run.failures if not isinstance(failure, NotSent)]
 
 
-def _specific(run: Run, target: Target, failure: ProviderFailure, wording: _Wording) -> GatewayError:
-    return wording.error(
-        wording.title,
-        f"{target.provider} ({target.model}): {failure.message}. {wording.advice}",
-        code=wording.code,
-        slug=wording.slug,
+def vendor_error(
+    target: Target, failure: ProviderFailure, told_as: ToldAs, attempts: tuple[Attempt, ...]
+) -> GatewayError:
+    """What *failure* of *target* is to the caller, by its class's row."""
+    return _ERRORS[told_as.status](
+        told_as.title,
+        f"{target.provider} ({target.model}): {failure.message}. {told_as.advice}",
+        code=told_as.code,
+        slug=told_as.slug,
         target=target,
-        attempts=tuple(run.attempts),
+        attempts=attempts,
     )
 
 

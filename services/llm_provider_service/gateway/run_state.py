@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.llm_provider_service.domain.attempt import Attempt, AttemptOutcome
+from common_core.llm_attempts import AttemptOutcome
+from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionRequest
-from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Deadline

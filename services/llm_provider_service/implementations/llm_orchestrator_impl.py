@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import CacheMode, ResultFlag
 from huleedu_service_libs.observability.logging import failure_fields
 from huleedu_service_libs.observability.tracing import traced
 from services.llm_provider_service.cache.entry import CachedAnswer
 from services.llm_provider_service.cache.key import CacheKey, FlightKey, cache_key, flight_key
-from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
 from services.llm_provider_service.domain.money import FREE, total_cost
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult

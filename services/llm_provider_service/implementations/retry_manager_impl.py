@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState
 
-from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.protocols import Returned
 from services.llm_provider_service.resilience.retry_policy import RetryAllowance, RetryPolicy
 

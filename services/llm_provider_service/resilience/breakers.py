@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common_core.config_enums import LLMProviderType
+from common_core.llm_attempts import Billed
 from huleedu_service_libs.resilience.breaker_registry import CircuitBreakerRegistry
 from huleedu_service_libs.resilience.circuit_breaker import (
     BreakerPolicy,
@@ -11,9 +12,9 @@ from huleedu_service_libs.resilience.circuit_breaker import (
     CircuitOpenError,
     Permit,
 )
-from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import ProviderFailure, ProviderTimeout
+from services.llm_provider_service.domain.failures import ProviderTimeout
 from services.llm_provider_service.domain.not_sent import CircuitOpen
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 
 BreakerKey = tuple[LLMProviderType, str | None]

@@ -10,10 +10,10 @@ from math import ceil
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import LLMComparisonResponse, ResultFlag
 from common_core.llm_status_contracts import CircuitBreakerList
 from common_core.observability_enums import CircuitBreakerState
-from services.llm_provider_service.domain.attempt import AttemptOutcome
 from services.llm_provider_service.metrics import PREFIX
 from services.llm_provider_service.tools.demo_client import Outcome
 

@@ -160,25 +160,6 @@ class LLMComparisonResponse(ContractAnswer):
     flags: list[OrNew[ResultFlag]] = Field(description="More kinds may come; ignore one that you do not know.")
 
 
-# A closed set on purpose: what is not in it, a later service's outcome included, may have been billed.
-UNBILLED_OUTCOMES = frozenset(
-    {
-        "not_sent",
-        "connect_failed",
-        "certificate_invalid",
-        "server_error",
-        "overloaded",
-        "rate_limited",
-        "quota_exhausted",
-        "authentication_failed",
-        "model_not_found",
-        "request_rejected",
-        "context_too_long",
-    }
-)
-"""Outcomes of attempts for which no vendor charges; any other may stand for tokens already paid."""
-
-
 class ProblemAttempt(ContractAnswer):
     """One upstream attempt, as a problem document shows it."""
 

@@ -21,8 +21,8 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from common_core.llm_attempts import may_be_billed
 from common_core.llm_contracts import (
-    UNBILLED_OUTCOMES,
     LLMComparisonRequest,
     LLMComparisonResponse,
     ProblemDocument,
@@ -233,7 +233,7 @@ def _delay(error: LLMProviderClientError, tries: int) -> float | None:
 def _may_be_billed(problem: ProblemDocument | None) -> bool:
     """Whether an attempt that the gateway made may have cost something."""
     attempts = (problem.attempts if problem else None) or ()
-    return any(attempt.outcome not in UNBILLED_OUTCOMES for attempt in attempts)
+    return any(may_be_billed(attempt.outcome) for attempt in attempts)
 
 
 def _problem_error(reply: _Reply, call: _Call) -> LLMProviderProblem:

@@ -14,8 +14,8 @@ from services.llm_provider_service.domain.completion import (
     TextPart,
     ToolCallPart,
 )
-from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.vendors import Vendor
 from services.llm_provider_service.providers.anthropic_messages.failures import ANTHROPIC_FAILURES
 from services.llm_provider_service.providers.anthropic_messages.request import NAME, REDACTED_PREFIX, anthropic_body

@@ -6,13 +6,13 @@ from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
     ModelNotFound,
     PromptRefused,
-    ProviderFailure,
     ProviderOverloaded,
     QuotaExhausted,
     RateLimited,
     RequestRejected,
     ServerError,
 )
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.common.failure_table import (
     CREDIT_COOLDOWN_SECONDS,
     FailureRule,

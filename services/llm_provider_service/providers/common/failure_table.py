@@ -11,7 +11,6 @@ from services.llm_provider_service.domain.failures import (
     BadResponse,
     ContextTooLong,
     ModelNotFound,
-    ProviderFailure,
     ProviderOverloaded,
     QuotaExhausted,
     RateLimited,
@@ -19,6 +18,7 @@ from services.llm_provider_service.domain.failures import (
     RequestRejected,
     ServerError,
 )
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.common.error_body import VendorError
 from services.llm_provider_service.providers.common.redaction import vendor_text
 from services.llm_provider_service.providers.common.retry_after import honours_retry_after, retry_after, spoken_wait

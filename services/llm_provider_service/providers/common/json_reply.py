@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from services.llm_provider_service.domain.completion import CompletionAnswer
-from services.llm_provider_service.domain.failures import BadResponse, ProviderFailure
+from services.llm_provider_service.domain.failures import BadResponse
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.common.error_body import VendorError, error_in, error_of
 from services.llm_provider_service.providers.common.failure_table import ReplyHead, redirect_refused
 from services.llm_provider_service.providers.common.vendor_json import NotJson, read_json

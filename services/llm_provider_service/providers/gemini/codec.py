@@ -15,8 +15,8 @@ from services.llm_provider_service.domain.completion import (
     TextPart,
     ToolCallPart,
 )
-from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.vendors import Vendor
 from services.llm_provider_service.providers.common.decoding import ReplyContext
 from services.llm_provider_service.providers.common.encoding import (

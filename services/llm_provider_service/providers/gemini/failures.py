@@ -9,12 +9,12 @@ from typing import Any
 from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
     ModelNotFound,
-    ProviderFailure,
     ProviderOverloaded,
     QuotaExhausted,
     RateLimited,
     ServerError,
 )
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.common.error_body import VendorError
 from services.llm_provider_service.providers.common.failure_table import (
     CREDIT_COOLDOWN_SECONDS,

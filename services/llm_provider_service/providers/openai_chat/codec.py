@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest
-from services.llm_provider_service.domain.failures import ProviderFailure
 from services.llm_provider_service.domain.model import ModelProfile
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.vendors import Vendor
 from services.llm_provider_service.providers.common.encoding import JSON_HEADERS, body_bytes, refuse_unsupported
 from services.llm_provider_service.providers.common.error_body import VendorError, error_in, with_the_vendor_behind

@@ -23,10 +23,10 @@ from services.llm_provider_service.domain.failures import (
     CertificateInvalid,
     ConnectFailed,
     ConnectionLost,
-    ProviderFailure,
     ProviderTimeout,
     ResponseTooLarge,
 )
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.common.codec import address
 from services.llm_provider_service.providers.common.redaction import redacted
 from services.llm_provider_service.providers.common.wire_request import WireRequest

@@ -28,7 +28,6 @@ from services.llm_provider_service.domain.failures import (
     ModelNotFound,
     NotEncodable,
     OutputTruncated,
-    ProviderFailure,
     ProviderOverloaded,
     ProviderTimeout,
     QuotaExhausted,
@@ -40,6 +39,7 @@ from services.llm_provider_service.domain.failures import (
 )
 from services.llm_provider_service.domain.not_sent import CapacityExhausted, CircuitOpen, NotSent
 from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.exceptions import GatewayError

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.llm_provider_service.domain.failures import ProviderFailure, RateLimited, RequestRejected, ServerError
+from services.llm_provider_service.domain.failures import RateLimited, RequestRejected, ServerError
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.implementations.retry_manager_impl import RetryManagerImpl
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import ProviderFailure
+from common_core.llm_attempts import Billed
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 
 HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body>canary-in-html</body></html>"
 

@@ -9,7 +9,7 @@ import orjson
 
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionAnswer
-from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.dialects import codec_for
 
 ANTHROPIC, OPENAI, GOOGLE = LLMProviderType.ANTHROPIC, LLMProviderType.OPENAI, LLMProviderType.GOOGLE

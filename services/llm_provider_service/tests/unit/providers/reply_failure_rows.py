@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from services.llm_provider_service.domain.failure_policy import Billed
+from common_core.llm_attempts import Billed
 from services.llm_provider_service.domain.failures import (
     BadResponse,
     ContentRefused,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionAnswer
-from services.llm_provider_service.domain.failures import ProviderFailure
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.tests.unit.providers.replies import VENDORS, read, reply_of
 
 WORDS = st.sampled_from(

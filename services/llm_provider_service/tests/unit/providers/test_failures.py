@@ -9,15 +9,9 @@ import orjson
 import pytest
 
 from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.domain.attempt import AttemptOutcome
-from services.llm_provider_service.domain.failure_policy import Billed
-from services.llm_provider_service.domain.failures import (
-    BadResponse,
-    ProviderFailure,
-    RedirectRefused,
-    RequestRejected,
-    ServerError,
-)
+from common_core.llm_attempts import AttemptOutcome, Billed
+from services.llm_provider_service.domain.failures import BadResponse, RedirectRefused, RequestRejected, ServerError
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.providers.common.encoding import ANSWER_TOOL
 from services.llm_provider_service.tests.unit.providers.failure_rows import (

@@ -21,7 +21,6 @@ from services.llm_provider_service.domain.failures import (
     ModelNotFound,
     NotEncodable,
     OutputTruncated,
-    ProviderFailure,
     ProviderTimeout,
     QuotaExhausted,
     RateLimited,
@@ -31,6 +30,7 @@ from services.llm_provider_service.domain.failures import (
     ServerError,
 )
 from services.llm_provider_service.domain.not_sent import CircuitOpen
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers

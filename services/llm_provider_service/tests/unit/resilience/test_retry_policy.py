@@ -23,7 +23,6 @@ from services.llm_provider_service.domain.failures import (
     ContextTooLong,
     ModelNotFound,
     OutputTruncated,
-    ProviderFailure,
     ProviderOverloaded,
     ProviderTimeout,
     QuotaExhausted,
@@ -34,6 +33,7 @@ from services.llm_provider_service.domain.failures import (
     ServerError,
 )
 from services.llm_provider_service.domain.not_sent import CircuitOpen
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget

@@ -21,9 +21,9 @@ from services.llm_provider_service.domain.failures import (
     CertificateInvalid,
     ConnectFailed,
     ConnectionLost,
-    ProviderFailure,
     ProviderTimeout,
 )
+from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.providers.common.wire_request import WireRequest
 from services.llm_provider_service.providers.transport.address_guard import GuardedResolver
 from services.llm_provider_service.providers.transport.http_transport import HttpTransport, open_session
