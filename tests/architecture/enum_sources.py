@@ -16,7 +16,12 @@ def declared(module: Module) -> Iterator[tuple[str, dict[str, str]]]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base) in ENUM_BASES for base in node.bases):
             members = [one for one in _members(node) if not _is_older_name(module, node, one)]
-            yield node.name, {ast.unparse(one.targets[0]): ast.literal_eval(one.value) for one in members}
+            yield node.name, {ast.unparse(one.targets[0]): _value(one.value) for one in members}
+
+
+def _value(written: ast.expr) -> str:
+    """A member's value; the first of several, where the others are what the enum knows about it."""
+    return str(ast.literal_eval(written.elts[0] if isinstance(written, ast.Tuple) else written))
 
 
 def _members(enum: ast.ClassDef) -> list[ast.Assign]:

@@ -37,6 +37,14 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield method, path, operation
 
 
+def example_path(_method: str, path: str, operation: dict[str, Any]) -> str:
+    """*path* with the examples of its parameters in it."""
+    for parameter in map(resolved, operation["parameters"]):
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
+    return path
+
+
 def response_of(method: str, path: str, status: int) -> Any:
     """The documented answer with *status*; 404 and 405 of any path are among the components."""
     shared = {404: "NotFound", 405: "MethodNotAllowed"}

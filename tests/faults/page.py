@@ -14,6 +14,8 @@ from pathlib import Path
 
 import orjson
 
+from tests.browser.tried import Tried
+from tests.browser.try_it import NO_CHROMIUM
 from tests.faults.promises_page import Promises
 from tests.faults.rows import MEBIBYTE, MOST_GROWTH_BYTES, Observed, Row, Stage, differences
 from tests.faults.world import LIMITS
@@ -50,7 +52,10 @@ where a redirect pointed.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Everything that one run of `write_matrix` found; `commit` is the one that was checked out when it `began`."""
+    """Everything that one run of `write_matrix` found; `commit` is the one that was checked out when it `began`.
+
+    `tried` is what came of trying the API page; `None` where there was no browser for it.
+    """
 
     began: datetime
     commit: str
@@ -58,11 +63,13 @@ class Run:
     rows: Sequence[Row]
     observed: Mapping[str, Observed]
     promises: Promises
+    tried: Tried | None
 
     def problems(self) -> list[str]:
         """What is not as it should be."""
         found = [f"{row.id}: {text}" for row in self.rows for text in differences(row, self.observed[row.id])]
-        return found + self.promises.problems()
+        of_the_page = [] if self.tried is None else [f"API page: {text}" for text in self.tried.problems()]
+        return found + self.promises.problems() + of_the_page
 
 
 class NotAsExpected(Exception):
@@ -78,6 +85,7 @@ def write(run: Run, path: Path = PAGE) -> None:
         _circumstances(run),
         *(_table(run, letter) for letter in ("U", "B")),
         *run.promises.sections(),
+        _api_page(run.tried),
     )
     path.write_text("\n".join(parts), encoding="utf-8")
 
@@ -137,6 +145,12 @@ def _notes(row: Row, seen: Observed) -> str:
         notes.append(f"{seen.tokens[0]:.0f} tokens booked")
     notes += [f"{name} {orjson.dumps(value).decode()}" for name, value in seen.fields.items()]
     return ", ".join(notes)
+
+
+def _api_page(tried: Tried | None) -> str:
+    """“Try it” is claimed only where a browser has done it."""
+    said = [NO_CHROMIUM] if tried is None else tried.sentences()
+    return "\n".join(("## The API page in a browser", "", *said, ""))
 
 
 def commit() -> str:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.samples import WORKING
+from tests.browser.tried import Tried
+from tests.browser.try_it import NO_CHROMIUM
 from tests.faults.bulkhead import SLOTS, Bulkhead, Pair
 from tests.faults.matrix import ROWS, run_matrix
 from tests.faults.open_breaker import AT_ONCE, OPEN, REFUSED, OpenBreaker
@@ -104,17 +107,27 @@ def test_a_run_with_a_problem_is_not_written(tmp_path: Path) -> None:
         probed=Counter({(200, ""): 1, (503, OPEN): AT_ONCE - 1}), calls_half_open=1, state_after="closed",
     )  # fmt: skip
 
-    def run(bulkhead: Bulkhead, row: Row, seen: Observed) -> Run:
+    def run(bulkhead: Bulkhead, row: Row, seen: Observed, tried: Tried | None = None) -> Run:
         promises = Promises(amplified=(), lateness=(), breaker=prompt, bulkhead=bulkhead, overloads=())
         return Run(
-            began=datetime.now(UTC), commit="x", seconds=1, rows=[row], observed={row.id: seen}, promises=promises
-        )
+            began=datetime.now(UTC), commit="x", seconds=1, rows=[row], observed={row.id: seen}, promises=promises,
+            tried=tried,
+        )  # fmt: skip
 
     row, seen = ROWS[0], seen_as_expected(ROWS[0])
     bad = [replace(calm, failed=1), replace(calm, peak=SLOTS + 1), replace(calm, growth_bytes=FLAT_BYTES)]
-    for refused in (*(run(one, row, seen) for one in bad), run(calm, row, replace(seen, calls=1))):
+    blank = replace(WORKING, statuses={})
+    for refused in (
+        *(run(one, row, seen) for one in bad),
+        run(calm, row, replace(seen, calls=1)),
+        run(calm, row, seen, blank),
+    ):
         with pytest.raises(NotAsExpected):
             write(refused, page)
         assert not page.exists()
-    write(run(calm, row, seen), page)
+    write(run(calm, row, seen, WORKING), page)
     assert VERDICT in page.read_text(encoding="utf-8")
+    assert "\n".join(WORKING.sentences()) in page.read_text(encoding="utf-8")
+    write(run(calm, row, seen), page)
+    assert NO_CHROMIUM in page.read_text(encoding="utf-8")
+    assert "gave 200" not in page.read_text(encoding="utf-8")

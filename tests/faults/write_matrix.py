@@ -1,4 +1,5 @@
-"""`python -m tests.faults.write_matrix`: play every fault, measure P2 and P5 to P8, and write docs/faults.md.
+"""`python -m tests.faults.write_matrix`: try the API page, play every fault, measure P2 and P5 to P8, and write
+docs/faults.md.
 
 It takes about three minutes, and where something was not as expected it ends with 1, says what, and writes nothing.
 """
@@ -10,6 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
+from tests.browser.try_it import NO_CHROMIUM, try_it
 from tests.faults.amplification import OUTAGES, measure_amplification
 from tests.faults.bulkhead import measure_bulkhead
 from tests.faults.deadlines import measure_lateness
@@ -27,6 +29,8 @@ LONG_SECONDS = 8.0
 async def run() -> Run:
     """All of it, with a line for each step."""
     began, started, checked_out = datetime.now(UTC), time.monotonic(), commit()
+    tried = await try_it()
+    print("\n".join(tried.problems() or tried.sentences()) if tried else NO_CHROMIUM, flush=True)
     played = 0
 
     def progress(row: Row, seen: Observed) -> None:
@@ -43,7 +47,9 @@ async def run() -> Run:
         observed |= await run_matrix(late, progress=progress)
     promises = await measure_promises()
     seconds = time.monotonic() - started
-    return Run(began=began, commit=checked_out, seconds=seconds, rows=ROWS, observed=observed, promises=promises)
+    return Run(
+        began=began, commit=checked_out, seconds=seconds, rows=ROWS, observed=observed, promises=promises, tried=tried
+    )
 
 
 async def measure_promises() -> Promises:
@@ -69,7 +75,7 @@ def main() -> int:
     except NotAsExpected as refused:
         print("\n".join((*refused.args, f"{PAGE.name} stays as it is: {len(refused.args)} problems")))
         return 1
-    print(f"{PAGE.name}: {len(done.rows)} rows")
+    print(f"{PAGE.name}: {len(done.rows)} rows{'' if done.tried else '; ' + NO_CHROMIUM}")
     return 0
 
 

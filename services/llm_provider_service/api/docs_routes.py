@@ -1,26 +1,32 @@
-"""The API document over HTTP: `/openapi.json` for programs, `/docs` for people; both made once, at start."""
+"""The API document over HTTP: `/openapi.json` for programs, `/docs` for people, and what that page loads."""
 
 from __future__ import annotations
 
-import re
-from html import escape
+import asyncio
 from typing import Final
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response, abort, request
 
-from services.llm_provider_service.api.docs_page import BASE_URL, CONTENT_SECURITY_POLICY, docs_page
-from services.llm_provider_service.api.openapi.document import openapi_bytes, openapi_document
+from services.llm_provider_service.api.docs_files import DOCS_FILES, PAGE_PATH, content_of, page
+from services.llm_provider_service.api.openapi.document import openapi_bytes
 from services.llm_provider_service.api.openapi.routes import HTML, JSON
 
-HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
-USUAL_HOST: Final = "127.0.0.1:8090"
 DOCUMENT: Final = openapi_bytes()
-PAGE: Final = docs_page(openapi_document())
+PAGE: Final = page()
+# Nothing inline and nothing from elsewhere; the icons of Swagger UI's style are `data:`.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+AS_IT_IS: Final = {"X-Content-Type-Options": "nosniff"}
 PAGE_HEADERS: Final = {
+    **AS_IT_IS,
+    "Cache-Control": "no-cache",
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
+FOR_A_YEAR: Final = {**AS_IT_IS, "Cache-Control": "public, max-age=31536000, immutable"}
+NOT_KEPT: Final = {**AS_IT_IS, "Cache-Control": "no-cache"}
 
 docs_routes = Blueprint("docs", __name__)
 
@@ -31,9 +37,17 @@ async def openapi_json() -> Response:
     return Response(DOCUMENT, content_type=JSON)
 
 
-@docs_routes.get("/docs")
+@docs_routes.get(PAGE_PATH)
 async def docs() -> Response:
-    """The same as a page; its commands name the address under which the reader found it."""
-    host = request.host if HOST.fullmatch(request.host) else USUAL_HOST
-    page = PAGE.replace(BASE_URL, escape(f"{request.scheme}://{host}"))
-    return Response(page, headers=PAGE_HEADERS, content_type=HTML)
+    """The same as a page."""
+    return Response(PAGE, headers=PAGE_HEADERS, content_type=HTML)
+
+
+@docs_routes.get(f"{PAGE_PATH}/<file>")
+async def docs_file(file: str) -> Response:
+    """A file of the page; under the version that the page names it may be kept, as that never means another one."""
+    known = DOCS_FILES.get(file)
+    if known is None:
+        abort(404)
+    headers = FOR_A_YEAR if request.args.get("v") == known.version else NOT_KEPT
+    return Response(await asyncio.to_thread(content_of, known), headers=headers, content_type=known.content_type)

@@ -126,8 +126,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _success(operation: Operation) -> dict[str, Any]:
-    if isinstance(operation.answer, str):
-        content = {operation.answer: {"schema": PLAIN_BODIES[operation.answer]}}
+    if isinstance(operation.answer, tuple):
+        content = {media_type: {"schema": PLAIN_BODIES[media_type]} for media_type in operation.answer}
     else:
         example = answer_examples()[operation.answer].model_dump(mode="json", exclude_unset=True)
         content = {JSON: {"schema": reference(operation.answer), "example": example}}

@@ -20,11 +20,13 @@ from common_core.llm_status_contracts import (
 )
 from huleedu_service_libs.web.problem import Problem
 from services.llm_provider_service.api.comparison_mapping import LONGEST_TIMEOUT_MS
+from services.llm_provider_service.api.docs_files import CSS, DOCS_FILES, JAVASCRIPT, PAGE_PATH
 from services.llm_provider_service.api.openapi.problem_examples import (
     CANNOT_SERVE,
     CLEAR_REFUSED,
     COUNTS_UNKNOWN,
     INTERNAL_ERROR,
+    NOT_FOUND,
     NOT_READY,
     REQUEST_PROBLEMS,
     STOPPING,
@@ -35,12 +37,18 @@ from services.llm_provider_service.api_models import Health, Readiness
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
-PLAIN_BODIES: Final = {HTML: {"type": "string"}, CONTENT_TYPE_LATEST: {"type": "string"}, JSON: {"type": "object"}}
+PLAIN_BODIES: Final = {
+    HTML: {"type": "string"},
+    CONTENT_TYPE_LATEST: {"type": "string"},
+    JSON: {"type": "object"},
+    JAVASCRIPT: {"type": "string"},
+    CSS: {"type": "string"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one route. `answer` is the model of its 200, or the media type where no model describes it."""
+    """One method of one route. `answer` is the model of its 200, or its media types where no model describes it."""
 
     method: str
     path: str
@@ -48,7 +56,7 @@ class Operation:
     tag: str
     summary: str
     description: str
-    answer: type[BaseModel] | str
+    answer: type[BaseModel] | tuple[str, ...]
     asks: type[BaseModel] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
     problems: tuple[Problem, ...] = (INTERNAL_ERROR, STOPPING)
@@ -89,6 +97,21 @@ CLEAR_SCOPE: Final[dict[str, Any]] = {
         "maxProperties": 1,
     },
     "example": {"all": "true"},
+}
+FILE_IN_PATH: Final[dict[str, Any]] = {
+    "name": "file",
+    "in": "path",
+    "required": True,
+    "description": "Which file.",
+    "schema": {"type": "string", "enum": list(DOCS_FILES)},
+    "example": "page.js",
+}
+FILE_VERSION: Final[dict[str, Any]] = {
+    "name": "v",
+    "in": "query",
+    "description": "The version that the page names: under it the answer may be kept for a year.",
+    "schema": {"type": "string"},
+    "example": DOCS_FILES["page.js"].version,
 }
 
 COMPARISON: Final = (
@@ -201,7 +224,7 @@ WATCHERS: Final = (
         tag="Health",
         summary="Prometheus metrics",
         description="The text format that Prometheus scrapes; 503 while it is not known what all workers counted.",
-        answer=CONTENT_TYPE_LATEST,
+        answer=(CONTENT_TYPE_LATEST,),
         problems=(INTERNAL_ERROR, COUNTS_UNKNOWN),
     ),
     Operation(
@@ -211,16 +234,27 @@ WATCHERS: Final = (
         tag="This document",
         summary="This document, for programs",
         description="OpenAPI 3.1, built from the models that the service reads and answers with.",
-        answer=JSON,
+        answer=(JSON,),
     ),
     Operation(
         method="get",
-        path="/docs",
+        path=PAGE_PATH,
         name="docs",
         tag="This document",
         summary="This document, for people",
-        description="One page that loads nothing from anywhere.",
-        answer=HTML,
+        description="A page that shows this document and sends requests. It loads nothing from elsewhere.",
+        answer=(HTML,),
+    ),
+    Operation(
+        method="get",
+        path=f"{PAGE_PATH}/{{file}}",
+        name="docsFile",
+        tag="This document",
+        summary="A file of that page",
+        description="A script or the style of the page.",
+        answer=(JAVASCRIPT, CSS),
+        parameters=(FILE_IN_PATH, FILE_VERSION),
+        problems=(NOT_FOUND, INTERNAL_ERROR, STOPPING),
     ),
 )
 OPERATIONS: Final = (*COMPARISON, *OPERATORS, *WATCHERS)
