@@ -23,6 +23,7 @@ HEAVY = (
 )
 ALLOWED: dict[str, set[str]] = {
     "problem": set(),
+    "json_as_written": set(),
     "json_body": set(),
     "correlation": set(),
     "lifespan": set(),

@@ -1,4 +1,4 @@
-"""The front mapping of the main job: bytes to an order, and a result to the bytes that the caller reads."""
+"""Maps a comparison: from the bytes of a request to an order, and from a result to the bytes that the caller reads."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from common_core.llm_contracts import (
     ResultFlag,
 )
 from huleedu_service_libs.web.correlation import new_correlation_id
+from huleedu_service_libs.web.json_as_written import as_written
 from huleedu_service_libs.web.json_body import read_json
 from services.llm_provider_service.api.problems import invalid_fields, invalid_model
 from services.llm_provider_service.comparison.injection import injection_suspected
@@ -33,6 +34,7 @@ from services.llm_provider_service.domain.usage import Usage
 REQUEST_TYPE = "comparison"
 LONGEST_TIMEOUT_MS = 600_000
 NO_OVERRIDES = LLMConfigOverrides()
+NO_METADATA = b"{}"
 OVERRIDE_POINTERS = {
     "provider": "/llm_config_overrides/provider_override",
     "model": "/llm_config_overrides/model_override",
@@ -51,12 +53,20 @@ class ComparisonDefaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonCase:
-    """One request as it was understood: what the caller sent, and what the orchestrator is asked."""
+class Asked:
+    """What a caller sent; `metadata` is the JSON to echo, its numbers as they were written."""
 
-    asked: LLMComparisonRequest
+    request: LLMComparisonRequest
+    metadata: bytes = NO_METADATA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonCase:
+    """One request as it was understood: what the orchestrator is asked, and what the caller gets back as it came."""
+
     comparison: Comparison
     order: CompletionOrder
+    metadata: bytes
 
 
 class ComparisonMapping:
@@ -65,26 +75,28 @@ class ComparisonMapping:
     def __init__(self, defaults: ComparisonDefaults) -> None:
         self._defaults = defaults
 
-    def read(self, raw: bytes) -> LLMComparisonRequest:
+    def read(self, raw: bytes) -> Asked:
         """The request in *raw*; raises `InvalidBody` or a `ProblemError` that points at what is wrong."""
         members = _without_null_members(read_json(raw))
         try:
-            asked = LLMComparisonRequest.model_validate(members)
+            request = LLMComparisonRequest.model_validate(members)
         except ValidationError as error:
             raise invalid_model(error) from None
-        if asked.metadata and len(orjson.dumps(asked.metadata)) > MAX_METADATA_BYTES:
+        if not request.metadata:
+            return Asked(request=request)
+        metadata = as_written(raw, "metadata", request.metadata)
+        if len(metadata) > MAX_METADATA_BYTES:
             raise invalid_fields((("/metadata", f"must be at most {MAX_METADATA_BYTES} bytes of JSON"),))
-        return asked
+        return Asked(request=request, metadata=metadata)
 
-    def case(
-        self, asked: LLMComparisonRequest, *, caller: Caller, correlation_id: str, timeout_header: str | None
-    ) -> ComparisonCase:
+    def case(self, asked: Asked, *, caller: Caller, correlation_id: str, timeout_header: str | None) -> ComparisonCase:
         """What *asked* means; raises a `ProblemError` for a timeout header that is none."""
-        overrides = asked.llm_config_overrides or NO_OVERRIDES
+        request = asked.request
+        overrides = request.llm_config_overrides or NO_OVERRIDES
         comparison = Comparison(
-            instructions=asked.user_prompt,
-            essay_a=asked.essay_a,
-            essay_b=asked.essay_b,
+            instructions=request.user_prompt,
+            essay_a=request.essay_a,
+            essay_b=request.essay_b,
             system_text=overrides.system_prompt_override,
         )
         given = Sampling(
@@ -98,16 +110,16 @@ class ComparisonMapping:
             request_id=new_correlation_id(),
             correlation_id=correlation_id,
             caller=caller,
-            user_id=asked.user_id,
-            tags=tuple(asked.tags or ()),
+            user_id=request.user_id,
+            tags=tuple(request.tags or ()),
             provider=overrides.provider_override,
             model=overrides.model_override,
-            fallback=asked.fallback or FallbackMode.ANY,
-            cache=asked.cache or self._defaults.cache,
-            sample_index=asked.sample_index or 0,
+            fallback=request.fallback or FallbackMode.ANY,
+            cache=request.cache or self._defaults.cache,
+            sample_index=request.sample_index or 0,
             timeout_seconds=_timeout_seconds(timeout_header),
         )
-        return ComparisonCase(asked=asked, comparison=comparison, order=order)
+        return ComparisonCase(comparison=comparison, order=order, metadata=asked.metadata)
 
     def reply(
         self, case: ComparisonCase, result: CompletionResult, *, seconds: float, trace_id: str | None = None
@@ -135,7 +147,7 @@ class ComparisonMapping:
                 "pricing_status": result.cost.status,
                 "correlation_id": case.order.correlation_id,
                 "trace_id": trace_id,
-                "metadata": case.asked.metadata or {},
+                "metadata": orjson.Fragment(case.metadata),
                 "request_id": case.order.request_id,
                 "requested_provider": case.order.provider,
                 "requested_model": case.order.model,

@@ -29,7 +29,7 @@ class ComparisonRoute:
         case = self._mapping.case(
             asked,
             caller=LOCAL_CALLER,
-            correlation_id=adopt_body_correlation(asked.correlation_id),
+            correlation_id=adopt_body_correlation(asked.request.correlation_id),
             timeout_header=request.header(TIMEOUT_HEADER),
         )
         result = await self._orchestrator.complete(case.order)

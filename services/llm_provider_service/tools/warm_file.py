@@ -48,7 +48,7 @@ def read_warm_file(path: Path) -> Sequence[WarmLine]:
 def _read(number: int, raw: bytes) -> WarmLine | str:
     """The request, or what is wrong with it in a sentence."""
     try:
-        asked = _DESK.read(raw)
+        asked = _DESK.read(raw).request
     except InvalidBody as wrong:
         return f"line {number}: {wrong}"
     except ProblemError as wrong:

@@ -118,7 +118,9 @@ class LLMComparisonRequest(_Contract):
     correlation_id: str | None = Field(default=None, max_length=128, description="The header comes first.")
     user_id: str | None = Field(default=None, min_length=1, max_length=256, description="For routing rules.")
     tags: Annotated[list[Tag], Field(max_length=32)] | None = Field(default=None, description="For routing rules.")
-    metadata: dict[str, Any] | None = Field(default=None, description="Echoed verbatim; at most 16 KiB as JSON.")
+    metadata: dict[str, Any] | None = Field(
+        default=None, description="Echoed verbatim, each number digit for digit; at most 16 KiB as JSON."
+    )
     cache: CacheMode | None = Field(default=None, description="refresh asks anew and stores; null: a setting.")
     sample_index: SampleIndex | None = Field(default=None, description="Another index is another answer.")
     fallback: FallbackMode | None = Field(default=None, description="Null means any.")
@@ -151,7 +153,7 @@ class LLMComparisonResponse(ContractAnswer):
     pricing_status: OrNew[PricingStatus]
     correlation_id: str
     trace_id: str | None = Field(default=None, description="32 hex digits; null when the request is not traced.")
-    metadata: dict[str, Any] = Field(description="What the request carried, verbatim.")
+    metadata: dict[str, Any] = Field(description="What the request carried, verbatim, each number digit for digit.")
     request_id: str = Field(description="The service's own id of this request.")
     requested_provider: OrNew[LLMProviderType] | None = Field(description="As the request named it.")
     requested_model: str | None = Field(description="As the request named it.")

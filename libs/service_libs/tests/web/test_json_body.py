@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huleedu_service_libs.web.json_body import InvalidBody, read_json
+from libs.service_libs.tests.web.json_texts import BROKEN, SOUND, TEXTS, Refused, damaged, slow_reading
 
 REFUSED: dict[str, tuple[bytes, str, str]] = {
     "empty": (b"", "", "empty"),
@@ -76,8 +77,54 @@ def test_a_sound_body_is_read_as_the_standard_library_reads_it(raw: bytes) -> No
 
 def test_the_depth_limit_can_be_lowered() -> None:
     assert read_json(b"[[1]]", max_depth=2) == [[1]]
+    for raw in (b"[[[1]]]", b"[[[]]]", b'{"a":{"b":{}}}'):
+        with pytest.raises(InvalidBody, match="deeply"):
+            read_json(raw, max_depth=2)
+
+
+@pytest.mark.parametrize("levels", [65, 150, 201, 700, 1000, 1020])
+@pytest.mark.parametrize("other", [b"1", b"1e19", rb'"\u0000"', b"18446744073709551616", b'{"a":1,"a":2}'])
+def test_deep_nesting_is_refused_whatever_stands_before_it(levels: int, other: bytes) -> None:
+    raw = b'{"other":' + other + b',"deep":' + b"[" * levels + b"]" * levels + b"}"
     with pytest.raises(InvalidBody, match="deeply"):
-        read_json(b"[[[1]]]", max_depth=2)
+        read_json(raw)
+
+
+def test_what_only_the_first_reader_refuses_is_refused_in_its_words() -> None:
+    with pytest.raises(InvalidBody, match="not valid JSON: recursion limit exceeded at line 1 column 202"):
+        read_json(b"[" * 250 + b"]" * 250, max_depth=300)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b'{"a":1,\n "b":}', "not valid JSON: unexpected character, expected a JSON value (line 2, column 6)"),
+        (b'{"a":1,\n "b":[1e400]}', "not valid JSON: number is infinity when parsed as double (line 2, column 7)"),
+        (
+            '{"\u00e5":\n"\u00e5" x}'.encode(),
+            "not valid JSON: unexpected character, expected ',' or '}' (line 2, column 5)",
+        ),
+        (b'{"a":"\xe5"}', "not valid UTF-8"),
+        (b'\n{"long name":1,"long name":2}', "the member 'long name' is given more than once"),
+    ],
+)
+def test_a_refusal_says_where(raw: bytes, message: str) -> None:
+    with pytest.raises(InvalidBody) as caught:
+        read_json(raw)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_text_at_the_edge_of_the_grammar_is_read(name: str) -> None:
+    assert repr(read_json(SOUND[name])) == repr(json.loads(SOUND[name])) == repr(slow_reading(SOUND[name]))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_text_beyond_the_grammar_or_the_rules_is_refused(name: str) -> None:
+    with pytest.raises(InvalidBody):
+        read_json(BROKEN[name])
+    with pytest.raises(Refused):
+        slow_reading(BROKEN[name])
 
 
 def _has_duplicates(raw: bytes) -> bool:
@@ -124,6 +171,28 @@ def test_no_duplicate_passes_and_no_sound_document_is_refused(document: str) -> 
             read_json(raw)
     else:
         assert read_json(raw) == json.loads(raw)
+
+
+def _is_read_as_slowly(raw: bytes) -> None:
+    try:
+        wanted = slow_reading(raw)
+    except Refused:
+        with pytest.raises(InvalidBody):
+            read_json(raw)
+    else:
+        assert repr(read_json(raw)) == repr(wanted)
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=TEXTS)
+def test_a_text_is_read_as_by_rule(text: str) -> None:
+    _is_read_as_slowly(text.encode())
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=TEXTS, place=st.integers(0, 200), cut=st.integers(0, 2), put=st.binary(max_size=2))
+def test_a_damaged_text_is_read_as_by_rule(text: str, place: int, cut: int, put: bytes) -> None:
+    _is_read_as_slowly(damaged(text.encode(), place, cut, put))
 
 
 @settings(max_examples=300, deadline=None)
