@@ -19,13 +19,14 @@ from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.api.comparison_route import ComparisonRoute
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.di_state import ConcurrencyMap, StateProvider
+from services.llm_provider_service.di_state import StateProvider
+from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.all_workers import AllWorkers
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
-from services.llm_provider_service.gateway.attempts import AttemptRunner
+from services.llm_provider_service.gateway.attempts import AttemptRunner, ProvidersByAccount
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import GATEWAY, MetricsRecorder
-from services.llm_provider_service.gateway.planner import LiveProvider, Planner
+from services.llm_provider_service.gateway.planner import Planner
 from services.llm_provider_service.gateway.provider_test import ProviderTester
 from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.gateway.target_state import TargetState
@@ -46,19 +47,18 @@ from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.protocols import (
     LLMCacheManagerProtocol,
     LLMOrchestratorProtocol,
-    LLMProviderProtocol,
     LLMRetryManagerProtocol,
 )
 from services.llm_provider_service.providers.connections import open_vendors
 from services.llm_provider_service.providers.vendor_provider import VendorProvider
 from services.llm_provider_service.replicas.replicas import Replicas
-from services.llm_provider_service.replicas.report_messages import PeerReportListener
+from services.llm_provider_service.replicas.report_messages import AccountNames, PeerReportListener
 from services.llm_provider_service.resilience.breakers import ProviderBreakers
 from services.llm_provider_service.resilience.call_slots import CallSlots
 from services.llm_provider_service.resilience.counted_sleep import sleep_waiting
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
+from services.llm_provider_service.settings.accounts import ProviderAccounts
 
-ProviderMap = Mapping[LLMProviderType, LLMProviderProtocol]
 # Whoever is not named here is built from its row alone.
 PROVIDER_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = {
     LLMProviderType.ANTHROPIC: AnthropicProviderImpl,
@@ -82,14 +82,12 @@ class WorldProvider(Provider):
             yield tracing
 
     @provide
-    async def providers(self, settings: Settings) -> AsyncIterator[ProviderMap]:
+    async def providers(self, settings: Settings, accounts: ProviderAccounts) -> AsyncIterator[ProvidersByAccount]:
         if settings.mock_mode:
-            mock = _mock(settings)
-            yield {mock.provider: mock}
+            yield {account.key: _mock(settings) for account in accounts.now.live}
             return
-        endpoints = [policies.endpoint(vendor) for vendor in settings.live_accounts]
         limits = policies.line_limits(settings)
-        opened = open_vendors(endpoints, limits, clock=time.monotonic, wall_clock=time.time, classes=PROVIDER_CLASSES)
+        opened = open_vendors(accounts, limits, clock=time.monotonic, wall_clock=time.time, classes=PROVIDER_CLASSES)
         async with opened as providers:
             yield providers
 
@@ -119,19 +117,18 @@ class WorldProvider(Provider):
         recorder: MetricsRecorder,
         replicas: Replicas,
         targets: TargetState,
+        names: AccountNames,
         peers: Peers,
     ) -> AsyncIterator[LLMCacheManagerProtocol]:
         limits, heard = policies.cache_limits(settings), recorder.cache_operation
-        listener = PeerReportListener(
-            targets.peer_reports, targets.cooldowns, targets.slow_start, policies.accounts(settings)
-        )
+        listener = PeerReportListener(targets.peer_reports, targets.cooldowns, targets.slow_start, names)
         opened = open_cache(limits, replicas, listener, peers, coalesced=lambda: flights.coalesced, on_operation=heard)
         async with opened as cache:
             yield cache
 
     @provide
     def slots(
-        self, settings: Settings, concurrency: ConcurrencyMap, policy: RetryPolicy, recorder: MetricsRecorder
+        self, settings: Settings, concurrency: AccountLimits, policy: RetryPolicy, recorder: MetricsRecorder
     ) -> CallSlots:
         gateway = recorder.concurrency_limit(GATEWAY, policies.gateway_slots(settings), time.monotonic)
         return CallSlots(gateway, concurrency, reserve_seconds=policy.minimum_attempt_seconds)
@@ -139,7 +136,8 @@ class WorldProvider(Provider):
     @provide
     def attempts(
         self,
-        providers: ProviderMap,
+        providers: ProvidersByAccount,
+        accounts: ProviderAccounts,
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
         targets: TargetState,
@@ -148,6 +146,7 @@ class WorldProvider(Provider):
     ) -> AttemptRunner:
         return AttemptRunner(
             providers,
+            accounts=accounts,
             retries=retries,
             policy=policy,
             targets=targets,
@@ -181,15 +180,16 @@ class WorldProvider(Provider):
         await orchestrator.finish_running()
 
     @provide
-    def tester(self, orchestrator: LLMOrchestratorProtocol, live: tuple[LiveProvider, ...]) -> ProviderTester:
-        return ProviderTester(orchestrator, {one.provider: one.default_model for one in live}, clock=time.monotonic)
+    def tester(self, orchestrator: LLMOrchestratorProtocol, accounts: ProviderAccounts) -> ProviderTester:
+        return ProviderTester(orchestrator, accounts, clock=time.monotonic)
 
     @provide
     def status(
         self,
         settings: Settings,
+        accounts: ProviderAccounts,
         breakers: ProviderBreakers,
-        concurrency: ConcurrencyMap,
+        concurrency: AccountLimits,
         totals: DayTotals,
         prices: PriceBook,
         loop_watch: EventLoopLag,
@@ -198,6 +198,7 @@ class WorldProvider(Provider):
     ) -> GatewayStatus:
         return GatewayStatus(
             policies.service_facts(settings),
+            accounts=accounts,
             breakers=breakers,
             concurrency=concurrency,
             totals=totals,
@@ -210,13 +211,13 @@ class WorldProvider(Provider):
         )
 
 
-def build_container(settings: Settings, peers: Peers) -> AsyncContainer:
+def build_container(settings: Settings, peers: Peers, accounts: ProviderAccounts) -> AsyncContainer:
     """The whole object graph of one process; close it after the last request. Raises `RuleError`."""
     policies.routing_rules(settings)  # what cannot be used is refused here, before anything is opened
     return make_async_container(
         StateProvider(),
         WorldProvider(),
-        context={Settings: settings, Peers: peers},
+        context={Settings: settings, Peers: peers, ProviderAccounts: accounts},
         validation_settings=STRICT_VALIDATION,
     )
 

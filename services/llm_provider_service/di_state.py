@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 
 from dishka import Provider, Scope, provide
 
-from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.resilience.breaker_registry import CircuitBreakerRegistry
 from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
 from services.llm_provider_service.config import Settings
+from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
-from services.llm_provider_service.gateway.planner import LiveProvider, Planner
-from services.llm_provider_service.gateway.target_state import TargetState
+from services.llm_provider_service.gateway.planner import Planner
+from services.llm_provider_service.gateway.target_state import RetryBudgets, TargetState
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.replicas.replicas import Replicas, open_replicas
+from services.llm_provider_service.replicas.report_messages import AccountNames
 from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers
-from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.peer_reports import PeerReports
-from services.llm_provider_service.resilience.retry_budget import RetryBudget
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.resilience.slow_start import SlowStart
 from services.llm_provider_service.routing.scoreboard import Scoreboard
-
-ConcurrencyMap = Mapping[LLMProviderType, ConcurrencyLimit]
+from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 
 class StateProvider(Provider):
@@ -43,7 +42,7 @@ class StateProvider(Provider):
     metrics = provide(GatewayMetrics)
     recorder = provide(MetricsRecorder)
     background = provide(staticmethod(lambda: BackgroundWork()), provides=BackgroundWork)
-    live = provide(staticmethod(policies.live_providers))
+    names = provide(AccountNames)
 
     @provide
     def retry_policy(self, settings: Settings) -> RetryPolicy:
@@ -63,10 +62,9 @@ class StateProvider(Provider):
 
     @provide
     async def replicas(
-        self, settings: Settings, metrics: GatewayMetrics, background: BackgroundWork
+        self, settings: Settings, names: AccountNames, metrics: GatewayMetrics, background: BackgroundWork
     ) -> AsyncIterator[Replicas]:
-        url, accounts = policies.redis_url(settings), policies.accounts(settings)
-        async with open_replicas(url, accounts, metrics.registry, background) as replicas:
+        async with open_replicas(policies.redis_url(settings), names, metrics.registry, background) as replicas:
             yield replicas
 
     @provide
@@ -78,24 +76,22 @@ class StateProvider(Provider):
             enabled=settings.CIRCUIT_BREAKER_ENABLED,
         )
         return ProviderBreakers(
-            registry, of_target=policies.target_breaker(settings), of_provider=policies.provider_breaker(settings)
+            registry, of_target=policies.target_breaker(settings), of_account=policies.provider_breaker(settings)
         )
 
     @provide
-    def concurrency(
-        self, settings: Settings, live: tuple[LiveProvider, ...], recorder: MetricsRecorder
-    ) -> ConcurrencyMap:
-        slots = policies.provider_slots(settings)
-        return {one.provider: recorder.concurrency_limit(one.provider, slots, time.monotonic) for one in live}
+    def concurrency(self, settings: Settings, accounts: ProviderAccounts, recorder: MetricsRecorder) -> AccountLimits:
+        make = partial(recorder.concurrency_limit, clock=time.monotonic)
+        return AccountLimits(accounts, make, partial(policies.account_slots, settings))
 
     @provide
     def targets(
-        self, breakers: ProviderBreakers, concurrency: ConcurrencyMap, replicas: Replicas, recorder: MetricsRecorder
+        self, breakers: ProviderBreakers, accounts: ProviderAccounts, replicas: Replicas, recorder: MetricsRecorder
     ) -> TargetState:
         return TargetState(
             breakers=breakers,
             cooldowns=Cooldowns(time.monotonic, on_cool=replicas.on_cool),
-            budgets={provider: recorder.watched(provider, RetryBudget()) for provider in concurrency},
+            budgets=RetryBudgets(accounts.now.live_providers, recorder.watched),
             slow_start=SlowStart(),
             scoreboard=Scoreboard(time.monotonic),
             peer_reports=PeerReports(time.monotonic),
@@ -103,10 +99,10 @@ class StateProvider(Provider):
 
     @provide
     def planner(
-        self, settings: Settings, live: tuple[LiveProvider, ...], targets: TargetState, prices: PriceBook
+        self, settings: Settings, accounts: ProviderAccounts, targets: TargetState, prices: PriceBook
     ) -> Planner:
         return Planner(
-            live,
+            accounts,
             strategy=settings.PROVIDER_SELECTION_STRATEGY,
             rules=policies.routing_rules(settings),
             targets=targets,

@@ -17,23 +17,22 @@ from services.llm_provider_service.api.comparison_mapping import (
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
-from services.llm_provider_service.gateway.planner import LiveProvider, request_bytes
+from services.llm_provider_service.gateway.planner import request_bytes
 from services.llm_provider_service.gateway.provider_test import REQUEST_TYPE as TEST_REQUEST_TYPE
 from services.llm_provider_service.gateway.provider_test import TEST_REQUEST
-from services.llm_provider_service.gateway.status import ProviderFacts, ServiceFacts
+from services.llm_provider_service.gateway.status import ServiceFacts
 from services.llm_provider_service.gateway.trace_export import TracePolicy
 from services.llm_provider_service.implementations.cache_manager_impl import CacheLimits
 from services.llm_provider_service.implementations.llm_orchestrator_impl import OrchestratorLimits
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
-from services.llm_provider_service.providers.connections import LineLimits, VendorEndpoint
+from services.llm_provider_service.providers.connections import LineLimits
 from services.llm_provider_service.providers.models.capabilities import profiles
 from services.llm_provider_service.providers.transport.time_limits import TimeLimits
-from services.llm_provider_service.replicas.report_messages import Accounts, account_of
 from services.llm_provider_service.resilience.admission import AdmissionPolicy
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.routing.rule_parser import parse_rules
 from services.llm_provider_service.routing.rules import RequestKind, Rule, RuleScope
-from services.llm_provider_service.settings.accounts import ProviderAccount
+from services.llm_provider_service.settings.accounts import ProviderAccount, ProviderAccounts
 from services.llm_provider_service.settings.breakers import BreakerSettings
 from services.llm_provider_service.settings.cache import CacheSettings
 from services.llm_provider_service.settings.limits import LimitSettings
@@ -61,17 +60,18 @@ def trace_policy(settings: Settings) -> TracePolicy:
     )
 
 
-def live_providers(settings: Settings) -> tuple[LiveProvider, ...]:
-    """Who may be asked, in order of priority; the mock alone, or never."""
+def provider_accounts(settings: Settings) -> ProviderAccounts:
+    """Generation 0 of the accounts: those of the environment, in order of priority; or the mock's alone."""
+    slots = _share(settings, settings.LLM_MAX_CONCURRENT_PER_PROVIDER)
     if settings.mock_mode:
-        return (LiveProvider(provider=LLMProviderType.MOCK, default_model=MOCK_MODEL),)
-    return tuple(
-        LiveProvider(
-            provider=account.provider,
-            default_model=account.default_model,
-            weight=settings.PROVIDER_WEIGHTS.get(account.provider, 1),
-        )
-        for account in settings.live_accounts
+        mock = ProviderAccount(provider=LLMProviderType.MOCK, default_model=MOCK_MODEL, max_concurrent=slots)
+        return ProviderAccounts([mock])
+    weights = settings.PROVIDER_WEIGHTS
+    return ProviderAccounts(
+        [
+            replace(account, weight=weights.get(account.provider, 1), max_concurrent=slots)
+            for account in settings.accounts
+        ]
     )
 
 
@@ -163,9 +163,9 @@ def gateway_slots(settings: Settings) -> AdmissionPolicy:
     return _admission(settings, settings.LLM_MAX_CONCURRENT_REQUESTS)
 
 
-def provider_slots(settings: Settings) -> AdmissionPolicy:
-    """The same for the calls to one provider."""
-    return _admission(settings, settings.LLM_MAX_CONCURRENT_PER_PROVIDER)
+def account_slots(settings: Settings, account: ProviderAccount) -> AdmissionPolicy:
+    """The same for the calls through one account."""
+    return replace(_admission(settings, 1), slots=account.max_concurrent)
 
 
 def orchestrator_limits(settings: Settings) -> OrchestratorLimits:
@@ -184,7 +184,7 @@ def comparison_defaults(settings: Settings) -> ComparisonDefaults:
 
 
 def line_limits(settings: Settings) -> LineLimits:
-    """Time, sockets and bytes of a call to a vendor."""
+    """Time and bytes of a call to a vendor."""
     times = TimeLimits(
         connect=settings.LLM_CONNECT_TIMEOUT,
         first_byte=settings.LLM_FIRST_BYTE_TIMEOUT,
@@ -193,40 +193,18 @@ def line_limits(settings: Settings) -> LineLimits:
     )
     return LineLimits(
         times=times,
-        connections=_share(settings, settings.LLM_MAX_CONCURRENT_PER_PROVIDER),
         max_bytes=settings.LLM_MAX_RESPONSE_BYTES,
     )
 
 
-def endpoint(account: ProviderAccount) -> VendorEndpoint:
-    """Where a vendor is, with its key in the open: the only place where it leaves its wrapper."""
-    return VendorEndpoint(
-        provider=account.provider,
-        base_url=account.base_url,
-        api_key=account.api_key.get_secret_value() if account.api_key else None,
-        allow_private=account.allow_private,
-        attribution=account.attribution,
-    )
-
-
-def accounts(settings: Settings) -> Accounts:
-    """The account of each vendor that may be asked."""
-    endpoints = map(endpoint, settings.live_accounts)
-    return {one.provider: account_of(one.provider, one.api_key) for one in endpoints}
-
-
 def service_facts(settings: Settings) -> ServiceFacts:
     """What status and health say of the settings."""
-    facts = _mock_facts() if settings.mock_mode else tuple(map(_facts, settings.accounts))
-    live = live_providers(settings)
     return ServiceFacts(
         name=settings.SERVICE_NAME,
         version=version(DISTRIBUTION),
         environment=settings.ENVIRONMENT,
         strategy=settings.PROVIDER_SELECTION_STRATEGY,
-        default_provider=live[0].provider if live else facts[0].provider,
         mock_mode=settings.mock_mode,
-        providers=facts,
         warnings=settings.unknown,
     )
 
@@ -247,16 +225,3 @@ def _admission(settings: Settings, slots: int) -> AdmissionPolicy:
 def _share(settings: Settings, slots: int) -> int:
     """What one worker has of *slots*: rounded down, so that all together never exceed it, but one at least."""
     return max(1, slots // settings.WORKERS)
-
-
-def _mock_facts() -> tuple[ProviderFacts, ...]:
-    return (ProviderFacts(provider=LLMProviderType.MOCK, enabled=True, configured=True, default_model=MOCK_MODEL),)
-
-
-def _facts(account: ProviderAccount) -> ProviderFacts:
-    return ProviderFacts(
-        provider=account.provider,
-        enabled=account.enabled,
-        configured=account.configured,
-        default_model=account.default_model,
-    )

@@ -38,20 +38,25 @@ from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.protocols import (
     LLMOrchestratorProtocol,
 )
+from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 APP_NAME = "llm_provider_service"
 DRAIN, GRACE_OVER = "drain", "grace_over"
 ANSWERED_WHILE_STOPPING = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-def create_app(settings: Settings | None = None, peers: Peers | None = None) -> Quart:
+def create_app(
+    settings: Settings | None = None, peers: Peers | None = None, accounts: ProviderAccounts | None = None
+) -> Quart:
     """The application; it opens its resources when the server starts it and closes them when it stops.
 
-    *peers* are the other workers of the service; None for a single process.
+    *peers* are the other workers of the service; None for a single process. *accounts* are those of the settings,
+    unless somebody hands in a table, to change it while the service runs.
     """
     settings = settings or load_settings()
+    accounts = accounts or policies.provider_accounts(settings)
     app = Quart(APP_NAME, static_folder=None)
-    container = build_container(settings, peers or NoPeers())
+    container = build_container(settings, peers or NoPeers(), accounts)
     app.register_blueprint(llm_routes)
     app.register_blueprint(health_routes)
     app.register_blueprint(docs_routes)

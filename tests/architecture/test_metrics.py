@@ -27,6 +27,7 @@ from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics, SharedTierMetrics
+from services.llm_provider_service.resilience.breakers import BreakerKey
 from tests.architecture.small_vendor import SmallVendor, small_vendor
 from tests.architecture.sources import ROOT
 from tests.support.gateway import Gateway, running_gateway
@@ -142,7 +143,7 @@ def live_one_life(recorder: MetricsRecorder, target: Target) -> None:
     recorder.answered(target, 0.1, cached=False)
     recorder.order_ended(order_of(target.model), target, "success")
     for before, to in pairwise((CLOSED, OPEN, HALF_OPEN, CLOSED, OPEN)):
-        recorder.breaker_moved((target.provider, target.model), moved(before, to))
+        recorder.breaker_moved(BreakerKey(target.provider, target.account, target.model), moved(before, to))
 
 
 def test_ten_thousand_invented_models_add_one_series() -> None:

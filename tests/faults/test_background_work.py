@@ -16,6 +16,7 @@ from huleedu_service_libs.redis_link.link import redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy
 from huleedu_service_libs.web.quart_app import install_request_scope
 from huleedu_service_libs.workers.peers import NoPeers
+from services.llm_provider_service import policies
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.di import build_container
@@ -105,7 +106,7 @@ async def test_redis_is_found_again_and_again(tmp_path: Path) -> None:
     assert moved.calls_after >= 2, "it went on to say when Redis went and came back"
 
 
-async def test_redis_is_asked_on_although_every_courier_fails(tmp_path: Path) -> None:
+async def test_redis_is_asked_on_although_every_connection_fails(tmp_path: Path) -> None:
     background, lost = BackgroundWork(), FailsOnce(lambda available: not available)
     policy = LinkPolicy(connections=1)
     async with (
@@ -117,7 +118,7 @@ async def test_redis_is_asked_on_although_every_courier_fails(tmp_path: Path) ->
         await redis.start()
         await until(lambda: link.available)
         assert await link.run("PING") == b"PONG"
-        assert background.failing == ["redis_courier"]
+        assert background.failing == ["redis_connection"]
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -129,7 +130,8 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def test_health_warns_of_what_failed_and_the_service_goes_on() -> None:
     """The service's own parts and its own route; only the work that fails is the test's."""
-    container = build_container(Settings(_env_file=None, USE_MOCK_LLM=True), NoPeers())
+    settings = Settings(_env_file=None, USE_MOCK_LLM=True)
+    container = build_container(settings, NoPeers(), policies.provider_accounts(settings))
     app = Quart("health")
     app.register_blueprint(health_routes)
     install_request_scope(app, container)

@@ -16,6 +16,8 @@ from services.llm_provider_service.cache.local import LocalCache
 from services.llm_provider_service.cache.redis_keys import entry_name
 from services.llm_provider_service.cache.two_tiers import TwoTierCache
 from services.llm_provider_service.replicas.replicas import open_replicas
+from services.llm_provider_service.replicas.report_messages import AccountNames
+from services.llm_provider_service.settings.accounts import ProviderAccounts
 from services.llm_provider_service.tests.unit.cache.samples import ENTRY
 from tests.support.gateway import running_gateway, vendors
 from tests.support.log_lines import log_lines
@@ -31,7 +33,9 @@ THEIRS = [CacheKey("dk", f"{number:064x}") for number in range(40)]
 async def cache(redis: RedisServer) -> AsyncIterator[TwoTierCache]:
     """Both tiers, with nothing in memory."""
     local = LocalCache(max_bytes=1_000_000, max_entries=100, ttl_seconds=60, clock=monotonic, coalesced=lambda: 0)
-    async with open_replicas(redis.url(), {}, CollectorRegistry(), BackgroundWork()) as replicas:
+    async with open_replicas(
+        redis.url(), AccountNames(ProviderAccounts([])), CollectorRegistry(), BackgroundWork()
+    ) as replicas:
         tiers = replicas.behind(local, ttl_seconds=60)
         assert isinstance(tiers, TwoTierCache)
         yield tiers

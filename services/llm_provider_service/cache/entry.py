@@ -115,7 +115,7 @@ def encode(entry: CachedAnswer) -> bytes:
             "model": answer.model,
             "vendor_request_id": answer.vendor_request_id,
         },
-        "target": entry.target,
+        "target": {"provider": entry.target.provider, "model": entry.target.model},
         "cost": {
             "usd": None if cost.usd is None else format(cost.usd, "f"),
             "status": cost.status,

@@ -29,7 +29,7 @@ class CacheKey:
 
 
 def cache_key(order: CompletionOrder, target: Target) -> CacheKey:
-    """The key of the answer that *target* gives to *order*.
+    """The key of the answer that *target* gives to *order*, through whichever account.
 
     `request.accept` is a function and has no bytes: `request_type` stands for it. The kind of a content part is
     told by the names of its fields. A request that names its texts is known by that name, which is quicker to hash.
@@ -38,7 +38,7 @@ def cache_key(order: CompletionOrder, target: Target) -> CacheKey:
     named = request.prompt_sha256
     identity = (
         order.caller.tenant,
-        target,
+        {"provider": target.provider, "model": target.model},
         order.request_type,
         order.sample_index,
         (request.messages, request.system) if named is None else named,

@@ -16,6 +16,10 @@ class CircuitOpen(NotSent):
     """A breaker is open or its one probe is out; `retry_after` is when the next probe may go."""
 
 
+class SwitchedOff(NotSent):
+    """An operator has switched the account off since the plan was made."""
+
+
 class CapacityExhausted(NotSent):
     """All of this provider's slots are taken."""
 

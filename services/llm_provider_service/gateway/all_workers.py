@@ -93,9 +93,9 @@ class AllWorkers:
         """See the Protocol; `failures` are those of the breaker that is shown."""
         poll = await self._peers.ask(BREAKERS)
         lists = [self._status.circuit_breakers(), *map(CircuitBreakerList.model_validate, poll.answers)]
-        worst: dict[tuple[str, str | None], CircuitBreakerStatus] = {}
+        worst: dict[tuple[str, str, str | None], CircuitBreakerStatus] = {}
         for breaker in chain.from_iterable(one.circuit_breakers for one in lists):
-            key = (breaker.provider, breaker.model)
+            key = (breaker.provider, breaker.account, breaker.model)
             if key not in worst or _weight(breaker) > _weight(worst[key]):
                 worst[key] = breaker
         shown = [breaker for _, breaker in sorted(worst.items(), key=str)]

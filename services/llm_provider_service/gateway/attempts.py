@@ -6,15 +6,15 @@ upstream call leaves one Attempt, whatever happens to it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Protocol
 
-from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
 from services.llm_provider_service.domain.failures import AnswerRejected, OutputTruncated, ProviderTimeout
-from services.llm_provider_service.domain.not_sent import CapacityExhausted, GatewayExhausted, NotSent
+from services.llm_provider_service.domain.not_sent import CapacityExhausted, GatewayExhausted, NotSent, SwitchedOff
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
-from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.target import AccountKey, Target
 from services.llm_provider_service.domain.waiting import waited
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
 from services.llm_provider_service.gateway.attempt_spans import attempt_span, describe
@@ -29,6 +29,13 @@ from services.llm_provider_service.resilience.deadline import Clock
 from services.llm_provider_service.resilience.retry_policy import RetryAllowance, RetryPolicy
 from services.llm_provider_service.resilience.slow_start import NoTurnInTime, Ramp
 from services.llm_provider_service.routing.candidates import Candidate
+from services.llm_provider_service.settings.accounts import ProviderAccounts
+
+
+class ProvidersByAccount(Protocol):
+    """Where the provider of each account that is live now is found."""
+
+    def __getitem__(self, key: AccountKey) -> LLMProviderProtocol: ...
 
 
 class AttemptRunner:
@@ -36,8 +43,9 @@ class AttemptRunner:
 
     def __init__(
         self,
-        providers: Mapping[LLMProviderType, LLMProviderProtocol],
+        providers: ProvidersByAccount,
         *,
+        accounts: ProviderAccounts,
         retries: LLMRetryManagerProtocol,
         policy: RetryPolicy,
         targets: TargetState,
@@ -47,6 +55,7 @@ class AttemptRunner:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._providers = providers
+        self._accounts = accounts
         self._retries = retries
         self._policy = policy
         self._targets = targets
@@ -122,7 +131,7 @@ class AttemptRunner:
             raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
 
     async def _call(self, run: Run, target: Target, another: Callable[[], bool], number: int) -> CompletionAnswer:
-        """One attempt: turn, slots, permit, call, judgement, attempt_log."""
+        """One attempt: turn, slots, permit, call, judgement, log of the attempt."""
         if number > 1:
             self._attempt_log.retried(target)
         ticket, slots = await self._turn_and_slots(run, target, another)
@@ -159,9 +168,9 @@ class AttemptRunner:
 
     async def _take_slots(self, run: Run, target: Target, another: Callable[[], bool]) -> HeldSlots:
         """Waiting for one of the provider's makes sense only when nobody else could answer."""
-        may_wait = self._slots.free(target.provider) or not another()
+        may_wait = self._slots.free(target) or not another()
         try:
-            return await self._slots.enter(target.provider, run.deadline, may_wait=may_wait)
+            return await self._slots.enter(target, run.deadline, may_wait=may_wait)
         except GatewayLimitReached as full:
             run.shed = full.reason
             raise GatewayExhausted("all slots of the gateway are taken", retry_after=full.retry_after) from None
@@ -180,7 +189,7 @@ class AttemptRunner:
         if (ticket := self._turn_at_once(target)) is not None:
             return ticket
         try:
-            with self._slots.aside(target.provider):
+            with self._slots.aside(target):
                 return await self._waited_turn(run, target, another)
         except LimitReached as full:
             raise self._no_slot(run, target, full) from None
@@ -211,6 +220,9 @@ class AttemptRunner:
             self._targets.slow_start.leave(target, ticket, succeeded=False)
 
     async def _permitted_call(self, run: Run, target: Target) -> CompletionAnswer:
+        if target.account_key not in self._accounts.now.live_by_key:
+            self._attempt_log.not_sent(run, target)
+            raise SwitchedOff("an operator has switched this provider off")
         try:
             permit = self._targets.breakers.acquire(target)
         except NotSent:
@@ -230,7 +242,7 @@ class AttemptRunner:
         started = self._clock()
         run.calling = True
         try:
-            answer = await self._providers[target.provider].complete(run.request, target.model, run.deadline)
+            answer = await self._providers[target.account_key].complete(run.request, target.model, run.deadline)
             self._judge(run, answer)
         except ProviderFailure as failure:
             seconds = self._clock() - started
@@ -239,7 +251,7 @@ class AttemptRunner:
             self._remember(target, failure, seconds)
             raise
         except BaseException:
-            # Cancelled, or a bug of ours: the call was made, so it must be in the attempt_log before this goes on.
+            # Cancelled, or a bug of ours: the call was made, so it must be in the log of attempts before this goes on.
             self._attempt_log.cancelled(run, target, self._clock() - started)
             permit.abandon()
             raise

@@ -28,6 +28,9 @@ STATE_NUMBERS = {
 MOST_AWAY = 1000  # as many as there are breakers, at most
 GATEWAY = "gateway"
 
+# The account and the model of a breaker.
+_Whose = tuple[str, str | None]
+
 
 class MetricsRecorder:
     """One method for each thing that happens; none of them raises or waits."""
@@ -35,7 +38,7 @@ class MetricsRecorder:
     def __init__(self, metrics: GatewayMetrics, totals: DayTotals) -> None:
         self._metrics = metrics
         self._totals = totals
-        self._away: defaultdict[tuple[str, str], OrderedDict[str | None, CircuitBreakerState]]
+        self._away: defaultdict[tuple[str, str], OrderedDict[_Whose, CircuitBreakerState]]
         self._away = defaultdict(OrderedDict)
 
     def call_started(self, provider: LLMProviderType) -> None:
@@ -87,11 +90,10 @@ class MetricsRecorder:
 
     def breaker_moved(self, key: BreakerKey, transition: Transition) -> None:
         """A breaker changed its state."""
-        provider, model = key
-        label = "" if model is None else model_label(Target(provider, model))
-        shown = _worst(self._away[provider, label], model, transition.current)
-        self._metrics.breaker_state.labels(provider, label).set(STATE_NUMBERS[shown])
-        self._metrics.breaker_transitions.labels(provider, label, transition.current).inc()
+        label = "" if key.model is None else model_label(Target(key.provider, key.model))
+        shown = _worst(self._away[key.provider, label], (key.account, key.model), transition.current)
+        self._metrics.breaker_state.labels(key.provider, label).set(STATE_NUMBERS[shown])
+        self._metrics.breaker_transitions.labels(key.provider, label, transition.current).inc()
 
     def retried(self, provider: LLMProviderType) -> None:
         """A request is about to ask *provider* once more."""
@@ -132,12 +134,12 @@ def model_label(target: Target) -> str:
 
 
 def _worst(
-    away: OrderedDict[str | None, CircuitBreakerState], model: str | None, now: CircuitBreakerState
+    away: OrderedDict[_Whose, CircuitBreakerState], whose: _Whose, now: CircuitBreakerState
 ) -> CircuitBreakerState:
-    """The worst state of those that share a label; *away* holds those that are not closed, and *model*'s is *now*."""
-    away.pop(model, None)
+    """The worst state of those that share a label: *away* are those that are not closed, and *whose* is *now*."""
+    away.pop(whose, None)
     if now is not CircuitBreakerState.CLOSED:
-        away[model] = now
+        away[whose] = now
     if len(away) > MOST_AWAY:
         away.popitem(last=False)
     if CircuitBreakerState.OPEN in away.values():

@@ -8,20 +8,21 @@ from decimal import Decimal
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.error_enums import ErrorCode
-from common_core.llm_contracts import FallbackMode
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.domain.completion import CompletionRequest, ImagePart, TextPart
 from services.llm_provider_service.domain.model import ModelProfile
 from services.llm_provider_service.domain.order import CompletionOrder
-from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.target import AccountKey, Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.gateway.error_mapping import nobody_is_live
+from services.llm_provider_service.gateway.model_choice import able, choices, who_has
 from services.llm_provider_service.gateway.target_state import TargetState
-from services.llm_provider_service.providers.models.capabilities import profile_for, profiles, unsupported
+from services.llm_provider_service.providers.models.capabilities import unsupported
 from services.llm_provider_service.providers.models.sampling import Knobs, effective_sampling, thinking_budget, thinks
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
 from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
+from services.llm_provider_service.settings.accounts import AccountsNow, ProviderAccount, ProviderAccounts
 
 MOST_KEPT_PLANS = 256
 BYTES_PER_TOKEN = 4
@@ -32,15 +33,6 @@ EXPECTED_REASONING_TOKENS = 1000
 MOST_NAMED = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveProvider:
-    """A provider that may be asked, with the model it answers with when none is named."""
-
-    provider: LLMProviderType
-    default_model: str
-    weight: int = 1
-
-
 @dataclass(frozen=True, slots=True)
 class _Kept:
     candidates: Sequence[Candidate]
@@ -48,15 +40,16 @@ class _Kept:
 
 
 class Planner:
-    """Makes the plan of an order; the first of *live* has the highest priority.
+    """Makes the plan of an order, with the accounts as they are at that moment.
 
-    While every target is available, the candidates of equal questions are the same; they are kept, and with the
-    strategy priority so is the plan itself. What depends on the size of a request (least-cost) is made each time.
+    While every target is available and the accounts stay as they are, the candidates of equal questions are the same;
+    they are kept, and with the strategy priority so is the plan itself. What depends on the size of a request
+    (least-cost) is made each time.
     """
 
     def __init__(
         self,
-        live: Sequence[LiveProvider],
+        accounts: ProviderAccounts,
         *,
         strategy: SelectionStrategy,
         rules: Sequence[Rule],
@@ -65,8 +58,7 @@ class Planner:
         patience_seconds: float,
         mock_answers_all: bool,
     ) -> None:
-        self._live: Mapping[LLMProviderType, LiveProvider] = {one.provider: one for one in live}
-        self._priority = {one.provider: place for place, one in enumerate(live)}
+        self._accounts = accounts
         self._strategy = strategy
         self._rules = tuple(rules)
         self._targets = targets
@@ -83,26 +75,27 @@ class Planner:
 
         Raises `InvalidOrder` for what cannot be asked of anybody, and `NobodyAnswered` where nobody is live.
         """
-        if not self._live:
+        now = self._accounts.now
+        if not now.live:
             raise nobody_is_live()
-        question = self._question(order)
-        made = self._planned(question, order.request)
+        question = self._question(order, now.generation)
+        made = self._planned(question, order.request, now)
         if made.refusals:
-            raise self._lacking(made, order.request, question.provider)
+            raise _lacking(made, order.request, question.provider, now)
         return made
 
-    def _planned(self, question: PlanQuestion, request: CompletionRequest) -> Plan:
+    def _planned(self, question: PlanQuestion, request: CompletionRequest, now: AccountsNow) -> Plan:
         if question.strategy is SelectionStrategy.LEAST_COST:
-            candidates = self._candidates(question, request, request_bytes(request))
+            candidates = self._candidates(question, request, now, request_bytes(request))
             return plan(question, candidates, self._scoreboard)
         if not self._targets.at_rest:
-            return plan(question, self._candidates(question, request, None), self._scoreboard)
+            return plan(question, self._candidates(question, request, now), self._scoreboard)
         key = (question, Knobs.of(request), has_images(request))
         kept = self._kept.get(key)
-        return self._first_made(key, request) if kept is None else self._made_again(question, kept)
+        return self._first_made(key, request, now) if kept is None else self._made_again(question, kept)
 
-    def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest) -> Plan:
-        candidates = self._candidates(key[0], request, None)
+    def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest, now: AccountsNow) -> Plan:
+        candidates = self._candidates(key[0], request, now)
         made = plan(key[0], candidates, self._scoreboard)
         if len(self._kept) >= MOST_KEPT_PLANS:
             self._kept.clear()
@@ -116,12 +109,18 @@ class Planner:
             self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
         return kept.plan
 
-    def _candidates(self, question: PlanQuestion, request: CompletionRequest, size: int | None) -> list[Candidate]:
+    def _candidates(
+        self, question: PlanQuestion, request: CompletionRequest, now: AccountsNow, size: int | None = None
+    ) -> list[Candidate]:
         """Who may be asked, as they stand now; *size* in bytes where the cost matters."""
-        self._check(question)
-        return [self._candidate(profile, request, size) for profile in self._profiles(question)]
+        _check(question, now)
+        places = {account.key: place for place, account in enumerate(now.live)}
+        return [
+            self._candidate(target, profile, request, size, now.live_by_key[target.account_key], places)
+            for target, profile in choices(question, now).items()
+        ]
 
-    def _question(self, order: CompletionOrder) -> PlanQuestion:
+    def _question(self, order: CompletionOrder, generation: int) -> PlanQuestion:
         choice = Choice(strategy=self._strategy, provider=order.provider, model=order.model)
         if self._mock_answers_all:
             choice = Choice(strategy=self._strategy, provider=None, model=None)
@@ -133,72 +132,25 @@ class Planner:
             model=choice.model,
             fallback=order.fallback,
             patience_seconds=self._patience,
+            generation=generation,
         )
 
-    def _check(self, question: PlanQuestion) -> None:
-        """Refuse a provider that is not live, and a model that nobody is known to have."""
-        if question.provider is not None and question.provider not in self._live:
-            raise InvalidOrder(
-                "This provider is not available",
-                f"{question.provider} is not configured here. Available: {', '.join(self._live)}.",
-                code=ErrorCode.VALIDATION_ERROR,
-                slug="provider-not-available",
-                fields=(("provider", "names a provider that is not configured"),),
-            )
-        if question.model is not None and question.provider is None and not self._who_has(question.model):
-            raise InvalidOrder(
-                "This model is not known",
-                f"No available provider is known to have the model {question.model!r}. Name its provider as well, "
-                "or take one from GET /api/v1/models.",
-                code=ErrorCode.VALIDATION_ERROR,
-                slug="unknown-model",
-                fields=(("model", "is not in the model registry"),),
-            )
-
-    def _profiles(self, question: PlanQuestion) -> list[ModelProfile]:
-        """Every model that may be asked: the one that was named, the same elsewhere, and each provider's default."""
-        found: dict[Target, ModelProfile] = {}
-        if question.model is not None and question.provider is not None:
-            asked = _named(question.provider, question.model)
-            found[asked.target] = asked
-        elif question.model is not None:
-            found.update((profile.target, profile) for profile in self._who_has(question.model))
-        for live in self._live.values():
-            if question.model is not None and live.provider is question.provider:
-                continue
-            default = profile_for(live.provider, live.default_model)
-            found.setdefault(default.target, default)
-        if question.fallback is FallbackMode.SAME_MODEL:
-            for profile in self._same_elsewhere(tuple(found.values())):
-                found.setdefault(profile.target, profile)
-        return list(found.values())
-
-    def _same_elsewhere(self, known: Sequence[ModelProfile]) -> list[ModelProfile]:
-        """The models of *known* at the providers that are not yet there with them: another name is not elsewhere."""
-        there = {(profile.provider, profile.canonical) for profile in known}
-        same = (profile for one in known for profile in self._who_has(one.canonical))
-        return [profile for profile in same if (profile.provider, profile.canonical) not in there]
-
-    def _who_has(self, model: str) -> list[ModelProfile]:
-        """One profile for each provider that has *model*, under that very name if it knows it, else under its first."""
-        found: dict[LLMProviderType, ModelProfile] = {}
-        for profile in profiles():
-            if profile.provider in self._live and model in (profile.id, profile.canonical):
-                known = found.setdefault(profile.provider, profile)
-                if profile.id == model != known.id:
-                    found[profile.provider] = profile
-        return list(found.values())
-
-    def _candidate(self, profile: ModelProfile, request: CompletionRequest, size: int | None) -> Candidate:
-        target = profile.target
-        live = self._live[profile.provider]
+    def _candidate(
+        self,
+        target: Target,
+        profile: ModelProfile,
+        request: CompletionRequest,
+        size: int | None,
+        account: ProviderAccount,
+        places: Mapping[AccountKey, int],
+    ) -> Candidate:
         ready = self._breakers.would_admit(target)
         return Candidate(
             target=target,
             canonical=profile.canonical,
             known=profile.known,
-            weight=live.weight,
-            priority=self._priority[profile.provider],
+            weight=account.weight,
+            priority=places[account.key],
             refusals=unsupported(request, profile),
             expected_cost=None if size is None else self._expected_cost(profile, request, size),
             ready=ready,
@@ -209,35 +161,40 @@ class Planner:
     def _expected_cost(self, profile: ModelProfile, request: CompletionRequest, size: int) -> Decimal | None:
         return self._prices.expected_cost(profile.target, size // BYTES_PER_TOKEN, _expected_output(request, profile))
 
-    def _lacking(self, made: Plan, request: CompletionRequest, asked: LLMProviderType | None) -> InvalidOrder:
-        able = self._able(request)
-        near = [target for target in able if target.provider is asked][: MOST_NAMED // 2]
-        could = list(dict.fromkeys(map(str, (*near, *made.capable, *able))))
-        named = ", ".join(could[:MOST_NAMED]) + (", …" if len(could) > MOST_NAMED else "")
-        return InvalidOrder(
-            "The chosen model does not support what was asked",
-            f"{made.refusals[0].message}. Could honour it: {named or 'no available model'}.",
+
+def _check(question: PlanQuestion, now: AccountsNow) -> None:
+    """Refuse a provider that is not live, and a model that nobody is known to have."""
+    if question.provider is not None and question.provider not in now.live_providers:
+        raise InvalidOrder(
+            "This provider is not available",
+            f"{question.provider} is not configured here. Available: {', '.join(now.live_providers)}.",
             code=ErrorCode.VALIDATION_ERROR,
-            slug="unsupported-override",
-            fields=tuple((lack.field, lack.message) for lack in made.refusals),
+            slug="provider-not-available",
+            fields=(("provider", "names a provider that is not configured"),),
+        )
+    if question.model is not None and question.provider is None and not who_has(question.model, now):
+        raise InvalidOrder(
+            "This model is not known",
+            f"No available provider is known to have the model {question.model!r}. Name its provider as well, "
+            "or take one from GET /api/v1/models.",
+            code=ErrorCode.VALIDATION_ERROR,
+            slug="unknown-model",
+            fields=(("model", "is not in the model registry"),),
         )
 
-    def _able(self, request: CompletionRequest) -> list[Target]:
-        """The known models of live providers that lack nothing of what *request* gives, each by its first name."""
-        found: dict[tuple[LLMProviderType, str], Target] = {}
-        for profile in profiles():
-            if profile.provider in self._live and not unsupported(request, profile):
-                found.setdefault((profile.provider, profile.canonical), profile.target)
-        return list(found.values())
 
-
-def _named(provider: LLMProviderType, model: str) -> ModelProfile:
-    """What *provider* has under that name, or under the name that the model has everywhere."""
-    profile = profile_for(provider, model)
-    if profile.known:
-        return profile
-    same = (row for row in profiles() if row.provider is provider and row.canonical == model)
-    return next(same, profile)
+def _lacking(made: Plan, request: CompletionRequest, asked: LLMProviderType | None, now: AccountsNow) -> InvalidOrder:
+    could_all = able(request, now)
+    near = [target for target in could_all if target.provider is asked][: MOST_NAMED // 2]
+    could = list(dict.fromkeys(map(str, (*near, *made.capable, *could_all))))
+    named = ", ".join(could[:MOST_NAMED]) + (", …" if len(could) > MOST_NAMED else "")
+    return InvalidOrder(
+        "The chosen model does not support what was asked",
+        f"{made.refusals[0].message}. Could honour it: {named or 'no available model'}.",
+        code=ErrorCode.VALIDATION_ERROR,
+        slug="unsupported-override",
+        fields=tuple((lack.field, lack.message) for lack in made.refusals),
+    )
 
 
 def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:

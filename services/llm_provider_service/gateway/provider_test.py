@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
@@ -15,6 +14,7 @@ from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.exceptions import GatewayError, NobodyAnswered, UnknownProvider
 from services.llm_provider_service.protocols import LLMOrchestratorProtocol
 from services.llm_provider_service.resilience.deadline import Clock
+from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 REQUEST_TYPE = "provider_test"
 TEST_SECONDS = 20.0
@@ -28,21 +28,23 @@ TEST_REQUEST = CompletionRequest(
 class ProviderTester:
     """One test at a time: a test is a paid call, and nobody needs two of them at once."""
 
-    def __init__(
-        self, orchestrator: LLMOrchestratorProtocol, default_models: Mapping[LLMProviderType, str], *, clock: Clock
-    ) -> None:
+    def __init__(self, orchestrator: LLMOrchestratorProtocol, accounts: ProviderAccounts, *, clock: Clock) -> None:
         self._orchestrator = orchestrator
-        self._default_models = default_models
+        self._accounts = accounts
         self._clock = clock
         self._order: CompletionOrder | None = None
         self._asking = False
 
     async def test(self, provider: LLMProviderType) -> ProviderTestResult:
-        """See `ProviderTester`; what the provider answers badly is a result, not an error."""
-        if provider not in self._default_models:
+        """One counted attempt, one at a time; what the provider answers badly is a result, not an error.
+
+        Raises a `GatewayError` if the provider cannot be asked.
+        """
+        live = self._accounts.now.live_providers
+        if provider not in live:
             raise UnknownProvider(
                 "This provider is not available",
-                f"{provider} is not enabled and configured. Available: {', '.join(self._default_models)}.",
+                f"{provider} is not enabled and configured. Available: {', '.join(live)}.",
                 code=ErrorCode.RESOURCE_NOT_FOUND,
                 slug="provider-not-available",
             )
@@ -59,7 +61,7 @@ class ProviderTester:
         try:
             model, message = await self._ask(provider)
         except GatewayError as error:
-            return self._result(provider, self._default_models[provider], error.detail, started, success=False)
+            return self._result(provider, live[provider][0].default_model, error.detail, started, success=False)
         finally:
             self._asking = False
         return self._result(provider, model, message, started, success=True)

@@ -31,30 +31,17 @@ from services.llm_provider_service.api_models import (
 )
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput
 from services.llm_provider_service.domain.money import decimal_text
+from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.gateway.health_of_workers import worst_state
 from services.llm_provider_service.providers.models.capabilities import CAPABILITY_DATE, CAPABILITY_SOURCE, profiles
 from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers
-from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit
 from services.llm_provider_service.resilience.deadline import Clock
+from services.llm_provider_service.settings.accounts import ProviderAccount, ProviderAccounts
 
 MOCK_WARNING = "The mock provider answers everything: no vendor is asked and no verdict is a model's."
 NOBODY_WARNING = "No provider is enabled and configured."
 FAILED_WARNING = "background_work_failed: {} failed within the last minute and was begun again; the log says how."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderFacts:
-    """What the settings say of one provider."""
-
-    provider: LLMProviderType
-    enabled: bool
-    configured: bool
-    default_model: str | None
-
-    @property
-    def live(self) -> bool:
-        """Whether it may be asked."""
-        return self.enabled and self.configured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +52,7 @@ class ServiceFacts:
     version: str
     environment: str
     strategy: SelectionStrategy
-    default_provider: LLMProviderType
     mock_mode: bool
-    providers: Sequence[ProviderFacts]
     warnings: Sequence[str] = ()
 
 
@@ -78,8 +63,9 @@ class GatewayStatus:
         self,
         facts: ServiceFacts,
         *,
+        accounts: ProviderAccounts,
         breakers: ProviderBreakers,
-        concurrency: Mapping[LLMProviderType, ConcurrencyLimit],
+        concurrency: AccountLimits,
         totals: DayTotals,
         prices: PriceBook,
         clock: Clock,
@@ -89,6 +75,7 @@ class GatewayStatus:
         redis: Callable[[], LinkState] | None = None,
     ) -> None:
         self._facts = facts
+        self._accounts = accounts
         self._breakers = breakers
         self._concurrency = concurrency
         self._totals = totals
@@ -102,9 +89,10 @@ class GatewayStatus:
 
     def providers(self) -> ProviderList:
         """Every provider; the mock only in mock mode."""
+        now = self._accounts.now
         return ProviderList(
-            providers=[self._provider(facts) for facts in self._facts.providers],
-            default_provider=self._facts.default_provider,
+            providers=[self._provider(accounts) for accounts in self._by_provider().values()],
+            default_provider=next(iter((*now.live, *now.everybody))).provider,
             selection_strategy=self._facts.strategy,
             total_requests_today=self._totals.requests,
             total_cost_today=decimal_text(self._totals.cost),
@@ -130,8 +118,8 @@ class GatewayStatus:
 
         Unhealthy without any live provider.
         """
-        providers = {facts.provider.value: self._provider_health(facts) for facts in self._facts.providers}
-        live = [providers[facts.provider] for facts in self._facts.providers if facts.live]
+        providers = {one.value: self._provider_health(accounts) for one, accounts in self._by_provider().items()}
+        live = [providers[provider] for provider in self._accounts.now.live_providers]
         cache = self._cache_health()
         broken = any(one.circuit_breaker_state is not CircuitBreakerState.CLOSED for one in live)
         broken = broken or cache.cache_mode is HealthStatus.DEGRADED or bool(self._background.failing)
@@ -152,7 +140,7 @@ class GatewayStatus:
             return Readiness(ready=False, reason="The service is stopping.")
         if self._loop_watch.late:
             return Readiness(ready=False, reason=f"The event loop was {self._loop_watch.worst():.1f} s late.")
-        if not any(facts.live for facts in self._facts.providers):
+        if not self._accounts.now.live:
             return Readiness(ready=False, reason=NOBODY_WARNING)
         return Readiness(ready=True)
 
@@ -180,25 +168,35 @@ class GatewayStatus:
     def _warnings_of_providers(self) -> list[str]:
         if self._facts.mock_mode:
             return [MOCK_WARNING]
-        return [] if any(facts.live for facts in self._facts.providers) else [NOBODY_WARNING]
+        return [] if self._accounts.now.live else [NOBODY_WARNING]
 
-    def _provider(self, facts: ProviderFacts) -> ProviderStatus:
-        limit = self._concurrency.get(facts.provider)
+    def _by_provider(self) -> Mapping[LLMProviderType, list[ProviderAccount]]:
+        """All accounts, those of one provider together."""
+        found: dict[LLMProviderType, list[ProviderAccount]] = {}
+        for account in self._accounts.now.everybody:
+            found.setdefault(account.provider, []).append(account)
+        return found
+
+    def _provider(self, accounts: Sequence[ProviderAccount]) -> ProviderStatus:
+        limits = filter(None, (self._concurrency.get(account.key) for account in accounts))
         return ProviderStatus(
-            provider=facts.provider,
-            enabled=facts.enabled,
-            configured=facts.configured,
-            default_model=facts.default_model,
-            circuit_breaker_state=self._breakers.of_provider(facts.provider).state,
-            in_flight=limit.held if limit else 0,
+            provider=accounts[0].provider,
+            enabled=any(account.enabled for account in accounts),
+            configured=any(account.configured for account in accounts),
+            default_model=accounts[0].default_model,
+            circuit_breaker_state=self._state(accounts),
+            in_flight=sum(limit.held for limit in limits),
         )
 
-    def _provider_health(self, facts: ProviderFacts) -> ProviderHealth:
+    def _provider_health(self, accounts: Sequence[ProviderAccount]) -> ProviderHealth:
         return ProviderHealth(
-            enabled=facts.enabled,
-            configured=facts.configured,
-            circuit_breaker_state=self._breakers.of_provider(facts.provider).state,
+            enabled=any(account.enabled for account in accounts),
+            configured=any(account.configured for account in accounts),
+            circuit_breaker_state=self._state(accounts),
         )
+
+    def _state(self, accounts: Sequence[ProviderAccount]) -> CircuitBreakerState:
+        return worst_state(self._breakers.of_account(account.key).state for account in accounts)
 
     def _model(self, profile: ModelProfile) -> ModelInfo:
         return ModelInfo(
@@ -211,11 +209,11 @@ class GatewayStatus:
         )
 
     def _breaker(self, key: BreakerKey, snapshot: BreakerSnapshot) -> CircuitBreakerStatus:
-        provider, model = key
         closed = snapshot.state is CircuitBreakerState.CLOSED
         return CircuitBreakerStatus(
-            provider=provider,
-            model=model,
+            provider=key.provider,
+            model=key.model,
+            account=key.account,
             state=snapshot.state,
             failures=snapshot.failures,
             opened_at=None if snapshot.opened_at is None else self._as_date(snapshot.opened_at),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from common_core.config_enums import LLMProviderType
@@ -15,13 +15,32 @@ from services.llm_provider_service.resilience.slow_start import SlowStart
 from services.llm_provider_service.routing.scoreboard import Scoreboard
 
 
+class RetryBudgets(dict[LLMProviderType, RetryBudget]):
+    """The retry budget of each provider; one that is new gets its own. *watched* hears of each."""
+
+    def __init__(
+        self,
+        providers: Iterable[LLMProviderType],
+        watched: Callable[[LLMProviderType, RetryBudget], object],
+    ) -> None:
+        super().__init__()
+        self._watched = watched
+        for provider in providers:
+            self[provider]
+
+    def __missing__(self, provider: LLMProviderType) -> RetryBudget:
+        budget = self[provider] = RetryBudget()
+        self._watched(provider, budget)
+        return budget
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetState:
     """The memories of one process; retry budgets are per provider, the rest per target."""
 
     breakers: ProviderBreakers
     cooldowns: Cooldowns
-    budgets: Mapping[LLMProviderType, RetryBudget]
+    budgets: RetryBudgets
     slow_start: SlowStart
     scoreboard: Scoreboard
     peer_reports: PeerReports

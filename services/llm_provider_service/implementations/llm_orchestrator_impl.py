@@ -169,7 +169,8 @@ class LLMOrchestratorImpl:
             span.set(CACHE_HIT, entry is not None)
         if entry is None:
             return None
-        fallback_used = {ResultFlag.FALLBACK_USED} if entry.target != made.first else set()
+        same = made.first is not None and entry.target.answers_like(made.first)
+        fallback_used = set() if same else {ResultFlag.FALLBACK_USED}
         return CompletionResult(
             answer=entry.answer,
             target=entry.target,
@@ -253,7 +254,8 @@ class LLMOrchestratorImpl:
             flags=_flags(run, made, answer, target),
         )
         if run.order.cache is not CacheMode.BYPASS and answer.finish_reason is not FinishReason.LENGTH:
-            own_key = key if target == made.first else cache_key(run.order, target)
+            same = made.first is not None and target.answers_like(made.first)
+            own_key = key if same else cache_key(run.order, target)
             entry = CachedAnswer.of(result, stored_at=self._wall_clock())
             await self._cache.put(own_key, entry, replaces=run.order.cache is CacheMode.REFRESH)
         return result
@@ -273,7 +275,7 @@ def _nobody_listens(task: asyncio.Task[CompletionResult]) -> None:
 
 def _flags(run: Run, made: Plan, answer: CompletionAnswer, target: Target) -> frozenset[ResultFlag]:
     flags = set()
-    if target != made.first:
+    if made.first is None or not target.answers_like(made.first):
         flags.add(ResultFlag.FALLBACK_USED)
     if not profile_for(target.provider, target.model).known:
         flags.add(ResultFlag.UNKNOWN_MODEL)

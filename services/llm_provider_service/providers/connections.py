@@ -1,16 +1,18 @@
-"""Opens the vendors: for each one a session of its own, bound to its origin and its key."""
+"""The vendors' accounts as providers: each has a session of its own, bound to its origin and its key."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from types import MappingProxyType
 
+import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.providers.common.codec import VendorCodec
+from services.llm_provider_service.domain.target import AccountKey
 from services.llm_provider_service.providers.dialects import codec_for
 from services.llm_provider_service.providers.transport.address_guard import GuardedResolver
 from services.llm_provider_service.providers.transport.dns_cache import CachingResolver
@@ -18,64 +20,132 @@ from services.llm_provider_service.providers.transport.http_transport import Htt
 from services.llm_provider_service.providers.transport.time_limits import TimeLimits
 from services.llm_provider_service.providers.vendor_provider import VendorProvider
 from services.llm_provider_service.resilience.deadline import Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VendorEndpoint:
-    """Where a vendor is and how it is spoken to; *attribution* are headers that say which application asks."""
-
-    provider: LLMProviderType
-    base_url: str
-    api_key: str | None = field(repr=False)
-    allow_private: bool
-    attribution: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineLimits:
-    """What holds for every vendor's line: seconds, sockets, and bytes of one answer after decompression."""
-
-    times: TimeLimits
-    connections: int
-    max_bytes: int
-
+from services.llm_provider_service.settings.accounts import ProviderAccount, ProviderAccounts
 
 NO_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLimits:
+    """What holds for every call to a vendor: seconds, and bytes of one answer after decompression."""
+
+    times: TimeLimits
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The sockets to one address."""
+
+    session: aiohttp.ClientSession
+    resolver: CachingResolver
+
+    async def close(self) -> None:
+        await self.session.close()
+        await self.resolver.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """*provider* was made for *account*, as it was then."""
+
+    account: ProviderAccount
+    provider: VendorProvider
+    line: _Line
+
+
+class VendorConnections:
+    """The provider of each account that is live now.
+
+    A provider is made for one state of its account and never changes: a call that began with a key ends with it, and a
+    key never leaves its origin. When an account changes, its next call gets a new provider: over the same sockets if
+    the address is the same, else over new ones. The old sockets are closed when no call can be under way on them.
+    """
+
+    def __init__(
+        self,
+        accounts: ProviderAccounts,
+        limits: LineLimits,
+        *,
+        clock: Clock,
+        wall_clock: Callable[[], float],
+        classes: Mapping[LLMProviderType, type[VendorProvider]] = NO_CLASSES,
+    ) -> None:
+        self._accounts = accounts
+        self._limits = limits
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._classes = classes
+        self._connected: dict[AccountKey, _Connected] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __getitem__(self, key: AccountKey) -> VendorProvider:
+        """The provider of the account *key* as it is now; raises `KeyError` where that is not live."""
+        account = self._accounts.now.live_by_key[key]
+        connected = self._connected.get(key)
+        if connected is None or connected.account is not account:
+            connected = self._connected[key] = self._connect(account, connected)
+        return connected.provider
+
+    async def close(self) -> None:
+        """Close every socket."""
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        for connected in self._connected.values():
+            await connected.line.close()
+
+    def _connect(self, account: ProviderAccount, before: _Connected | None) -> _Connected:
+        """A provider for *account*; a vendor without a class of its own is built from its row alone."""
+        line = self._line(account, before)
+        codec = codec_for(account.provider, static_headers=account.headers)
+        transport = HttpTransport(
+            line.session,
+            base_url=account.base_url,
+            credentials=codec.auth_headers(account.secret),
+            max_bytes=self._limits.max_bytes,
+        )
+        kind = self._classes.get(account.provider, VendorProvider)
+        provider = kind(codec, transport, limits=self._limits.times, wall_clock=self._wall_clock)
+        return _Connected(account, provider, line)
+
+    def _line(self, account: ProviderAccount, before: _Connected | None) -> _Line:
+        if before is not None:
+            if _address(before.account) == _address(account):
+                return before.line
+            task = asyncio.create_task(self._close_when_idle(before.line))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        resolver = CachingResolver(clock=self._clock)
+        guarded: AbstractResolver = resolver if account.allow_private else GuardedResolver(resolver)
+        return _Line(open_session(resolver=guarded, connections=account.max_concurrent), resolver)
+
+    async def _close_when_idle(self, line: _Line) -> None:
+        """No call takes longer than its whole time, so none of those that began on *line* is left after it."""
+        with suppress(asyncio.CancelledError):  # the process stops, after the last call
+            await asyncio.sleep(self._limits.times.total)
+        await line.close()
+
+
+def _address(account: ProviderAccount) -> tuple[str, bool, int]:
+    """What sockets depend on."""
+    return account.base_url, account.allow_private, account.max_concurrent
+
+
 @asynccontextmanager
 async def open_vendors(
-    endpoints: Sequence[VendorEndpoint],
+    accounts: ProviderAccounts,
     limits: LineLimits,
     *,
     clock: Clock,
     wall_clock: Callable[[], float],
     classes: Mapping[LLMProviderType, type[VendorProvider]] = NO_CLASSES,
-) -> AsyncIterator[Mapping[LLMProviderType, VendorProvider]]:
-    """The providers of *endpoints*; their connections close with the context.
-
-    A vendor without a class of its own in *classes* is built from its row alone.
-    """
-    async with AsyncExitStack() as stack:
-        made: dict[LLMProviderType, VendorProvider] = {}
-        for endpoint in endpoints:
-            codec = codec_for(endpoint.provider, static_headers=endpoint.attribution)
-            transport = await _transport(endpoint, codec, limits, stack, clock)
-            kind = classes.get(endpoint.provider, VendorProvider)
-            made[endpoint.provider] = kind(codec, transport, limits=limits.times, wall_clock=wall_clock)
-        yield made
-
-
-async def _transport(
-    endpoint: VendorEndpoint, codec: VendorCodec, limits: LineLimits, stack: AsyncExitStack, clock: Clock
-) -> HttpTransport:
-    inner = CachingResolver(clock=clock)
-    stack.push_async_callback(inner.close)
-    resolver: AbstractResolver = inner if endpoint.allow_private else GuardedResolver(inner)
-    session = await stack.enter_async_context(open_session(resolver=resolver, connections=limits.connections))
-    return HttpTransport(
-        session,
-        base_url=endpoint.base_url,
-        credentials=codec.auth_headers(endpoint.api_key),
-        max_bytes=limits.max_bytes,
-    )
+) -> AsyncIterator[VendorConnections]:
+    """The providers of *accounts*, those of today's made already; their connections close with the context."""
+    connections = VendorConnections(accounts, limits, clock=clock, wall_clock=wall_clock, classes=classes)
+    try:
+        for account in accounts.now.live:
+            connections[account.key]
+        yield connections
+    finally:
+        await connections.close()

@@ -27,7 +27,7 @@ from services.llm_provider_service.metrics import SharedTierMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 from services.llm_provider_service.replicas.feed import ReplicaFeed
 from services.llm_provider_service.replicas.report_messages import (
-    Accounts,
+    AccountNames,
     PeerReportListener,
     about_breaker,
     about_cooldown,
@@ -44,7 +44,7 @@ OnTransition = Callable[[BreakerKey, Transition], None]
 class _Shared:
     link: RedisLink
     background: BackgroundWork
-    accounts: Accounts
+    names: AccountNames
     metrics: SharedTierMetrics
     feed: ReplicaFeed
     owed: PendingRemovals
@@ -71,8 +71,7 @@ class Replicas:
             return None
 
         def cools(target: Target, seconds: float) -> None:
-            account = shared.accounts.get(target.provider, "")
-            shared.feed.report(about_cooldown(target, seconds, account))
+            shared.feed.report(about_cooldown(target, seconds, shared.names.name_of(target.account_key)))
 
         return cools
 
@@ -84,7 +83,7 @@ class Replicas:
 
         def moved(key: BreakerKey, transition: Transition) -> None:
             listener(key, transition)
-            shared.feed.report(about_breaker(key, transition))
+            shared.feed.report(about_breaker(key, transition, shared.names.name_of((key.provider, key.account))))
 
         return moved
 
@@ -129,7 +128,7 @@ class Replicas:
 
 @asynccontextmanager
 async def open_replicas(
-    url: str | None, accounts: Accounts, registry: CollectorRegistry, background: BackgroundWork
+    url: str | None, names: AccountNames, registry: CollectorRegistry, background: BackgroundWork
 ) -> AsyncIterator[Replicas]:
     """Open the link to the Redis at *url*; whatever is there, this takes no longer than the link's budget."""
     if url is None:
@@ -140,7 +139,7 @@ async def open_replicas(
         feed = ReplicaFeed(link, origin=uuid4().hex)
         owed = PendingRemovals()
         removals = RedisRemovals(link, owed, on_removed=feed.removed)
-        yield Replicas(_Shared(link, background, accounts, metrics, feed, owed, removals))
+        yield Replicas(_Shared(link, background, names, metrics, feed, owed, removals))
 
 
 @dataclass(frozen=True, slots=True)

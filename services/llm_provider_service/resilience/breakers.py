@@ -1,6 +1,8 @@
-"""The breakers of one call: the target's, and the provider's own, which its models share."""
+"""The breakers of one call: the target's, and its account's own, which all its models share."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_attempts import Billed
@@ -15,29 +17,35 @@ from huleedu_service_libs.resilience.circuit_breaker import (
 from services.llm_provider_service.domain.failures import ProviderTimeout
 from services.llm_provider_service.domain.not_sent import CircuitOpen
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
-from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.target import AccountKey, Target
 
-BreakerKey = tuple[LLMProviderType, str | None]
+
+class BreakerKey(NamedTuple):
+    """Whose breaker it is: an account's own where `model` is None, else that of one of its models."""
+
+    provider: LLMProviderType
+    account: str
+    model: str | None
 
 
 class TargetPermit:
     """Leave of both breakers for one call; settled once, by whichever of the three comes first."""
 
-    __slots__ = ("_of_provider", "_of_target", "generation")
+    __slots__ = ("_of_account", "_of_target", "generation")
 
-    def __init__(self, of_provider: Permit, of_target: Permit) -> None:
-        self._of_provider = of_provider
+    def __init__(self, of_account: Permit, of_target: Permit) -> None:
+        self._of_account = of_account
         self._of_target = of_target
         self.generation = of_target.generation
 
     def succeed(self) -> None:
         """The call was answered."""
-        self._of_provider.succeed()
+        self._of_account.succeed()
         self._of_target.succeed()
 
     def abandon(self) -> None:
         """The call says nothing about anybody."""
-        self._of_provider.abandon()
+        self._of_account.abandon()
         self._of_target.abandon()
 
     def fail(self, failure: ProviderFailure) -> None:
@@ -45,7 +53,7 @@ class TargetPermit:
         if isinstance(failure, ProviderTimeout) and not failure.own_limit:
             self.abandon()
         elif failure.trips_provider:
-            self._of_provider.fail(failure.outcome, open_now=failure.opens_at_once)
+            self._of_account.fail(failure.outcome, open_now=failure.opens_at_once)
             self._of_target.abandon()
         elif failure.trips_breaker:
             self._settle_provider(failure)
@@ -56,46 +64,46 @@ class TargetPermit:
 
     def _settle_provider(self, failure: ProviderFailure) -> None:
         if failure.status is not None or failure.billed is Billed.YES:
-            self._of_provider.succeed()
+            self._of_account.succeed()
         else:
-            self._of_provider.abandon()
+            self._of_account.abandon()
 
 
 class ProviderBreakers:
     """Hands out permits for targets; breakers are created on first use and evicted by their registry."""
 
     def __init__(
-        self, registry: CircuitBreakerRegistry[BreakerKey], *, of_target: BreakerPolicy, of_provider: BreakerPolicy
+        self, registry: CircuitBreakerRegistry[BreakerKey], *, of_target: BreakerPolicy, of_account: BreakerPolicy
     ) -> None:
         self._registry = registry
         self._target_policy = of_target
-        self._provider_policy = of_provider
+        self._account_policy = of_account
 
     @property
     def all_closed(self) -> bool:
-        """Whether every target and provider would be admitted."""
+        """Whether every target and account would be admitted."""
         return self._registry.all_closed
 
     def acquire(self, target: Target) -> TargetPermit:
         """Leave for one call to *target*; raises `CircuitOpen`."""
         try:
-            of_provider = self._of_provider(target.provider).acquire()
+            of_account = self._of_account(target.account_key).acquire()
         except CircuitOpenError as error:
             raise CircuitOpen("the provider's circuit breaker is open", retry_after=error.retry_in_seconds) from None
         try:
-            return TargetPermit(of_provider, self._of_target(target).acquire())
+            return TargetPermit(of_account, self._of_target(target).acquire())
         except CircuitOpenError as error:
-            of_provider.abandon()
+            of_account.abandon()
             raise CircuitOpen("the model's circuit breaker is open", retry_after=error.retry_in_seconds) from None
 
     def would_admit(self, target: Target) -> bool:
         """Whether `acquire` would succeed now."""
-        return self._of_provider(target.provider).would_admit() and self._of_target(target).would_admit()
+        return self._of_account(target.account_key).would_admit() and self._of_target(target).would_admit()
 
     def opens_in(self, target: Target) -> float:
         """Seconds until a call to *target* may be tried; 0 when it may now."""
         return max(
-            self._of_provider(target.provider).snapshot().retry_in_seconds,
+            self._of_account(target.account_key).snapshot().retry_in_seconds,
             self._of_target(target).snapshot().retry_in_seconds,
         )
 
@@ -103,16 +111,16 @@ class ProviderBreakers:
         """One request gave up on *target*; *generation* is that of its last permit."""
         self._of_target(target).count_failed_request(generation)
 
-    def of_provider(self, provider: LLMProviderType) -> BreakerSnapshot:
-        """The provider's own breaker."""
-        return self._of_provider(provider).snapshot()
+    def of_account(self, key: AccountKey) -> BreakerSnapshot:
+        """The account's own breaker."""
+        return self._of_account(key).snapshot()
 
     def snapshots(self) -> dict[BreakerKey, BreakerSnapshot]:
         """All breakers of this process."""
         return self._registry.snapshots()
 
-    def _of_provider(self, provider: LLMProviderType) -> CircuitBreaker:
-        return self._registry.get((provider, None), self._provider_policy)
+    def _of_account(self, key: AccountKey) -> CircuitBreaker:
+        return self._registry.get(BreakerKey(*key, None), self._account_policy)
 
     def _of_target(self, target: Target) -> CircuitBreaker:
-        return self._registry.get((target.provider, target.model), self._target_policy)
+        return self._registry.get(BreakerKey(target.provider, target.account, target.model), self._target_policy)

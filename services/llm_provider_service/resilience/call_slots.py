@@ -1,22 +1,29 @@
-"""The slots of one call: its provider's, and then one of the gateway's own.
+"""The slots of one call: its account's, and then one of the gateway's own.
 
-In this order, because whoever waits for a slot of a provider must not hold one of those that everybody shares: else a
+In this order, because whoever waits for a slot of an account must not hold one of those that everybody shares: else a
 provider that hangs takes them all. Both are held while a call is under way and at no other time, so neither a pause
 before a retry nor a vendor's cooldown costs anybody a slot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.target import AccountKey, Target
 from services.llm_provider_service.resilience.concurrency_limit import ConcurrencyLimit, LimitReached
 from services.llm_provider_service.resilience.deadline import Deadline
 
 
 class GatewayLimitReached(LimitReached):
     """It is the gateway's own slots that are taken: asking another provider is no use."""
+
+
+class LimitsByAccount(Protocol):
+    """Where the limit of each account is found."""
+
+    def __getitem__(self, key: AccountKey) -> ConcurrencyLimit: ...
 
 
 class HeldSlots:
@@ -44,29 +51,29 @@ class HeldSlots:
 
 
 class CallSlots:
-    """The concurrency of every provider and the gateway's own; a call needs *reserve_seconds* once it has its slots."""
+    """The slots of every account and the gateway's own; a call needs *reserve_seconds* once it has its slots."""
 
     def __init__(
         self,
         gateway: ConcurrencyLimit,
-        providers: Mapping[LLMProviderType, ConcurrencyLimit],
+        accounts: LimitsByAccount,
         *,
         reserve_seconds: float,
     ) -> None:
         self._gateway = gateway
-        self._providers = providers
+        self._accounts = accounts
         self._reserve = reserve_seconds
 
-    def free(self, provider: LLMProviderType) -> bool:
-        """Whether *provider* has a slot at once."""
-        return self._providers[provider].free
+    def free(self, target: Target) -> bool:
+        """Whether the account of *target* has a slot at once."""
+        return self._accounts[target.account_key].free
 
-    async def enter(self, provider: LLMProviderType, deadline: Deadline, *, may_wait: bool) -> HeldSlots:
+    async def enter(self, target: Target, deadline: Deadline, *, may_wait: bool) -> HeldSlots:
         """Take both slots; raises `LimitReached` or `GatewayLimitReached`.
 
-        Without *may_wait* nobody waits for the provider's.
+        Without *may_wait* nobody waits for the account's.
         """
-        limit = self._providers[provider]
+        limit = self._accounts[target.account_key]
         in_provider = await limit.enter(deadline, reserve_seconds=self._reserve, may_wait=may_wait)
         try:
             in_gateway = await self._gateway.enter(deadline, reserve_seconds=self._reserve)
@@ -78,9 +85,9 @@ class CallSlots:
         return HeldSlots(limit, in_provider, self._gateway, in_gateway)
 
     @contextmanager
-    def aside(self, provider: LLMProviderType) -> Iterator[None]:
-        """Wait for something else than a slot in the provider's line; raises `LimitReached` where that is full."""
-        limit = self._providers[provider]
+    def aside(self, target: Target) -> Iterator[None]:
+        """Wait for something else than a slot in the account's line; raises `LimitReached` where that is full."""
+        limit = self._accounts[target.account_key]
         limit.stand_aside()
         try:
             yield

@@ -88,6 +88,15 @@ class ConcurrencyLimit:
         """Stand aside no longer."""
         self._aside -= 1
 
+    def resize(self, policy: AdmissionPolicy) -> None:
+        """From now on *policy* holds. Who waits gets what became free; what is held above it is not taken away."""
+        self._policy = policy
+        while self._line and self._held < policy.slots:
+            turn = self._line.popleft()
+            if not turn.done():
+                self._held += 1
+                turn.set_result(self._taken())
+
     @property
     def _full(self) -> bool:
         return self.waiting >= self._policy.queue_limit
@@ -141,7 +150,7 @@ class ConcurrencyLimit:
             self._line.remove(turn)
 
     def _hand_on(self) -> None:
-        while self._line:
+        while self._line and self._held <= self._policy.slots:
             turn = self._line.popleft()
             if not turn.done():
                 turn.set_result(self._taken())

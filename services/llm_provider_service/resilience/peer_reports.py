@@ -1,4 +1,4 @@
-"""What other replicas found out about a target or a provider: their breaker is open, until about then.
+"""What other replicas found out about a target or an account: their breaker is open, until about then.
 
 A report moves nobody's breaker. It is one more reason to ask somebody else first; where there is nobody else, the
 target is asked all the same, and this replica's own breaker learns from that.
@@ -13,19 +13,19 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.resilience.deadline import Clock
 
 LONGEST_SECONDS = 300.0
-MOST_HINTS = 1000
+MOST_REPORTS = 1000
 
-# A provider and a model; no model: the provider as a whole.
-ReportKey = tuple[LLMProviderType, str | None]
+# Provider, account and model, as the key of a breaker; no model: the account as a whole.
+ReportKey = tuple[LLMProviderType, str, str | None]
 
 
 class PeerReports:
-    """Until when others leave whom alone, on a monotonic clock; at most five minutes and 1,000 hints."""
+    """Until when others leave whom alone, on a monotonic clock; at most five minutes and 1,000 reports."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: OrderedDict[ReportKey, float] = OrderedDict()
-        self._latest = 0.0  # no hint ends after it; that of a model that nobody asks here is never looked up
+        self._latest = 0.0  # no report ends after it; that of a model that nobody asks here is never looked up
 
     @property
     def none(self) -> bool:
@@ -38,7 +38,7 @@ class PeerReports:
         self._until[key] = until
         self._latest = max(self._latest, until)
         self._until.move_to_end(key)
-        while len(self._until) > MOST_HINTS:
+        while len(self._until) > MOST_REPORTS:
             self._until.popitem(last=False)
 
     def forget(self, key: ReportKey) -> None:
@@ -46,10 +46,10 @@ class PeerReports:
         self._until.pop(key, None)
 
     def remaining(self, target: Target) -> float:
-        """Seconds for which others leave *target* or its provider alone; 0 when nobody does."""
+        """Seconds for which others leave *target* or its account alone; 0 when nobody does."""
         if not self._until:
             return 0.0
-        return max(self._left((target.provider, None)), self._left((target.provider, target.model)))
+        return max(self._left((*target.account_key, None)), self._left((*target.account_key, target.model)))
 
     def _left(self, key: ReportKey) -> float:
         until = self._until.get(key)

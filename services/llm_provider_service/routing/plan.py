@@ -43,6 +43,7 @@ class PlanQuestion:
 
     `model` fits a candidate by its own id or by the canonical name. `patience_seconds`: a first target that cools
     down no longer than this keeps its place and is waited for, because changing the model changes the verdict.
+    `generation` is that of the accounts from which candidates are made.
     """
 
     strategy: SelectionStrategy
@@ -50,6 +51,7 @@ class PlanQuestion:
     model: str | None = None
     fallback: FallbackMode = FallbackMode.ANY
     patience_seconds: float = 0.0
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Plan:
     (or, if nobody was, everyone) lacks what the caller gave: a 400 that names them, and `capable`, the targets that
     could; nothing is asked then. `retry_after` is the seconds until somebody may be asked, 0 when somebody may now
     and `None` when nobody can say. `turn` is what the strategy chose its first from; empty when it chose nothing.
+    `generation` is that of its question.
     """
 
     strategy: SelectionStrategy
@@ -79,6 +82,7 @@ class Plan:
     capable: tuple[Target, ...] = ()
     retry_after: float | None = None
     turn: tuple[Candidate, ...] = ()
+    generation: int = 0
 
 
 def plan(question: PlanQuestion, candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Plan:
@@ -139,6 +143,7 @@ def _nobody(
         skipped=(*skipped, *(_lacking(one) for one in asked_for)),
         refusals=refusals,
         capable=tuple(one.target for one in enabled if not one.refusals) if refusals else (),
+        generation=question.generation,
     )
 
 
@@ -185,6 +190,7 @@ def _answerable(
         skipped=tuple(skipped),
         retry_after=0.0 if somebody else _soonest(allowed),
         turn=tuple(turn) if len(turn) > 1 else (),
+        generation=question.generation,
     )
 
 

@@ -71,15 +71,17 @@ class VendorSettings(_OfEachRow):
         key: SecretStr | None = getattr(self, f"{name}_API_KEY")
         if key is None and wanted:
             key = getattr(self, f"{BARE}{name}_API_KEY")
+        configured = key is not None or not VENDORS[provider].keyed
         return ProviderAccount(
             provider=provider,
             enabled=wanted if wanted is not None else key is not None,
-            configured=key is not None or not VENDORS[provider].keyed,
+            configured=configured,
+            switched_off=configured and wanted is False,
             api_key=key,
             base_url=getattr(self, f"{name}_BASE_URL").rstrip("/"),
             default_model=getattr(self, f"{name}_DEFAULT_MODEL"),
             allow_private=getattr(self, f"{name}_ALLOW_PRIVATE"),
-            attribution=self._attribution() if provider is LLMProviderType.OPENROUTER else {},
+            headers=self._attribution() if provider is LLMProviderType.OPENROUTER else {},
         )
 
     def _attribution(self) -> Mapping[str, str]:

@@ -54,10 +54,11 @@ class ProviderTestResult(ContractAnswer):
 
 
 class CircuitBreakerStatus(ContractAnswer):
-    """One breaker; `model` is null for the provider's own."""
+    """One breaker; `model` is null for the own breaker of one of our accounts at the provider."""
 
     provider: OrNew[LLMProviderType]
     model: str | None
+    account: str = Field(default="default", description="Which of our accounts at the provider.")
     state: CircuitBreakerState
     failures: int = Field(description="In the window that the breaker looks at.")
     opened_at: str | None = Field(description="UTC, ISO 8601; null while closed.")

@@ -144,7 +144,7 @@ def test_a_text_that_no_header_can_carry_is_refused(name: str, wrong: str) -> No
 
 def test_the_name_of_an_application_may_be_in_any_language() -> None:
     settings = settings_with({}, OPENROUTER_X_TITLE="Prüfstand 試験")
-    assert settings.account(LLMProviderType.OPENROUTER).attribution == {"X-Title": "Prüfstand 試験"}
+    assert settings.account(LLMProviderType.OPENROUTER).headers == {"X-Title": "Prüfstand 試験"}
 
 
 @pytest.mark.parametrize("text", ["google,openai", " google , openai ,", '["google", "openai"]'])

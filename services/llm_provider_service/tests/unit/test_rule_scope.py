@@ -21,6 +21,7 @@ from services.llm_provider_service.gateway.planner import request_bytes
 from services.llm_provider_service.gateway.provider_test import ProviderTester
 from services.llm_provider_service.policies import comparison_defaults, routing_rules, rule_scope
 from services.llm_provider_service.routing.rule_parser import RuleError
+from services.llm_provider_service.settings.accounts import ProviderAccount, ProviderAccounts
 
 BODY_BYTES = 3000
 SHORTEST = {"user_prompt": "x", "essay_a": "x", "essay_b": "x"}
@@ -89,7 +90,11 @@ class Listener:
 
 async def test_provider_tests_carry_nothing_and_are_all_of_one_size() -> None:
     listener = Listener()
-    tester = ProviderTester(listener, {LLMProviderType.OPENAI: "m"}, clock=lambda: 0.0)
+    tester = ProviderTester(
+        listener,
+        ProviderAccounts([ProviderAccount(provider=LLMProviderType.OPENAI, default_model="m")]),
+        clock=lambda: 0.0,
+    )
     await tester.test(LLMProviderType.OPENAI)
     (order,) = listener.heard
     kind = rule_scope(settings()).request_types[order.request_type]

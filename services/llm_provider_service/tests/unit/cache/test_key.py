@@ -132,6 +132,7 @@ LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
     },
     CompletionRequest: {"accept": lambda answer: None},
     Caller: {"service": "another"},
+    Target: {"account": "second"},
 }
 # What else must be equal before two running requests may share an answer.
 FLIGHT_ONLY = {"provider", "model", "fallback", "cache"}

@@ -7,9 +7,11 @@ import pytest
 from common_core.config_enums import LLMProviderType
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
+from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import MOST_AWAY, MetricsRecorder
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics
+from services.llm_provider_service.resilience.breakers import BreakerKey
 
 OPENAI, ANTHROPIC = LLMProviderType.OPENAI, LLMProviderType.ANTHROPIC
 CLOSED, OPEN, HALF_OPEN = CircuitBreakerState.CLOSED, CircuitBreakerState.OPEN, CircuitBreakerState.HALF_OPEN
@@ -35,7 +37,7 @@ class Bench:
             last_failure=None,
             generation=1,
         )
-        self.recorder.breaker_moved((provider, model), transition)
+        self.recorder.breaker_moved(BreakerKey(provider, DEFAULT_ACCOUNT, model), transition)
 
     def shown(self, model: str = OTHER, provider: LLMProviderType = OPENAI) -> float | None:
         """What the gauge says."""

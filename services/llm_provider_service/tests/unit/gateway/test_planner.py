@@ -30,29 +30,29 @@ from services.llm_provider_service.domain.completion import (
 )
 from services.llm_provider_service.domain.failures import AuthenticationFailed
 from services.llm_provider_service.domain.order import CompletionOrder
-from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT, Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.gateway.planner import (
     MOST_KEPT_PLANS,
     MOST_NAMED,
-    LiveProvider,
     Planner,
 )
-from services.llm_provider_service.gateway.target_state import TargetState
+from services.llm_provider_service.gateway.target_state import RetryBudgets, TargetState
 from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.peer_reports import PeerReports
 from services.llm_provider_service.resilience.slow_start import SlowStart
 from services.llm_provider_service.routing.plan import Plan
 from services.llm_provider_service.routing.scoreboard import Scoreboard
+from services.llm_provider_service.settings.accounts import ProviderAccount, ProviderAccounts
 from services.llm_provider_service.tests.unit.routing.samples import HandClock, providers
 
 OPENAI, ANTHROPIC, GOOGLE = LLMProviderType.OPENAI, LLMProviderType.ANTHROPIC, LLMProviderType.GOOGLE
 LIVE = (
-    LiveProvider(provider=OPENAI, default_model="gpt-5-mini", weight=3),
-    LiveProvider(provider=ANTHROPIC, default_model="claude-sonnet-4-5"),
-    LiveProvider(provider=GOOGLE, default_model="gemini-2.5-flash", weight=2),
-    LiveProvider(provider=LLMProviderType.OPENROUTER, default_model="anthropic/claude-sonnet-4.5"),
+    ProviderAccount(provider=OPENAI, default_model="gpt-5-mini", weight=3),
+    ProviderAccount(provider=ANTHROPIC, default_model="claude-sonnet-4-5"),
+    ProviderAccount(provider=GOOGLE, default_model="gemini-2.5-flash", weight=2),
+    ProviderAccount(provider=LLMProviderType.OPENROUTER, default_model="anthropic/claude-sonnet-4.5"),
 )
 FIRST = Target(OPENAI, "gpt-5-mini")
 TEXT, IMAGE = TextPart("Which one?"), ImagePart(media_type="image/png", data_base64="eA==")
@@ -63,20 +63,20 @@ class Bench:
     """A planner whose targets are on a clock that stands still."""
 
     def __init__(
-        self, strategy: SelectionStrategy = SelectionStrategy.PRIORITY, live: Sequence[LiveProvider] = LIVE
+        self, strategy: SelectionStrategy = SelectionStrategy.PRIORITY, live: Sequence[ProviderAccount] = LIVE
     ) -> None:
         self.clock = HandClock()
         registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(clock=self.clock, jitter=lambda: 0.5)
         self.targets = TargetState(
-            breakers=ProviderBreakers(registry, of_target=BreakerPolicy(), of_provider=BreakerPolicy()),
+            breakers=ProviderBreakers(registry, of_target=BreakerPolicy(), of_account=BreakerPolicy()),
             cooldowns=Cooldowns(self.clock),
-            budgets={},
+            budgets=RetryBudgets((), lambda *_: None),
             slow_start=SlowStart(),
             scoreboard=Scoreboard(self.clock, seed=7),
             peer_reports=PeerReports(self.clock),
         )
         self.planner = Planner(
-            live,
+            ProviderAccounts(live),
             strategy=strategy,
             rules=(),
             targets=self.targets,
@@ -218,8 +218,8 @@ def test_a_provider_has_a_model_under_the_name_that_it_has_everywhere_too() -> N
     ids=["thinking costs", "no room for it"],
 )
 def test_least_cost_expects_a_model_that_reasons_to_do_so(sampling: Sampling, cheaper: str) -> None:
-    live = [LiveProvider(provider=OPENAI, default_model="gpt-5-mini")]
-    live.append(LiveProvider(provider=LLMProviderType.OPENROUTER, default_model="openai/gpt-4.1-mini"))
+    live = [ProviderAccount(provider=OPENAI, default_model="gpt-5-mini")]
+    live.append(ProviderAccount(provider=LLMProviderType.OPENROUTER, default_model="openai/gpt-4.1-mini"))
     bench = Bench(SelectionStrategy.LEAST_COST, live)
     made = bench.plan(system="x" * 5_000, sampling=sampling)
     assert made.first is not None
@@ -255,9 +255,9 @@ def test_a_cooldown_is_seen_at_once_and_forgotten_when_it_ends() -> None:
 def test_a_hint_is_seen_at_once_and_forgotten_when_it_is_taken_back() -> None:
     bench = Bench()
     before = bench.plan()
-    bench.targets.peer_reports.learn((OPENAI, None), 30.0)
+    bench.targets.peer_reports.learn((OPENAI, DEFAULT_ACCOUNT, None), 30.0)
     assert providers(bench.plan())[0] is ANTHROPIC
-    bench.targets.peer_reports.forget((OPENAI, None))
+    bench.targets.peer_reports.forget((OPENAI, DEFAULT_ACCOUNT, None))
     assert bench.plan() is before
 
 

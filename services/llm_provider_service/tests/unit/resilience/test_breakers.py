@@ -52,17 +52,18 @@ class Bench:
         self.clock = HandClock()
         registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(clock=self.clock, jitter=lambda: 0.5)
         policy = BreakerPolicy()
-        self.breakers = ProviderBreakers(registry, of_target=policy, of_provider=BreakerPolicy(consecutive_failures=5))
+        self.breakers = ProviderBreakers(registry, of_target=policy, of_account=BreakerPolicy(consecutive_failures=5))
 
     def states(self, target: Target = TARGET) -> tuple[CircuitBreakerState, CircuitBreakerState]:
         """Of the provider and of the target."""
         found = self.breakers.snapshots()
-        return found[(target.provider, None)].state, found[(target.provider, target.model)].state
+        of_account, of_target = (BreakerKey(*target.account_key, model) for model in (None, target.model))
+        return found[of_account].state, found[of_target].state
 
     def counted(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Calls and failures of the provider and of the target."""
         found = self.breakers.snapshots()
-        pair = found[(OPENAI, None)], found[(OPENAI, TARGET.model)]
+        pair = found[BreakerKey(*TARGET.account_key, None)], found[BreakerKey(*TARGET.account_key, TARGET.model)]
         return (pair[0].calls, pair[0].failures), (pair[1].calls, pair[1].failures)
 
     def fail(self, failure: ProviderFailure, *, times: int = 1) -> None:
@@ -214,3 +215,11 @@ def test_a_permit_is_settled_once() -> None:
     permit.fail(ServerError("x", status=500))
     permit.abandon()
     assert bench.counted() == (ANSWERED, ANSWERED)
+
+
+def test_a_refused_key_takes_its_own_account_away_and_no_other() -> None:
+    bench = Bench()
+    second = Target(TARGET.provider, TARGET.model, "second")
+    bench.fail(AuthenticationFailed("x", status=401))
+    assert not bench.breakers.would_admit(TARGET)
+    assert bench.breakers.would_admit(second)
