@@ -27,6 +27,7 @@ from services.llm_provider_service.gateway.attempts import AttemptRunner, Provid
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import GATEWAY, MetricsRecorder
 from services.llm_provider_service.gateway.planner import Planner
+from services.llm_provider_service.gateway.provider_status import ProviderStatuses
 from services.llm_provider_service.gateway.provider_test import ProviderTester
 from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.gateway.target_state import TargetState
@@ -184,12 +185,18 @@ class WorldProvider(Provider):
         return ProviderTester(orchestrator, accounts, clock=time.monotonic)
 
     @provide
+    def provider_statuses(
+        self, accounts: ProviderAccounts, targets: TargetState, concurrency: AccountLimits, attempt_log: AttemptLog
+    ) -> ProviderStatuses:
+        return ProviderStatuses(accounts, targets, concurrency, attempt_log.last_failures, wall_clock=time.time)
+
+    @provide
     def status(
         self,
         settings: Settings,
         accounts: ProviderAccounts,
+        providers: ProviderStatuses,
         breakers: ProviderBreakers,
-        concurrency: AccountLimits,
         totals: DayTotals,
         prices: PriceBook,
         loop_watch: EventLoopLag,
@@ -199,8 +206,8 @@ class WorldProvider(Provider):
         return GatewayStatus(
             policies.service_facts(settings),
             accounts=accounts,
+            providers=providers,
             breakers=breakers,
-            concurrency=concurrency,
             totals=totals,
             prices=prices,
             clock=time.monotonic,

@@ -12,6 +12,7 @@ from dishka import Provider, Scope, provide
 
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.resilience.breaker_registry import CircuitBreakerRegistry
+from huleedu_service_libs.resilience.circuit_breaker import Transition
 from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
@@ -19,6 +20,7 @@ from services.llm_provider_service.config import Settings
 from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
 from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.gateway.incident_log import log_breaker
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.gateway.planner import Planner
 from services.llm_provider_service.gateway.target_state import RetryBudgets, TargetState
@@ -72,7 +74,7 @@ class StateProvider(Provider):
         registry: CircuitBreakerRegistry[BreakerKey] = CircuitBreakerRegistry(
             clock=time.monotonic,
             jitter=random.random,
-            on_transition=replicas.also_hear(recorder.breaker_moved),
+            on_transition=replicas.also_hear(partial(_breaker_moved, recorder)),
             enabled=settings.CIRCUIT_BREAKER_ENABLED,
         )
         return ProviderBreakers(
@@ -114,3 +116,8 @@ class StateProvider(Provider):
     @provide
     def mapping(self, settings: Settings) -> ComparisonMapping:
         return ComparisonMapping(policies.comparison_defaults(settings))
+
+
+def _breaker_moved(recorder: MetricsRecorder, key: BreakerKey, transition: Transition) -> None:
+    recorder.breaker_moved(key, transition)
+    log_breaker(key.provider, key.account, key.model, transition)

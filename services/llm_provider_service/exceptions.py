@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from common_core.error_enums import ErrorCode
 from services.llm_provider_service.domain.attempt import Attempt
+from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target
 
 TYPE_PREFIX = "urn:huleedu:llm-provider:"
@@ -28,11 +29,13 @@ class GatewayError(Exception):
 
     `fields` are (field, message) pairs; the fields have the order's names, and api/ turns them into pointers.
     `early`: the caller's own deadline cut it short, so it is not the last word for who waits for the same answer.
+    `skipped`: who could have answered and was not asked.
     """
 
     status: ClassVar[int]
     retryable: ClassVar[bool] = False
     early: bool = False
+    skipped: tuple[Skipped, ...] = ()
 
     def __init__(
         self,

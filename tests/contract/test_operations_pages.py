@@ -17,17 +17,18 @@ from services.llm_provider_service.config import Settings
 from services.llm_provider_service.metrics import GatewayMetrics, SharedTierMetrics
 from services.llm_provider_service.startup_setup import create_app
 from tests.architecture.sources import ROOT, product_modules
-from tests.support.gateway import Answer, Gateway, running_gateway, vendors
+from tests.support.gateway import KEYS, MODELS, Answer, Gateway, running_gateway, vendors
+from tests.support.log_lines import log_lines
 from tests.support.redis_server import redis_server
 from tests.vendor_sim import ERRORS, Status, Success, VendorSim
 
 PAGES = ROOT / "docs" / "operations"
-NAMES = ("vendor-down", "rate-limited", "redis-gone", "overload", "frozen-worker")
+NAMES = ("vendor-down", "rate-limited", "redis-gone", "overload", "frozen-worker", "why-503")
 BLOCK = re.compile(r"^```(\w+) ?([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 METRIC = re.compile(r"\bllm_provider_\w+")
 BREAKERS_JITTER = 0.1  # how far the time that a breaker stays open is from the one that is set
-OF_THE_MOMENT = {"duration_ms", "opened_at", "retry_in_ms", "redis_failure_count"}
+OF_THE_MOMENT = {"at", "duration_ms", "opened_at", "retry_in_ms", "redis_failure_count", "until"}
 # Names on the pages that are neither settings nor codes.
 OTHER_CAPITALS = {"SIGHUP", "HTTP", "GET", "POST", "DELETE"}
 
@@ -176,6 +177,32 @@ async def test_there_are_more_requests_than_slots(sim: VendorSim) -> None:
         assert [(await one).status for one in crowd] == [200] * 3
         late = await gateway.compare(sample_index=5, headers={"X-Request-Timeout-Ms": "300"})
         assert_as_shown("overload", "no-time-left", late)
+
+
+def log_as_shown(name: str, label: str) -> list[dict[str, Any]]:
+    """The log lines of the page."""
+    return [json.loads(line) for line in blocks(name, "log")[label].splitlines()]
+
+
+async def test_from_a_503_to_its_cause_in_three_steps(sim: VendorSim) -> None:
+    sim.always("openai", Status(503))
+    sim.always("anthropic", Status(429, headers={"Retry-After": "300"}))
+    switched_off = {"GOOGLE_ENABLED": False, "GOOGLE_API_KEY": KEYS["google"], "GOOGLE_DEFAULT_MODEL": MODELS["google"]}
+    with log_lines() as lines:
+        async with running_gateway(**vendors(sim, "openai", "anthropic"), **switched_off) as gateway:
+            for index in range(3):
+                assert (await gateway.compare(sample_index=index)).status == 503
+            refused = await gateway.compare(sample_index=3)
+            assert_as_shown("why-503", "refused", refused)
+            assert_as_shown("why-503", "providers", await gateway.get("/api/v1/providers"))
+            assert_as_shown("why-503", "health", await gateway.get("/healthz"))
+            assert (await gateway.get("/readyz")).status == 200
+            await assert_metrics_as_shown("why-503", gateway)
+    own = [line for line in lines.events if line.get("correlation_id") == refused.headers["X-Correlation-ID"]]
+    assert same(log_as_shown("why-503", "refused"), own)
+    assert all(line["logger"] for line in lines.events)
+    for shown in log_as_shown("why-503", "before"):
+        assert any(same(shown, line) for line in lines.events), shown
 
 
 async def test_the_loop_was_frozen() -> None:

@@ -42,8 +42,19 @@ async def test_an_open_breaker_answers_at_once_and_calls_nobody(sim: VendorSim) 
         assert (answer.status, answer.body["code"]) == (503, "CIRCUIT_BREAKER_OPEN")
         assert 1 <= int(answer.headers["Retry-After"]) <= 11
         assert sim.count("openai") == calls
-        health = (await gateway.get("/healthz")).body
-        assert health["status"] == "healthy", "one bad model does not take the vendor away"
+        assert (await gateway.get("/healthz")).body["status"] == "degraded", "nobody who names no model is answered"
+
+
+async def test_one_bad_model_does_not_take_the_vendor_away(sim: VendorSim) -> None:
+    named = {"provider_override": "openai", "model_override": "gpt-4.1-mini"}
+    sim.always("openai", Status(503))
+    async with running_gateway(**vendors(sim, "openai")) as gateway:
+        for index in range(3):
+            await gateway.compare(sample_index=index, llm_config_overrides=named, fallback="none")
+        assert (await gateway.get("/healthz")).body["status"] == "healthy"
+        assert (await gateway.get("/api/v1/providers")).body["providers"][0]["circuit_breaker_state"] == "open"
+        sim.always("openai", Success())
+        assert (await gateway.compare(sample_index=9)).status == 200
 
 
 async def test_exactly_one_probe_goes_out_and_one_success_closes(sim: VendorSim) -> None:

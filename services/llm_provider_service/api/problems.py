@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.web.problem import AttemptSummary, FieldError, Problem, ProblemError
+from huleedu_service_libs.web.problem import AttemptSummary, CandidateSummary, FieldError, Problem, ProblemError
 from services.llm_provider_service.domain.attempt import Attempt
+from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.exceptions import GatewayError
 
 MOST_ERRORS = 20
@@ -26,6 +28,7 @@ def gateway_problem(error: GatewayError, pointers: Mapping[str, str]) -> Problem
         retry_after=error.retry_after,
         provider=error.target.provider if error.target else None,
         attempts=tuple(map(_summary, error.attempts)),
+        candidates=tuple(map(_candidate, error.skipped)),
         errors=tuple(FieldError(pointer=pointers.get(name, ""), message=message) for name, message in error.fields),
     )
 
@@ -81,6 +84,16 @@ def _summary(attempt: Attempt) -> AttemptSummary:
         model=attempt.target.model,
         outcome=attempt.outcome,
         duration_ms=round(attempt.duration_seconds * 1000),
+    )
+
+
+def _candidate(skipped: Skipped) -> CandidateSummary:
+    seconds = skipped.seconds
+    return CandidateSummary(
+        provider=skipped.target.provider,
+        model=skipped.target.model,
+        reason=skipped.reason,
+        until=None if seconds is None else (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),
     )
 
 

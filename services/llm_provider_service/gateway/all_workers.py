@@ -19,6 +19,7 @@ from common_core.llm_status_contracts import (
     CacheStats,
     CircuitBreakerList,
     CircuitBreakerStatus,
+    ProviderCooldown,
     ProviderList,
     ProviderStatus,
 )
@@ -160,8 +161,25 @@ def _one_provider(mine: ProviderStatus, lists: Sequence[ProviderList]) -> Provid
     """What all workers say of one provider; the settings shown are this worker's."""
     same = [one for said in lists for one in said.providers if one.provider is mine.provider]
     state = worst_state(one.circuit_breaker_state for one in same)
-    in_flight = sum(one.in_flight for one in same)
-    return mine.model_copy(update={"in_flight": in_flight, "circuit_breaker_state": state})
+    failures = [one.last_failure for one in same if one.last_failure is not None]
+    return mine.model_copy(
+        update={
+            "in_flight": sum(one.in_flight for one in same),
+            "circuit_breaker_state": state,
+            "cooldowns": _longest(chain.from_iterable(one.cooldowns for one in same)),
+            "last_failure": max(failures, key=lambda failure: failure.at, default=None),
+        }
+    )
+
+
+def _longest(cooldowns: Iterable[ProviderCooldown]) -> list[ProviderCooldown]:
+    """One for each target: workers that heard of it later know a later end."""
+    found: dict[tuple[str, str], ProviderCooldown] = {}
+    for one in cooldowns:
+        key = (one.account, one.model)
+        if key not in found or one.until > found[key].until:
+            found[key] = one
+    return list(found.values())
 
 
 def _weight(breaker: CircuitBreakerStatus) -> tuple[int, int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import structlog
-
+from common_core.config_enums import LLMProviderType
 from common_core.llm_attempts import AttemptOutcome, Billed
 from common_core.llm_contracts import PricingStatus
+from huleedu_service_libs.observability.logging import get_logger
 from huleedu_service_libs.observability.tracing import SpanKind
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.domain.attempt import Attempt
@@ -19,19 +20,30 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
 from services.llm_provider_service.domain.waiting import waited
 from services.llm_provider_service.gateway.attempt_spans import attempt_span, describe
+from services.llm_provider_service.gateway.incident_log import log_cooldown
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.gateway.run_state import Run
 
-log = structlog.get_logger()
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The attempt at a provider that failed last; `at` in Unix seconds."""
+
+    target: Target
+    outcome: AttemptOutcome
+    at: float
 
 
 class AttemptLog:
-    """One entry for each attempt of a run, priced at the moment it ended."""
+    """One entry for each attempt of a run, priced at the moment it ended; the last failure of each provider is kept."""
 
     def __init__(self, prices: PriceBook, recorder: MetricsRecorder, *, wall_clock: Callable[[], float]) -> None:
         self._prices = prices
         self._recorder = recorder
         self._wall_clock = wall_clock
+        self.last_failures: dict[LLMProviderType, LastFailure] = {}
 
     def call_started(self, target: Target) -> None:
         """A call goes out; `call_ended` must follow."""
@@ -55,6 +67,7 @@ class AttemptLog:
     def cooled(self, target: Target, seconds: float) -> None:
         """*target* is left alone for *seconds*, because its vendor asked for it."""
         self._recorder.cooled(target.provider, seconds)
+        log_cooldown(target, seconds)
 
     def cancelled(self, run: Run, target: Target, seconds: float) -> None:
         """The call was cut off by us; what it cost is not known."""
@@ -78,6 +91,7 @@ class AttemptLog:
             usage=failure.usage,
             served_model=failure.served_model,
         )
+        self.last_failures[target.provider] = LastFailure(target, failure.outcome, self._wall_clock())
         report = log.error if failure.alerts else log.warning
         report(
             "provider_attempt_failed",

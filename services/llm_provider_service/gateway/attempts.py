@@ -83,7 +83,7 @@ class AttemptRunner:
         raise refusal(run, retry_after=self._shortest_wait(run, candidates), longest_pause=longest_pause)
 
     def _shortest_wait(self, run: Run, candidates: Sequence[Candidate]) -> float:
-        """Seconds until the first of *candidates* may be asked again, as vendors, cooldowns and breakers say.
+        """Seconds until the first of *candidates* and of those left out may be asked, as vendors and breakers say.
 
         While the gateway itself is full it is no use that those it never came to could be asked.
         """
@@ -92,6 +92,7 @@ class AttemptRunner:
             return last.retry_after or 0.0
         asked_for = {target: failure.retry_after or 0.0 for target, failure in run.failures}
         targets = [candidate.target for candidate in candidates]
+        targets += [one.target for one in run.skipped if one.seconds is not None]
         return min(max(asked_for.get(target, 0.0), self._targets.available_in(target)) for target in targets)
 
     def _may_start(self, run: Run) -> bool:

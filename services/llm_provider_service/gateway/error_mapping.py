@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from common_core.error_enums import ErrorCode
-from common_core.llm_attempts import AttemptOutcome
+from common_core.llm_attempts import AttemptOutcome, SkipReason
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.failure_policy import ToldAs
 from services.llm_provider_service.domain.failures import (
@@ -13,6 +13,7 @@ from services.llm_provider_service.domain.failures import (
 )
 from services.llm_provider_service.domain.not_sent import CapacityExhausted, NotSent
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
+from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import (
     DeadlineReached,
@@ -38,6 +39,7 @@ def refusal(run: Run, *, retry_after: float, longest_pause: float) -> GatewayErr
     than *longest_pause* before another attempt and the attempt itself, may have been cut short by its own deadline.
     """
     error = _refusal(run, retry_after)
+    _tell_who_was_not_asked(error, (*run.skipped, *_not_sent(run)))
     error.early = run.deadline.callers_own and run.deadline.remaining() < max(retry_after, longest_pause)
     return error
 
@@ -63,6 +65,13 @@ def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
         target=_last_target(attempts),
         attempts=attempts,
     )
+
+
+def nobody_can_be_asked(skipped: tuple[Skipped, ...], retry_after: float | None) -> NobodyAnswered:
+    """The plan left everybody out."""
+    error = nobody_answered((), retry_after)
+    _tell_who_was_not_asked(error, skipped)
+    return error
 
 
 def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) -> NobodyAnswered:
@@ -118,6 +127,22 @@ def _telling_failure(run: Run) -> tuple[Target, ProviderFailure] | None:
 def _asked(run: Run) -> list[tuple[Target, ProviderFailure]]:
     """How the targets fared that were called; of those that our own limits kept us from, nothing is known."""
     return [(target, failure) for target, failure in run.failures if not isinstance(failure, NotSent)]
+
+
+def _tell_who_was_not_asked(error: GatewayError, skipped: tuple[Skipped, ...]) -> None:
+    error.skipped = skipped
+    if isinstance(error, NobodyAnswered) and any(one.reason is SkipReason.FALLBACK_FORBIDS for one in skipped):
+        error.detail += " With `fallback: any`, another model may answer at once."
+
+
+def _not_sent(run: Run) -> tuple[Skipped, ...]:
+    """Those of the plan that our own limits kept us from, each as it stood last."""
+    found = {
+        target: Skipped(target, failure.skip_reason, seconds=failure.retry_after)
+        for target, failure in run.failures
+        if isinstance(failure, NotSent)
+    }
+    return tuple(found.values())
 
 
 def vendor_error(

@@ -17,7 +17,7 @@ from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.gateway.error_mapping import nobody_is_live
 from services.llm_provider_service.gateway.model_choice import able, choices, who_has
 from services.llm_provider_service.gateway.target_state import TargetState
-from services.llm_provider_service.providers.models.capabilities import unsupported
+from services.llm_provider_service.providers.models.capabilities import profile_for, unsupported
 from services.llm_provider_service.providers.models.sampling import Knobs, effective_sampling, thinking_budget, thinks
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
@@ -118,7 +118,7 @@ class Planner:
         return [
             self._candidate(target, profile, request, size, now.live_by_key[target.account_key], places)
             for target, profile in choices(question, now).items()
-        ]
+        ] + [_switched_off(account) for account in now.switched_off]
 
     def _question(self, order: CompletionOrder, generation: int) -> PlanQuestion:
         choice = Choice(strategy=self._strategy, provider=order.provider, model=order.model)
@@ -160,6 +160,13 @@ class Planner:
 
     def _expected_cost(self, profile: ModelProfile, request: CompletionRequest, size: int) -> Decimal | None:
         return self._prices.expected_cost(profile.target, size // BYTES_PER_TOKEN, _expected_output(request, profile))
+
+
+def _switched_off(account: ProviderAccount) -> Candidate:
+    """In the plan only as somebody whom an operator keeps out of it."""
+    profile = profile_for(account.provider, account.default_model)
+    target = Target(profile.provider, profile.id, account.name)
+    return Candidate(target=target, canonical=profile.canonical, enabled=False)
 
 
 def _check(question: PlanQuestion, now: AccountsNow) -> None:

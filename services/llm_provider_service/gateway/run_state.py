@@ -9,6 +9,7 @@ from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionRequest
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
+from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Deadline
@@ -24,12 +25,14 @@ class Run:
 
     `calling` is true while an upstream call is under way, `answered` once one has brought the answer: what was paid for
     is finished, and kept, even if the caller has hung up.
-    `shed` is why there was no slot, for a run that ends because there was none.
+    `skipped` are those whom the plan left out. `shed` is why there was no slot, for a run that ends because there was
+    none.
     """
 
     order: CompletionOrder
     deadline: Deadline
     request: CompletionRequest
+    skipped: tuple[Skipped, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[tuple[Target, ProviderFailure]] = field(default_factory=list)
     calls: int = 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.config_enums import SelectionStrategy
 from common_core.llm_status_contracts import (
     CircuitBreakerList,
     CircuitBreakerStatus,
@@ -31,16 +31,16 @@ from services.llm_provider_service.api_models import (
 )
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput
 from services.llm_provider_service.domain.money import decimal_text
-from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.day_totals import DayTotals
-from services.llm_provider_service.gateway.health_of_workers import worst_state
+from services.llm_provider_service.gateway.provider_status import ProviderStatuses
 from services.llm_provider_service.providers.models.capabilities import CAPABILITY_DATE, CAPABILITY_SOURCE, profiles
 from services.llm_provider_service.resilience.breakers import BreakerKey, ProviderBreakers
 from services.llm_provider_service.resilience.deadline import Clock
-from services.llm_provider_service.settings.accounts import ProviderAccount, ProviderAccounts
+from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 MOCK_WARNING = "The mock provider answers everything: no vendor is asked and no verdict is a model's."
 NOBODY_WARNING = "No provider is enabled and configured."
+UNREACHABLE_WARNING = "{} cannot be asked now; GET /api/v1/providers says why and until when."
 FAILED_WARNING = "background_work_failed: {} failed within the last minute and was begun again; the log says how."
 
 
@@ -64,8 +64,8 @@ class GatewayStatus:
         facts: ServiceFacts,
         *,
         accounts: ProviderAccounts,
+        providers: ProviderStatuses,
         breakers: ProviderBreakers,
-        concurrency: AccountLimits,
         totals: DayTotals,
         prices: PriceBook,
         clock: Clock,
@@ -76,8 +76,8 @@ class GatewayStatus:
     ) -> None:
         self._facts = facts
         self._accounts = accounts
+        self._providers = providers
         self._breakers = breakers
-        self._concurrency = concurrency
         self._totals = totals
         self._prices = prices
         self._clock = clock
@@ -91,7 +91,7 @@ class GatewayStatus:
         """Every provider; the mock only in mock mode."""
         now = self._accounts.now
         return ProviderList(
-            providers=[self._provider(accounts) for accounts in self._by_provider().values()],
+            providers=list(self._providers.all().values()),
             default_provider=next(iter((*now.live, *now.everybody))).provider,
             selection_strategy=self._facts.strategy,
             total_requests_today=self._totals.requests,
@@ -114,23 +114,25 @@ class GatewayStatus:
         )
 
     def health(self) -> Health:
-        """Degraded when a live provider's breaker is not closed, Redis is away or work behind the requests failed.
+        """Degraded when a live provider has nobody to ask, Redis is away or work behind the requests failed.
 
         Unhealthy without any live provider.
         """
-        providers = {one.value: self._provider_health(accounts) for one, accounts in self._by_provider().items()}
-        live = [providers[provider] for provider in self._accounts.now.live_providers]
+        statuses = self._providers.all()
         cache = self._cache_health()
-        broken = any(one.circuit_breaker_state is not CircuitBreakerState.CLOSED for one in live)
-        broken = broken or cache.cache_mode is HealthStatus.DEGRADED or bool(self._background.failing)
+        broken = (
+            bool(self._providers.unreachable())
+            or cache.cache_mode is HealthStatus.DEGRADED
+            or bool(self._background.failing)
+        )
         status = HealthStatus.DEGRADED if broken else HealthStatus.HEALTHY
         return Health(
             service=self._facts.name,
-            status=status if live else HealthStatus.UNHEALTHY,
+            status=status if self._accounts.now.live else HealthStatus.UNHEALTHY,
             version=self._facts.version,
             environment=self._facts.environment,
             dependencies=Dependencies(cache=cache),
-            providers=providers,
+            providers={provider.value: _provider_health(one) for provider, one in statuses.items()},
             warnings=self._warnings(),
         )
 
@@ -168,35 +170,9 @@ class GatewayStatus:
     def _warnings_of_providers(self) -> list[str]:
         if self._facts.mock_mode:
             return [MOCK_WARNING]
-        return [] if self._accounts.now.live else [NOBODY_WARNING]
-
-    def _by_provider(self) -> Mapping[LLMProviderType, list[ProviderAccount]]:
-        """All accounts, those of one provider together."""
-        found: dict[LLMProviderType, list[ProviderAccount]] = {}
-        for account in self._accounts.now.everybody:
-            found.setdefault(account.provider, []).append(account)
-        return found
-
-    def _provider(self, accounts: Sequence[ProviderAccount]) -> ProviderStatus:
-        limits = filter(None, (self._concurrency.get(account.key) for account in accounts))
-        return ProviderStatus(
-            provider=accounts[0].provider,
-            enabled=any(account.enabled for account in accounts),
-            configured=any(account.configured for account in accounts),
-            default_model=accounts[0].default_model,
-            circuit_breaker_state=self._state(accounts),
-            in_flight=sum(limit.held for limit in limits),
-        )
-
-    def _provider_health(self, accounts: Sequence[ProviderAccount]) -> ProviderHealth:
-        return ProviderHealth(
-            enabled=any(account.enabled for account in accounts),
-            configured=any(account.configured for account in accounts),
-            circuit_breaker_state=self._state(accounts),
-        )
-
-    def _state(self, accounts: Sequence[ProviderAccount]) -> CircuitBreakerState:
-        return worst_state(self._breakers.of_account(account.key).state for account in accounts)
+        if not self._accounts.now.live:
+            return [NOBODY_WARNING]
+        return [UNREACHABLE_WARNING.format(provider) for provider in self._providers.unreachable()]
 
     def _model(self, profile: ModelProfile) -> ModelInfo:
         return ModelInfo(
@@ -224,6 +200,14 @@ class GatewayStatus:
     def _as_date(self, moment: float) -> str:
         """A reading of the monotonic clock as a date, by the distance of both clocks now."""
         return datetime.fromtimestamp(self._wall_clock() - self._clock() + moment, UTC).isoformat()
+
+
+def _provider_health(status: ProviderStatus) -> ProviderHealth:
+    return ProviderHealth(
+        enabled=status.enabled,
+        configured=status.configured,
+        circuit_breaker_state=status.circuit_breaker_state,
+    )
 
 
 def _capabilities(profile: ModelProfile) -> list[str]:

@@ -17,11 +17,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import CacheMode, ResultFlag
-from huleedu_service_libs.observability.logging import failure_fields
+from huleedu_service_libs.observability.logging import failure_fields, get_logger
 from huleedu_service_libs.observability.tracing import traced
 from services.llm_provider_service.cache.entry import CachedAnswer
 from services.llm_provider_service.cache.key import CacheKey, FlightKey, cache_key, flight_key
@@ -33,7 +31,8 @@ from services.llm_provider_service.domain.usage import total_usage
 from services.llm_provider_service.domain.waiting import is_order, waited
 from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GatewayOverloaded
 from services.llm_provider_service.gateway.attempts import AttemptRunner
-from services.llm_provider_service.gateway.error_mapping import deadline_reached, nobody_answered
+from services.llm_provider_service.gateway.error_mapping import deadline_reached, nobody_can_be_asked
+from services.llm_provider_service.gateway.incident_log import log_refused
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.gateway.planner import Planner
 from services.llm_provider_service.gateway.run_state import HungUp, Run
@@ -45,7 +44,7 @@ from services.llm_provider_service.resilience.deadline import Clock, Deadline
 from services.llm_provider_service.resilience.time_budget import TimeBudget
 from services.llm_provider_service.routing.plan import Plan
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 Flights = SingleFlight[FlightKey, CompletionResult]
 PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
@@ -116,6 +115,7 @@ class LLMOrchestratorImpl:
             result = await self._answer(order, made)
         except GatewayError as error:
             self._recorder.order_ended(order, error.target or target, error.code)
+            log_refused(order, error)
             raise
         except asyncio.CancelledError:
             self._recorder.order_ended(order, target, HUNG_UP)
@@ -144,7 +144,7 @@ class LLMOrchestratorImpl:
 
     async def _answer(self, order: CompletionOrder, made: Plan) -> CompletionResult:
         if made.first is None:
-            raise nobody_answered((), made.retry_after)
+            raise nobody_can_be_asked(made.skipped, made.retry_after)
         deadline = self._deadline(order)
         key = cache_key(order, made.first)
         budget = TimeBudget(min(LOOK_UP_SECONDS, deadline.remaining()))
@@ -154,8 +154,8 @@ class LLMOrchestratorImpl:
             if hit is not None:
                 return hit
         if not made.candidates:
-            raise nobody_answered((), made.retry_after)
-        run = Run(order=order, deadline=deadline, request=order.request)
+            raise nobody_can_be_asked(made.skipped, made.retry_after)
+        run = Run(order=order, deadline=deadline, request=order.request, skipped=made.skipped)
         return await self._shielded(run, made, key, _Asked(budget, landed))
 
     async def _look_up(

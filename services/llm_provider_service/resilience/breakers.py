@@ -111,10 +111,6 @@ class ProviderBreakers:
         """One request gave up on *target*; *generation* is that of its last permit."""
         self._of_target(target).count_failed_request(generation)
 
-    def of_account(self, key: AccountKey) -> BreakerSnapshot:
-        """The account's own breaker."""
-        return self._of_account(key).snapshot()
-
     def snapshots(self) -> dict[BreakerKey, BreakerSnapshot]:
         """All breakers of this process."""
         return self._registry.snapshots()

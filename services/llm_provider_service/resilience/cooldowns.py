@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.resilience.deadline import Clock
@@ -48,6 +48,11 @@ class Cooldowns:
         while len(self._until) > MOST_TARGETS:
             self._until.popitem(last=False)
         return True
+
+    def cooling(self) -> Mapping[Target, float]:
+        """Who cools down now, and for how many seconds more."""
+        now = self._clock()
+        return {target: until - now for target, until in self._until.items() if until > now}
 
     def remaining(self, target: Target) -> float:
         """Seconds until *target* may be asked again; 0 when it may be asked now."""

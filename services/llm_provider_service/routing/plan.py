@@ -16,25 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.llm_attempts import SkipReason
 from common_core.llm_contracts import FallbackMode
 from services.llm_provider_service.domain.model import Unsupported
+from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.scoreboard import Scoreboard
 from services.llm_provider_service.routing.strategies import LASTING, STRATEGIES
-
-
-class SkipReason(StrEnum):
-    """Why a candidate is not in a plan."""
-
-    SWITCHED_OFF = "switched_off"
-    LACKS = "lacks"
-    FALLBACK_FORBIDS = "fallback_forbids"
-    BREAKER_OPEN = "breaker_open"
-    COOLING = "cooling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +43,6 @@ class PlanQuestion:
     fallback: FallbackMode = FallbackMode.ANY
     patience_seconds: float = 0.0
     generation: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A candidate that will not be asked; `detail` says what it lacks."""
-
-    target: Target
-    reason: SkipReason
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +177,8 @@ def _answerable(
 
 
 def _away(candidate: Candidate) -> Skipped:
-    return Skipped(candidate.target, SkipReason.COOLING if candidate.ready else SkipReason.BREAKER_OPEN)
+    reason = SkipReason.COOLING if candidate.ready else SkipReason.BREAKER_OPEN
+    return Skipped(candidate.target, reason, seconds=_wait(candidate))
 
 
 def _soonest(candidates: Sequence[Candidate]) -> float | None:

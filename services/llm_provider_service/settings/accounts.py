@@ -56,11 +56,15 @@ class ProviderAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountsNow:
-    """All accounts at one moment; `live` ones stand in order of priority, the highest first."""
+    """All accounts at one moment, in order of priority, the highest first.
+
+    `live` may be asked; `switched_off` could be, if their operator had not said no.
+    """
 
     generation: int
     everybody: tuple[ProviderAccount, ...]
     live: tuple[ProviderAccount, ...]
+    switched_off: tuple[ProviderAccount, ...]
     live_by_key: Mapping[AccountKey, ProviderAccount]
     live_providers: Mapping[LLMProviderType, tuple[ProviderAccount, ...]]
 
@@ -73,7 +77,8 @@ class AccountsNow:
         for one in live:
             providers[one.provider] = (*providers.get(one.provider, ()), one)
         by_key = MappingProxyType({one.key: one for one in live})
-        return cls(generation, everybody, live, by_key, MappingProxyType(providers))
+        switched_off = tuple(one for one in everybody if one.switched_off)
+        return cls(generation, everybody, live, switched_off, by_key, MappingProxyType(providers))
 
 
 class ProviderAccounts:

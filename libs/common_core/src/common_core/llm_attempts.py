@@ -1,4 +1,4 @@
-"""How attempts to ask a vendor end, and whether the vendor charges for them; for the service and for its callers."""
+"""How attempts to ask a vendor end, who charges for them, and why somebody was not asked; for service and callers."""
 
 from __future__ import annotations
 
@@ -48,6 +48,17 @@ class AttemptOutcome(StrEnum):
     BAD_RESPONSE = "bad_response", Billed.UNKNOWN
     BROKEN_OFF = "broken_off", Billed.UNKNOWN
     CANCELLED = "cancelled", Billed.UNKNOWN
+
+
+class SkipReason(StrEnum):
+    """Why a candidate for a request was not asked."""
+
+    BREAKER_OPEN = "breaker_open"
+    COOLING = "cooling"
+    LACKS = "lacks"
+    SWITCHED_OFF = "switched_off"
+    NO_SLOT = "no_slot"
+    FALLBACK_FORBIDS = "fallback_forbids"
 
 
 def may_be_billed(outcome: str) -> bool:

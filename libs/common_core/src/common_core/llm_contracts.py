@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from common_core.config_enums import LLMProviderType
 from common_core.domain_enums import EssayComparisonWinner
 from common_core.json_numbers import SampleIndex, Temperature, TokenLimit
+from common_core.llm_attempts import SkipReason
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_JUSTIFICATION_CHARACTERS = 1000
@@ -171,6 +172,15 @@ class ProblemAttempt(ContractAnswer):
     duration_ms: int
 
 
+class ProblemCandidate(ContractAnswer):
+    """Somebody who could have answered and was not asked."""
+
+    provider: str
+    model: str
+    reason: OrNew[SkipReason] = Field(description="Why not.")
+    until: str | None = Field(description="UTC, ISO 8601: when it may be asked again; null where time changes nothing.")
+
+
 class ProblemPointer(ContractAnswer):
     """One thing wrong with a request, with a JSON pointer to it."""
 
@@ -192,6 +202,7 @@ class ProblemDocument(ContractAnswer):
     retry_after: int | None = Field(default=None, description="Seconds; as the header Retry-After.")
     provider: str | None = Field(default=None, description="Whose failure ended the request.")
     attempts: list[ProblemAttempt] | None = Field(default=None, description="Every try, in order.")
+    candidates: list[ProblemCandidate] | None = Field(default=None, description="Who was not asked, and why.")
     errors: list[ProblemPointer] | None = None
     error: str = Field(description="Same text as title.")
     details: str = Field(description="Same text as detail.")

@@ -14,6 +14,23 @@ from common_core.llm_contracts import ContractAnswer, OrNew
 from common_core.observability_enums import CircuitBreakerState
 
 
+class ProviderCooldown(ContractAnswer):
+    """A model that the vendor wants to be left alone."""
+
+    model: str
+    account: str = Field(default="default", description="Which of our accounts at the provider.")
+    until: str = Field(description="UTC, ISO 8601.")
+
+
+class ProviderFailureReport(ContractAnswer):
+    """The last attempt at a provider that failed."""
+
+    model: str
+    account: str = Field(default="default", description="Which of our accounts at the provider.")
+    outcome: str = Field(description="How it ended, from a closed set.")
+    at: str = Field(description="UTC, ISO 8601.")
+
+
 class ProviderStatus(ContractAnswer):
     """One provider as an operator sees it."""
 
@@ -21,8 +38,10 @@ class ProviderStatus(ContractAnswer):
     enabled: bool = Field(description="Switched on by the settings.")
     configured: bool = Field(description="Has the key it needs.")
     default_model: str | None
-    circuit_breaker_state: CircuitBreakerState
+    circuit_breaker_state: CircuitBreakerState = Field(description="The worst of its breakers, its models' included.")
     in_flight: int = Field(description="Calls under way.")
+    cooldowns: list[ProviderCooldown] = Field(default_factory=list, description="Who is left alone, and until when.")
+    last_failure: ProviderFailureReport | None = Field(default=None, description="Null while no attempt has failed.")
 
 
 class _AnswerOfAll(ContractAnswer):

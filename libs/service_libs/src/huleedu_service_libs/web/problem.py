@@ -7,7 +7,7 @@ framework turns that into a response with `problem_body` and `problem_headers`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -26,6 +26,16 @@ class AttemptSummary:
     model: str
     outcome: str
     duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateSummary:
+    """Somebody who was not asked; `reason` comes from a closed set, `until` is a UTC time or None."""
+
+    provider: str
+    model: str
+    reason: str
+    until: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,7 @@ class Problem:
     retry_after: float | None = None
     provider: str | None = None
     attempts: tuple[AttemptSummary, ...] = ()
+    candidates: tuple[CandidateSummary, ...] = ()
     errors: tuple[FieldError, ...] = ()
 
 
@@ -92,6 +103,7 @@ def _members(problem: Problem, instance: str, correlation_id: str, type_prefix: 
         "retry_after": retry_after_seconds(problem),
         "provider": problem.provider,
         "attempts": [_attempt(attempt) for attempt in problem.attempts] or None,
+        "candidates": [asdict(candidate) for candidate in problem.candidates] or None,
         "errors": [{"pointer": error.pointer, "message": error.message} for error in problem.errors] or None,
     }
     return {

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
+from common_core.llm_attempts import SkipReason
 from common_core.llm_contracts import FallbackMode
+from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.routing.candidates import Candidate
-from services.llm_provider_service.routing.plan import PlanQuestion, Skipped, SkipReason, plan, preview
+from services.llm_provider_service.routing.plan import PlanQuestion, plan, preview
 from services.llm_provider_service.tests.unit.routing.samples import NO_TEMPERATURE, board, candidate, providers
 
 ANTHROPIC, OPENAI, GOOGLE, OPENROUTER = (
@@ -127,7 +129,7 @@ def test_an_open_breaker_is_passed_over_but_the_cache_key_keeps_its_name() -> No
     made = plan(BY_PRIORITY, _three(anthropic=away), board())
     assert providers(made) == [OPENAI, GOOGLE]
     assert made.first == away.target
-    assert made.skipped == (Skipped(away.target, SkipReason.BREAKER_OPEN),)
+    assert made.skipped == (Skipped(away.target, SkipReason.BREAKER_OPEN, seconds=8.0),)
 
 
 def test_strategies_that_take_turns_choose_among_those_who_can_answer() -> None:
@@ -135,7 +137,7 @@ def test_strategies_that_take_turns_choose_among_those_who_can_answer() -> None:
     made = plan(IN_TURN, _three(anthropic=away), board())
     assert providers(made) == [OPENAI, GOOGLE]
     assert made.first == Target(OPENAI, "openai-model")
-    assert Skipped(away.target, SkipReason.COOLING) in made.skipped
+    assert Skipped(away.target, SkipReason.COOLING, seconds=8.0) in made.skipped
 
 
 def test_a_first_target_that_cools_down_is_passed_over_unless_it_returns_within_the_patience() -> None:
