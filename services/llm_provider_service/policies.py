@@ -14,8 +14,8 @@ from services.llm_provider_service.api.comparison_mapping import (
     ComparisonDefaults,
     ComparisonMapping,
 )
+from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import Sampling
 from services.llm_provider_service.gateway.planner import request_bytes
 from services.llm_provider_service.gateway.provider_test import REQUEST_TYPE as TEST_REQUEST_TYPE

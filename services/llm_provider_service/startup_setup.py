@@ -13,9 +13,9 @@ from huleedu_service_libs.web.body_budget import BodyBudget
 from huleedu_service_libs.web.fast_path import FastPath
 from huleedu_service_libs.web.problem import Problem
 from huleedu_service_libs.web.quart_app import (
+    install_container,
     install_edge,
     install_problem_handlers,
-    install_request_scope,
     problem_for,
 )
 from huleedu_service_libs.web.quart_draining import DrainMiddleware
@@ -24,6 +24,7 @@ from services.llm_provider_service import policies
 from services.llm_provider_service.api.comparison_mapping import OVERRIDE_POINTERS
 from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
 from services.llm_provider_service.api.docs_routes import docs_routes
+from services.llm_provider_service.api.door import caller_of
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.api.llm_routes import llm_routes
 from services.llm_provider_service.api.metrics_middleware import install_http_metrics
@@ -31,6 +32,7 @@ from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.api.trace_middleware import install_tracing
 from services.llm_provider_service.config import Settings, load_settings
 from services.llm_provider_service.di import build_container
+from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
 from services.llm_provider_service.gateway.all_workers import AllWorkers
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
@@ -88,11 +90,14 @@ def create_app(
     return app
 
 
-def _install_layers(app: Quart, settings: Settings, container: AsyncContainer) -> tuple[FastPath, DrainMiddleware]:
-    """Around Quart, from the inside out: Dishka's scope, the fast path, the body budget, the gate, the edge."""
-    install_request_scope(app, container)
+def _install_layers(
+    app: Quart, settings: Settings, container: AsyncContainer
+) -> tuple[FastPath[Caller], DrainMiddleware]:
+    """Around Quart, from the inside out: the fast path, the body budget, the drain, the edge."""
+    install_container(app, container)
     fast_path = FastPath(
         app.asgi_app,
+        identify=caller_of,
         type_prefix=TYPE_PREFIX,
         body_cap=settings.MAX_BODY_BYTES,
         problem_for=partial(problem_for, translate=_translate),

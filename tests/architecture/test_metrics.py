@@ -17,8 +17,8 @@ from common_core.llm_contracts import PricingStatus
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.observability.hot_metrics import HotCounter, HotGauge, HotHistogram
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
+from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import CompletionRequest
 from services.llm_provider_service.domain.money import Cost
 from services.llm_provider_service.domain.order import CompletionOrder

@@ -9,10 +9,10 @@ import pytest
 
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.web.body_budget import BODIES_FILL_THE_MEMORY
+from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.api.openapi.document import openapi_document
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import (
     CompletionRequest,
     Message,

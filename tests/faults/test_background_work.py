@@ -14,7 +14,7 @@ from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.observability.event_loop_lag import EventLoopLag, measuring_loop_lag
 from huleedu_service_libs.redis_link.link import redis_link
 from huleedu_service_libs.redis_link.values import LinkPolicy
-from huleedu_service_libs.web.quart_app import install_request_scope
+from huleedu_service_libs.web.quart_app import install_container
 from huleedu_service_libs.workers.peers import NoPeers
 from services.llm_provider_service import policies
 from services.llm_provider_service.api.health_routes import health_routes
@@ -134,7 +134,7 @@ async def test_health_warns_of_what_failed_and_the_service_goes_on() -> None:
     container = build_container(settings, NoPeers(), policies.provider_accounts(settings))
     app = Quart("health")
     app.register_blueprint(health_routes)
-    install_request_scope(app, container)
+    install_container(app, container)
     background = await container.get(BackgroundWork)
     lost = FailsOnce()
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from dishka import AsyncContainer, FromDishka, Provider, Scope, make_async_container
-from quart import Quart, Response, request
+from quart import Quart, request
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.http_server.protocol import HttpLimits
@@ -21,9 +21,9 @@ from huleedu_service_libs.web.json_body import read_json
 from huleedu_service_libs.web.problem import Problem, ProblemError
 from huleedu_service_libs.web.quart_app import (
     inject,
+    install_container,
     install_edge,
     install_problem_handlers,
-    install_request_scope,
     read_body,
 )
 
@@ -32,11 +32,9 @@ BODY_CAP = 64 * 1024
 
 
 class Resource:
-    """Something of the REQUEST scope that knows whether it is still open."""
+    """Something that handlers get from the container."""
 
-    def __init__(self) -> None:
-        self.open = True
-        self.closed = asyncio.Event()
+    name = "the resource"
 
 
 class Journal:
@@ -44,8 +42,6 @@ class Journal:
 
     def __init__(self) -> None:
         self.handled: list[str] = []
-        self.resources: list[Resource] = []
-        self.open_during_stream: list[bool] = []
 
 
 class TeapotError(Exception):
@@ -109,17 +105,9 @@ async def one_answer(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(length)
 
 
-def _container(journal: Journal) -> AsyncContainer:
-    provider = Provider()
-
-    async def resource() -> AsyncIterator[Resource]:
-        made = Resource()
-        journal.resources.append(made)
-        yield made
-        made.open = False
-        made.closed.set()
-
-    provider.provide(resource, scope=Scope.REQUEST)
+def _container() -> AsyncContainer:
+    provider = Provider(scope=Scope.APP)
+    provider.provide(Resource)
     return make_async_container(provider)
 
 
@@ -132,7 +120,7 @@ def _teapot(error: Exception) -> Problem | None:
 
 
 def make_app(journal: Journal) -> Quart:
-    """Routes that read a body, stream, fail in several ways, and wait."""
+    """Routes that read a body, are given a resource, and fail in several ways."""
     app = Quart("small")
 
     @app.post("/json")
@@ -146,39 +134,8 @@ def make_app(journal: Journal) -> Quart:
     @app.get("/resource")
     @inject
     async def resource(held: FromDishka[Resource]) -> Any:
-        return {"open": held.open}
-
-    @app.get("/stream")
-    @inject
-    async def stream(held: FromDishka[Resource]) -> Any:
-        async def events() -> AsyncIterator[bytes]:
-            for number in range(3):
-                journal.open_during_stream.append(held.open)
-                yield f"data: {number}\n\n".encode()
-                await asyncio.sleep(0)
-            journal.open_during_stream.append(held.open)
-
-        return Response(events(), content_type="text/event-stream")
-
-    @app.get("/endless")
-    @inject
-    async def endless(_held: FromDishka[Resource]) -> Any:
-        async def events() -> AsyncIterator[bytes]:
-            while True:
-                yield b"data: x\n\n"
-                await asyncio.sleep(0.01)
-
-        response = Response(events(), content_type="text/event-stream")
-        response.timeout = None
-        return response
-
-    @app.websocket("/socket")
-    @inject
-    async def socket(held: FromDishka[Resource]) -> None:
-        from quart import websocket
-
-        await websocket.accept()
-        await websocket.send("open" if held.open else "closed")
+        journal.handled.append("resource")
+        return {"name": held.name}
 
     @app.get("/bug")
     async def bug() -> Any:
@@ -203,7 +160,7 @@ def make_app(journal: Journal) -> Quart:
         )
 
     install_problem_handlers(app, type_prefix=TYPE_PREFIX, translate=_teapot)
-    install_request_scope(app, _container(journal))
+    install_container(app, _container())
     install_edge(app, type_prefix=TYPE_PREFIX)
     return app
 

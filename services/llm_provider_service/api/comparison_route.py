@@ -8,7 +8,7 @@ from huleedu_service_libs.observability.tracing import current_trace_id
 from huleedu_service_libs.web.correlation import adopt_body_correlation
 from huleedu_service_libs.web.fast_path import PlainRequest
 from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
+from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.protocols import LLMOrchestratorProtocol
 
 COMPARISON_PATH = "/api/v1/comparison"
@@ -22,13 +22,13 @@ class ComparisonRoute:
         self._mapping = mapping
         self._orchestrator = orchestrator
 
-    async def compare(self, request: PlainRequest) -> bytes:
+    async def compare(self, request: PlainRequest[Caller]) -> bytes:
         """The JSON of the result; raises what `api.problems` knows how to say."""
         started = perf_counter()
         asked = self._mapping.read(request.body)
         case = self._mapping.case(
             asked,
-            caller=LOCAL_CALLER,
+            caller=request.caller,
             correlation_id=adopt_body_correlation(asked.request.correlation_id),
             timeout_header=request.header(TIMEOUT_HEADER),
         )

@@ -9,6 +9,7 @@ from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.web.fast_path import PlainRequest
 from huleedu_service_libs.web.quart_app import inject, read_body
 from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
+from services.llm_provider_service.api.door import caller_of
 from services.llm_provider_service.api.problems import invalid_fields, not_found
 from services.llm_provider_service.gateway.all_workers import AllWorkers
 from services.llm_provider_service.gateway.provider_test import ProviderTester
@@ -23,7 +24,8 @@ CLEAR_SCOPES = ("key", "tenant", "all")
 @inject
 async def compare(route: FromDishka[ComparisonRoute]) -> Response:
     """Answer which of two essays is better."""
-    return _json(await route.compare(PlainRequest(await read_body(request), request.scope["headers"])))
+    headers = request.scope["headers"]
+    return _json(await route.compare(PlainRequest(caller_of(headers), await read_body(request), headers)))
 
 
 @llm_routes.get("/providers")
@@ -39,7 +41,7 @@ async def test_provider(provider: str, tester: FromDishka[ProviderTester]) -> Re
     """Send one tiny prompt to a provider's stored address."""
     if provider not in set(LLMProviderType):
         raise not_found("Unknown provider", f"There is no provider {provider[:40]!r}; see GET /api/v1/providers.")
-    result = await tester.test(LLMProviderType(provider))
+    result = await tester.test(LLMProviderType(provider), caller_of(request.scope["headers"]))
     return _json(result.model_dump_json().encode())
 
 

@@ -11,6 +11,3 @@ class Caller:
 
     tenant: str
     service: str
-
-
-LOCAL_CALLER = Caller(tenant="local", service="local")

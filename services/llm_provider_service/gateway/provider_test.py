@@ -8,7 +8,7 @@ from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
 from common_core.llm_contracts import CacheMode, FallbackMode
 from common_core.llm_status_contracts import ProviderTestResult
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
+from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.domain.completion import CompletionRequest, Message, Role, Sampling, TextPart
 from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.exceptions import GatewayError, NobodyAnswered, UnknownProvider
@@ -35,10 +35,11 @@ class ProviderTester:
         self._order: CompletionOrder | None = None
         self._asking = False
 
-    async def test(self, provider: LLMProviderType) -> ProviderTestResult:
-        """One counted attempt, one at a time; what the provider answers badly is a result, not an error.
+    async def test(self, provider: LLMProviderType, caller: Caller) -> ProviderTestResult:
+        """One counted attempt on behalf of *caller*, one at a time.
 
-        Raises a `GatewayError` if the provider cannot be asked.
+        What the provider answers badly is a result, not an error. Raises a `GatewayError` if the provider cannot be
+        asked.
         """
         live = self._accounts.now.live_providers
         if provider not in live:
@@ -59,7 +60,7 @@ class ProviderTester:
         self._asking = True
         started = self._clock()
         try:
-            model, message = await self._ask(provider)
+            model, message = await self._ask(provider, caller)
         except GatewayError as error:
             return self._result(provider, live[provider][0].default_model, error.detail, started, success=False)
         finally:
@@ -71,8 +72,8 @@ class ProviderTester:
         """A test whose caller has gone runs until its call has ended."""
         return self._asking or (self._order is not None and self._orchestrator.is_under_way(self._order.request_id))
 
-    async def _ask(self, provider: LLMProviderType) -> tuple[str, str]:
-        self._order = _order(provider)
+    async def _ask(self, provider: LLMProviderType, caller: Caller) -> tuple[str, str]:
+        self._order = _order(provider, caller)
         result = await self._orchestrator.complete(self._order)
         return result.answer.model, "The provider answered."
 
@@ -88,14 +89,14 @@ class ProviderTester:
         )
 
 
-def _order(provider: LLMProviderType) -> CompletionOrder:
+def _order(provider: LLMProviderType, caller: Caller) -> CompletionOrder:
     request_id = str(uuid.uuid4())
     return CompletionOrder(
         request=TEST_REQUEST,
         request_type=REQUEST_TYPE,
         request_id=request_id,
         correlation_id=request_id,
-        caller=LOCAL_CALLER,
+        caller=caller,
         provider=provider,
         fallback=FallbackMode.NONE,
         cache=CacheMode.BYPASS,

@@ -104,7 +104,7 @@ async def test_an_upgrade_to_http2_is_ignored_and_the_connection_ends(served: Se
         reply = await served.exchange(request + tail)
         assert (reply.status, reply.headers["connection"]) == (200, "close")
         assert reply.raw.count(b"HTTP/1.1 ") == 1
-    assert len(served.journal.resources) == 4
+    assert served.journal.handled == ["resource"] * 4
 
 
 async def test_junk_after_a_request_does_not_overtake_its_answer(served: Served) -> None:

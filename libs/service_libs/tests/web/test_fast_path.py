@@ -12,7 +12,7 @@ import pytest
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.http_server.server import HttpServer, bind
-from huleedu_service_libs.web.fast_path import FastPath, PlainRequest
+from huleedu_service_libs.web.fast_path import FastPath, PlainRequest, RawHeaders
 from huleedu_service_libs.web.problem import Problem, ProblemError
 from huleedu_service_libs.web.quart_app import EdgeMiddleware, problem_for
 
@@ -38,6 +38,11 @@ class Behind:
         await send({"type": "http.response.body", "body": b"behind"})
 
 
+def caller_of(headers: RawHeaders) -> str:
+    """Whoever says who it is."""
+    return next((value.decode() for name, value in headers if name == b"x-caller"), "somebody")
+
+
 class Desk:
     """Answers POST /fast with what it read, or fails as the body asks."""
 
@@ -45,7 +50,7 @@ class Desk:
         self.began = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def answer(self, request: PlainRequest) -> bytes:
+    async def answer(self, request: PlainRequest[str]) -> bytes:
         match request.body:
             case b'"bug"':
                 raise ValueError("the secret inside")
@@ -62,7 +67,9 @@ class Desk:
                 )
             case b'"wait"':
                 await self._wait()
-        return json.dumps([request.body.decode(), request.header(b"x-test"), request.header(b"x-none")]).encode()
+        return json.dumps(
+            [request.caller, request.body.decode(), request.header(b"x-test"), request.header(b"x-none")]
+        ).encode()
 
     async def _wait(self) -> None:
         self.began.set()
@@ -105,7 +112,7 @@ async def connected(desk: Desk, behind: Behind) -> AsyncIterator[Line]:
     def problem_of(error: Exception) -> Problem:
         return problem_for(error, None)
 
-    fast_path = FastPath(behind, type_prefix=TYPE_PREFIX, body_cap=BODY_CAP, problem_for=problem_of)
+    fast_path = FastPath(behind, identify=caller_of, type_prefix=TYPE_PREFIX, body_cap=BODY_CAP, problem_for=problem_of)
     fast_path.post("/fast", desk.answer)
     edge = EdgeMiddleware(fast_path, type_prefix=TYPE_PREFIX)
     server, listener = HttpServer(edge, type_prefix=TYPE_PREFIX), bind("127.0.0.1", 0)
@@ -125,7 +132,7 @@ async def test_an_ordinary_request_is_answered_before_the_framework() -> None:
     async with connected(Desk(), behind) as line:
         answer = await line.post(b"{}", {**PLAIN, "X-Test": "one", "X-Correlation-ID": "c-1"})
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert json.loads(body) == ["{}", "one", None]
+    assert json.loads(body) == ["somebody", "{}", "one", None]
     assert head.startswith(b"HTTP/1.1 200 ")
     assert b"content-type: application/json" in head.lower()
     assert b"x-correlation-id: c-1" in head.lower()

@@ -1,8 +1,7 @@
-"""Correlation, problems, bodies and request scopes, through a real server."""
+"""Correlation, problems, bodies and the container, through a real server."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import uuid
@@ -12,7 +11,7 @@ import pytest
 from quart import Quart
 
 from huleedu_service_libs.web.quart_app import install_edge, install_problem_handlers
-from libs.service_libs.tests.conftest import BODY_CAP, Journal, Served, make_app
+from libs.service_libs.tests.conftest import BODY_CAP, Served
 
 
 @pytest.mark.parametrize(
@@ -154,39 +153,9 @@ async def test_the_body_names_the_correlation_id_unless_the_header_does(served: 
     assert named.headers["x-correlation-id"] == "from-header"
 
 
-async def test_a_streamed_body_keeps_its_scope_open_to_the_end(served: Served) -> None:
-    async with aiohttp.ClientSession() as session, session.get(f"{served.url}/stream") as response:
-        text = await response.text()
-    assert text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
-    assert served.journal.open_during_stream == [True] * 4
-    assert [resource.open for resource in served.journal.resources] == [False]
-
-
-async def test_a_listener_who_leaves_a_stream_closes_its_scope(served: Served) -> None:
-    async with aiohttp.ClientSession() as session:
-        response = await session.get(f"{served.url}/endless")
-        assert await response.content.readline() == b"data: x\n"
-        (resource,) = served.journal.resources
-        assert resource.open
-        response.close()
-        async with asyncio.timeout(10):
-            await resource.closed.wait()
-    assert not resource.open
-
-
-async def test_each_request_has_a_scope_of_its_own(served: Served) -> None:
-    async with aiohttp.ClientSession() as session:
-        for _ in range(2):
-            async with session.get(f"{served.url}/resource") as response:
-                assert await response.json() == {"open": True}
-    assert [resource.open for resource in served.journal.resources] == [False, False]
-
-
-async def test_a_websocket_has_a_request_scope() -> None:
-    journal = Journal()
-    async with make_app(journal).test_client().websocket("/socket") as socket:
-        assert await socket.receive() == "open"
-    assert len(journal.resources) == 1
+async def test_a_handler_is_given_what_the_container_has(served: Served) -> None:
+    async with aiohttp.ClientSession() as session, session.get(f"{served.url}/resource") as response:
+        assert await response.json() == {"name": "the resource"}
 
 
 async def test_a_failure_outside_of_the_routes_is_a_problem_too() -> None:

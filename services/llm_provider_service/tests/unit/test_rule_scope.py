@@ -13,8 +13,8 @@ from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.web.problem import ProblemError
 from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
+from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.exceptions import UnknownProvider
 from services.llm_provider_service.gateway.planner import request_bytes
@@ -95,7 +95,7 @@ async def test_provider_tests_carry_nothing_and_are_all_of_one_size() -> None:
         ProviderAccounts([ProviderAccount(provider=LLMProviderType.OPENAI, default_model="m")]),
         clock=lambda: 0.0,
     )
-    await tester.test(LLMProviderType.OPENAI)
+    await tester.test(LLMProviderType.OPENAI, LOCAL_CALLER)
     (order,) = listener.heard
     kind = rule_scope(settings()).request_types[order.request_type]
     size = request_bytes(order.request)

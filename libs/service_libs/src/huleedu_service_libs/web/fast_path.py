@@ -8,7 +8,7 @@ plain JSON of a declared length. Every other request goes on to the framework, w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from huleedu_service_libs.http_server.exchange import Exchange, exchange_of
 from huleedu_service_libs.web.cancel_on_disconnect import CancelOnDisconnect
@@ -23,12 +23,16 @@ _JSON: Final = b"application/json"
 _LONGEST_LENGTH: Final = 10
 
 
-class PlainRequest:
-    """The body of a request, and its headers on demand."""
+Caller = TypeVar("Caller")
 
-    __slots__ = ("_headers", "body")
 
-    def __init__(self, body: bytes, headers: RawHeaders) -> None:
+class PlainRequest(Generic[Caller]):
+    """Who asks, the body of the request, and its headers on demand."""
+
+    __slots__ = ("_headers", "body", "caller")
+
+    def __init__(self, caller: Caller, body: bytes, headers: RawHeaders) -> None:
+        self.caller = caller
         self.body = body
         self._headers = headers
 
@@ -37,25 +41,33 @@ class PlainRequest:
         return next((value.decode("latin-1") for given, value in self._headers if given == name), None)
 
 
-Answer = Callable[[PlainRequest], Awaitable[bytes]]
+Answer = Callable[[PlainRequest[Caller]], Awaitable[bytes]]
 
 
-class FastPath:
+class FastPath(Generic[Caller]):
     """An ASGI layer around *app*; an answer of its routes is JSON with status 200, or what *problem_for* says.
 
-    *body_cap* is in bytes; a longer body is the framework's to refuse. Install it under whatever every request passes.
+    *identify* tells from the headers who asks. *body_cap* is in bytes; a longer body is the framework's to refuse.
+    Install it under whatever every request passes.
     """
 
     def __init__(
-        self, app: AsgiApp, *, type_prefix: str, body_cap: int, problem_for: Callable[[Exception], Problem]
+        self,
+        app: AsgiApp,
+        *,
+        identify: Callable[[RawHeaders], Caller],
+        type_prefix: str,
+        body_cap: int,
+        problem_for: Callable[[Exception], Problem],
     ) -> None:
         self._app = app
+        self._identify = identify
         self._type_prefix = type_prefix
         self._body_cap = body_cap
         self._problem_for = problem_for
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Answer[Caller]] = {}
 
-    def post(self, path: str, answer: Answer) -> None:
+    def post(self, path: str, answer: Answer[Caller]) -> None:
         """Let *answer* answer ordinary POSTs to *path*."""
         self._answers[path] = answer
 
@@ -69,13 +81,14 @@ class FastPath:
                 return
         await self._app(scope, receive, send)
 
-    async def _answer(self, answer: Answer, exchange: Exchange, scope: Any, receive: Any, send: Any) -> None:
+    async def _answer(self, answer: Answer[Caller], exchange: Exchange, scope: Any, receive: Any, send: Any) -> None:
         with CancelOnDisconnect(exchange):
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
             try:
-                body = await answer(PlainRequest(message["body"], scope["headers"]))
+                headers = scope["headers"]
+                body = await answer(PlainRequest(self._identify(headers), message["body"], headers))
                 status, headers = _OK, [(b"content-type", _JSON)]
             except Exception as error:  # the top of the request's stack, as the framework's own is for its routes
                 problem = self._problem_for(error)

@@ -1,20 +1,19 @@
-"""What a Quart application needs around its routes: correlation ids, Dishka's request scope, problems, capped bodies.
+"""What a Quart application needs around its routes: correlation ids, a container, problems, capped bodies.
 
 Order, outermost first: `install_edge` (correlation id and a last 500 for what Quart itself could not answer), then
-`install_request_scope`, then Quart with `install_problem_handlers`. The first two are ASGI layers, because Quart's own
-hooks end before a streamed body starts and never see failures outside of a route.
+Quart with `install_container` and `install_problem_handlers`. The first is an ASGI layer, because Quart's own hooks end
+before a streamed body starts and never see failures outside of a route.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from typing import Any, Final, ParamSpec, TypeVar
 
 from dishka import AsyncContainer
 from dishka.integrations.base import wrap_injection
-from quart import Quart, Request, Response, request
+from quart import Quart, Request, Response, current_app, request
 from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
@@ -49,7 +48,7 @@ _T = TypeVar("_T")
 
 _HEADER_NAME: Final = CORRELATION_HEADER.lower().encode()
 _SERVED_TYPES: Final = frozenset({"http", "websocket"})
-_request_container: ContextVar[AsyncContainer] = ContextVar("request_container")
+_CONTAINER: Final = "dishka"
 _log = get_logger(__name__)
 
 
@@ -98,38 +97,25 @@ class EdgeMiddleware:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-class RequestScopeMiddleware:
-    """Opens Dishka's REQUEST scope around the whole exchange, a streamed body and a websocket included."""
-
-    def __init__(self, app: AsgiApp, container: AsyncContainer) -> None:
-        self._app = app
-        self._container = container
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] not in _SERVED_TYPES:
-            return await self._app(scope, receive, send)
-        async with self._container() as request_container:
-            token = _request_container.set(request_container)
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                _request_container.reset(token)
-
-
 def install_edge(app: Quart, *, type_prefix: str) -> None:
     """Put `EdgeMiddleware` around *app* and the lean connection under it; install it last, so that it is outermost."""
     app.asgi_http_class = LeanHttpConnection
     app.asgi_app = EdgeMiddleware(app.asgi_app, type_prefix=type_prefix)  # type: ignore[method-assign]  # Quart documents this assignment
 
 
-def install_request_scope(app: Quart, container: AsyncContainer) -> None:
+def install_container(app: Quart, container: AsyncContainer) -> None:
     """Let `inject` work in *app*'s handlers. Whoever made *container* closes it, after the last request."""
-    app.asgi_app = RequestScopeMiddleware(app.asgi_app, container)  # type: ignore[method-assign]  # Quart documents this assignment
+    app.extensions[_CONTAINER] = container
 
 
 def inject(handler: Callable[_P, Awaitable[_T]]) -> Callable[..., Awaitable[_T]]:
-    """Fill a handler's `FromDishka[...]` parameters from the request's scope."""
-    return wrap_injection(func=handler, container_getter=lambda _args, _kwargs: _request_container.get(), is_async=True)
+    """Fill a handler's `FromDishka[...]` parameters from the container of its application."""
+    return wrap_injection(func=handler, container_getter=_container, is_async=True)
+
+
+def _container(_args: object, _kwargs: object) -> AsyncContainer:
+    container: AsyncContainer = current_app.extensions[_CONTAINER]
+    return container
 
 
 def install_problem_handlers(app: Quart, *, type_prefix: str, translate: Translate | None = None) -> None:

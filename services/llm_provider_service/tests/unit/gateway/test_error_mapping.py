@@ -6,8 +6,8 @@ import pytest
 
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
+from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.caller import LOCAL_CALLER
 from services.llm_provider_service.domain.completion import (
     CompletionRequest,
     Message,
