@@ -37,7 +37,8 @@ def watched(**given: Any) -> WatchedSettings:
 
 def live(**keys: str) -> dict[str, Any]:
     """Every vendor switched on."""
-    return {f"{vendor.name}_ENABLED": True for vendor in VENDORS} | keys
+    address = {"OPENAI_COMPATIBLE_BASE_URL": "https://llm.example", "OPENAI_COMPATIBLE_DEFAULT_MODEL": "m"}
+    return {f"{vendor.name}_ENABLED": True for vendor in VENDORS} | address | keys
 
 
 async def use(settings: Settings) -> None:

@@ -87,7 +87,11 @@ def test_the_page_names_every_setting_with_its_default_and_no_other() -> None:
 
 def test_every_secret_hides_itself() -> None:
     keys: dict[str, Any] = {variable(name): SECRET for name in Settings.model_fields if name.endswith("_API_KEY")}
-    settings = Settings(_env_file=None, **keys)
+    address: dict[str, Any] = {
+        "OPENAI_COMPATIBLE_BASE_URL": "https://llm.example",
+        "OPENAI_COMPATIBLE_DEFAULT_MODEL": "m",
+    }
+    settings = Settings(_env_file=None, **keys, **address)
     assert all(vendor.api_key for vendor in settings.accounts)
     assert SECRET not in f"{settings!r} {settings.model_dump()} {settings.accounts}"
 

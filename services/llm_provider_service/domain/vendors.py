@@ -1,7 +1,8 @@
 """The vendors that can be asked: one row each, from which codec, settings and prices find what they need.
 
-To add a vendor whose API copies a known dialect, add a member to `LLMProviderType`, a row here, and a section to
-`providers/models/models.json`. Nothing else names a vendor, except the dialects themselves.
+To add a vendor whose API copies a known dialect, add a member to `LLMProviderType` and a row here. What is known of its
+models goes into `providers/models/models.json`; without a section there, they are taken for those of any
+OpenAI-compatible server. Nothing else names a vendor, except the dialects themselves.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Dialect(StrEnum):
 class Vendor:
     """What is known of a vendor before any setting is read.
 
-    `label` names it in messages. `base_url` and `default_model` are defaults of its settings. A vendor that is not
-    `keyed` can be asked without a key. `allow_private`: its address may be a private one. `charges`: whether its calls
-    cost money; models whose name ends with `free_suffix` do not. `trace_name` is its name in OpenTelemetry's GenAI
-    conventions, where that differs from ours.
+    `label` names it in messages. `base_url` and `default_model` are defaults of its settings; empty, they must be set.
+    A vendor that is not `keyed` can be asked without a key. `allow_private`: its address may be a private one.
+    `charges`: whether its calls cost money; models whose name ends with `free_suffix` do not. `trace_name` is its name
+    in OpenTelemetry's GenAI conventions, where that differs from ours.
     """
 
     provider: LLMProviderType
@@ -87,6 +88,14 @@ VENDORS: Mapping[LLMProviderType, Vendor] = MappingProxyType(
                 keyed=False,
                 allow_private=True,
                 charges=False,
+            ),
+            Vendor(
+                provider=LLMProviderType.OPENAI_COMPATIBLE,
+                label="The OpenAI-compatible server",
+                dialect=Dialect.OPENAI_CHAT,
+                base_url="",
+                default_model="",
+                keyed=False,
             ),
         )
     }

@@ -53,8 +53,11 @@ class VendorSettings(_OfEachRow):
     def _problems_of(self, provider: LLMProviderType) -> Iterator[str]:
         """A line for each variable of a vendor that cannot be used; an unprefixed key that does not count is let be."""
         account, name = self.account(provider), provider.name
+        for what, value in (("BASE_URL", account.base_url), ("DEFAULT_MODEL", account.default_model)):
+            if account.enabled and not value:
+                yield f"{PREFIX}{name}_{what} must be set for a provider that is switched on"
         wrong_url = base_url_problem(account.base_url, allow_private=account.allow_private)
-        if wrong_url:
+        if account.base_url and wrong_url:
             yield f"{PREFIX}{name}_BASE_URL {wrong_url}"
         wrong_key = key_problem(account.api_key) if account.api_key else None
         if wrong_key:
@@ -71,15 +74,16 @@ class VendorSettings(_OfEachRow):
         key: SecretStr | None = getattr(self, f"{name}_API_KEY")
         if key is None and wanted:
             key = getattr(self, f"{BARE}{name}_API_KEY")
-        configured = key is not None or not VENDORS[provider].keyed
+        base_url, default_model = getattr(self, f"{name}_BASE_URL").rstrip("/"), getattr(self, f"{name}_DEFAULT_MODEL")
+        configured = (key is not None or not VENDORS[provider].keyed) and bool(base_url and default_model)
         return ProviderAccount(
             provider=provider,
             enabled=wanted if wanted is not None else key is not None,
             configured=configured,
             switched_off=configured and wanted is False,
             api_key=key,
-            base_url=getattr(self, f"{name}_BASE_URL").rstrip("/"),
-            default_model=getattr(self, f"{name}_DEFAULT_MODEL"),
+            base_url=base_url,
+            default_model=default_model,
             allow_private=getattr(self, f"{name}_ALLOW_PRIVATE"),
             headers=self._attribution() if provider is LLMProviderType.OPENROUTER else {},
         )

@@ -6,13 +6,17 @@ from enum import StrEnum
 
 
 class LLMProviderType(StrEnum):
-    """Whom a request can be sent to; OLLAMA stands for any OpenAI-compatible local server."""
+    """Whom a request can be sent to.
+
+    OLLAMA stands for any OpenAI-compatible server on this machine, OPENAI_COMPATIBLE for one anywhere else.
+    """
 
     ANTHROPIC = "anthropic"
     OPENAI = "openai"
     GOOGLE = "google"
     OPENROUTER = "openrouter"
     OLLAMA = "ollama"
+    OPENAI_COMPATIBLE = "openai_compatible"
     MOCK = "mock"
 
 

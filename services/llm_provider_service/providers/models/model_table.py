@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import ReasoningEffortLevel
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput
+from services.llm_provider_service.domain.vendors import VENDORS, Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +32,17 @@ def read_table(document: bytes) -> CapabilityTable:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", _text(table["date"])):
         raise ValueError("capability table: its date is not one")
     sections = {LLMProviderType(name): _section(section, name) for name, section in table["providers"].items()}
+    _check_complete(sections.keys())
+    of_all = {name: sections.get(name, sections[LLMProviderType.OPENAI_COMPATIBLE]) for name in LLMProviderType}
     rows = tuple(profile for name, section in sections.items() for profile in _rows(name, section))
-    _check_complete(rows, sections.keys())
+    _check_unique(rows)
     return CapabilityTable(
         source=_text(table["source"]),
         date=table["date"],
         profiles=rows,
-        unknown={name: _unknown(name, section) for name, section in sections.items()},
+        unknown={name: _unknown(name, section) for name, section in of_all.items()},
         schema_keywords_refused={
-            name: frozenset(map(_text, section.get("schema_keywords_refused", ())))
-            for name, section in sections.items()
+            name: frozenset(map(_text, section.get("schema_keywords_refused", ()))) for name, section in of_all.items()
         },
     )
 
@@ -76,12 +78,20 @@ def _facts(where: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"capability table, {where}: {error}") from error
 
 
-def _check_complete(rows: tuple[ModelProfile, ...], providers: Any) -> None:
+def _check_complete(providers: Collection[LLMProviderType]) -> None:
+    """Only what speaks the dialect of `openai_compatible` may do without a section of its own."""
+    copies = {vendor.provider for vendor in VENDORS.values() if vendor.dialect is Dialect.OPENAI_CHAT}
+    needed = (set(LLMProviderType) - copies) | {LLMProviderType.OPENAI_COMPATIBLE}
+    missing = sorted(needed - set(providers))
+    if missing:
+        raise ValueError(f"capability table: missing providers {missing}")
+
+
+def _check_unique(rows: tuple[ModelProfile, ...]) -> None:
     targets = [profile.target for profile in rows]
     repeated = sorted({str(target) for target in targets if targets.count(target) > 1})
-    missing = sorted(set(LLMProviderType) - set(providers))
-    if repeated or missing:
-        raise ValueError(f"capability table: repeated rows {repeated}, missing providers {missing}")
+    if repeated:
+        raise ValueError(f"capability table: repeated rows {repeated}")
 
 
 def _only(value: Any, known: set[str], where: str) -> Mapping[str, Any]:

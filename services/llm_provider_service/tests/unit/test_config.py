@@ -18,15 +18,18 @@ from services.llm_provider_service.settings.prefix import PREFIX
 SECRET = "sk-secret-canary-0123456789"
 OTHER_SECRET = "sk-other-canary-9876543210"
 NAMES = [vendor.name for vendor in VENDORS]
+# Of the vendor that has no address of its own.
+ADDRESS = {"OPENAI_COMPATIBLE_BASE_URL": "https://llm.example", "OPENAI_COMPATIBLE_DEFAULT_MODEL": "m"}
 
 
 @pytest.fixture(autouse=True)
 def clean_place(tmp_path: Path) -> Iterator[Path]:
-    """An empty working directory, and an environment without any of our variables."""
+    """An empty working directory, and an environment without any of our variables but the one address."""
     before, folder = dict(os.environ), Path.cwd()
     for name in list(os.environ):
         if name.startswith(PREFIX) or name.endswith("_API_KEY"):
             del os.environ[name]
+    os.environ.update({PREFIX + name: value for name, value in ADDRESS.items()})
     os.chdir(tmp_path)
     yield tmp_path
     os.chdir(folder)
@@ -65,7 +68,7 @@ def test_a_key_in_the_shell_never_makes_a_paid_call(name: str, enabled: str | No
     if prefixed:
         given[f"{name}_API_KEY"] = SECRET
     vendor = settings_with({f"{name}_API_KEY": OTHER_SECRET} if bare else {}, **given).account(LLMProviderType[name])
-    keyless = name == "OLLAMA"
+    keyless = name in {"OLLAMA", "OPENAI_COMPATIBLE"}
     has_key = prefixed or (bare and enabled == "true")
     assert vendor.enabled is (enabled == "true" or (enabled is None and prefixed))
     assert vendor.live is (vendor.enabled and (has_key or keyless))
@@ -456,3 +459,16 @@ def test_settings_cannot_be_changed_afterwards() -> None:
     settings = settings_with({})
     with pytest.raises(ValueError, match="frozen"):
         settings.PORT = 1  # type: ignore[misc]  # that is the point
+
+
+@pytest.mark.parametrize("missing", ["BASE_URL", "DEFAULT_MODEL"])
+def test_a_server_without_an_address_or_a_model_is_refused_once_it_is_switched_on(missing: str) -> None:
+    del os.environ[f"{PREFIX}OPENAI_COMPATIBLE_{missing}"]
+    assert not load_settings().account(LLMProviderType.OPENAI_COMPATIBLE).configured
+    said = problem_with(OPENAI_COMPATIBLE_ENABLED="true")
+    assert said == f"{PREFIX}OPENAI_COMPATIBLE_{missing} must be set for a provider that is switched on"
+
+
+def test_who_is_switched_off_though_it_could_be_asked_is_known() -> None:
+    settings = settings_with({}, OPENAI_API_KEY=SECRET, OPENAI_ENABLED="false", OLLAMA_ENABLED="false")
+    assert [one.provider.value for one in settings.accounts if one.switched_off] == ["openai", "ollama"]
