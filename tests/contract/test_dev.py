@@ -37,7 +37,7 @@ def test_help_names_each_command() -> None:
     branches = re.findall(r"^([a-z][\w |-]*)\)", script.split("case $command in")[1], re.MULTILINE)
     commands = {name.strip() for branch in branches for name in branch.split("|")} - {"-h", "--help"}
     usage = script.split("usage: ./dev")[1].split("TEXT")[0]
-    assert set(re.findall(r"^  (\w+) ", usage, re.MULTILINE)) == commands
+    assert set(re.findall(r"^  ([\w-]+) ", usage, re.MULTILINE)) == commands
     assert {"serve", "demo", "test", "help"} <= commands
 
 

@@ -71,8 +71,8 @@ def test_no_block_is_left_untested() -> None:
 
 async def test_every_command_of_dev_exists() -> None:
     """`./dev demo` has an integration test; `./dev test` is what runs this."""
-    known = set(re.findall(r"^  (\w+) ", (await run("bash", "dev", "help")).out, re.MULTILINE))
-    named = set(re.findall(r"\./dev (\w+)", README))
+    known = set(re.findall(r"^  ([\w-]+) ", (await run("bash", "dev", "help")).out, re.MULTILINE))
+    named = set(re.findall(r"\./dev ([\w-]+)", README))
     assert {"demo", "test", "serve", "warm", "help"} <= named <= known
     for path in re.findall(r"\./dev warm (\S+?)`", README):
         assert (ROOT / path).is_file()
