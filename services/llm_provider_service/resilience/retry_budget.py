@@ -25,12 +25,15 @@ class RetryBudget:
         """What is left, 0 to 500."""
         return self._tokens
 
+    def covers(self, backoff: Backoff) -> bool:
+        """Whether the bucket holds enough for one retry."""
+        return PRICES[backoff] <= self._tokens
+
     def take(self, backoff: Backoff) -> bool:
         """Pay for one retry; `False` if the bucket does not hold enough, and then nothing is taken."""
-        price = PRICES[backoff]
-        if price > self._tokens:
+        if not self.covers(backoff):
             return False
-        self._tokens -= price
+        self._tokens -= PRICES[backoff]
         return True
 
     def succeeded(self) -> None:

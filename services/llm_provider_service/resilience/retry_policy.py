@@ -59,22 +59,16 @@ class RetryPolicy:
         drawn = self.ceiling(failures, failure.backoff) * uniform
         return max(drawn, failure.retry_after or 0.0)
 
-    def next_delay(
-        self, failures: int, failure: ProviderFailure, allowance: RetryAllowance, uniform: float
-    ) -> float | None:
-        """Seconds until the next attempt on this target, or `None` if there is to be none."""
-        if not failure.may_retry or allowance.given_up():
-            return None
-        if failures >= min(self._attempts(failure, allowance), failure.max_attempts, allowance.attempts_left):
-            return None
-        delay = self.delay(failures, failure, uniform)
-        if delay > self.patience_seconds and allowance.another_candidate():
-            return None
-        if delay + self.minimum_attempt_seconds > allowance.deadline.remaining():
-            return None
-        return delay
+    def attempts(self, failure: ProviderFailure, allowance: RetryAllowance) -> int:
+        """How many this target gets when *failure* was the last one, the first attempt included."""
+        another = allowance.another_candidate() and not failure.is_re_asked
+        of_target = self.attempts_while_another_can_answer if another else self.attempts_per_target
+        return min(of_target, failure.max_attempts, allowance.attempts_left)
 
-    def _attempts(self, failure: ProviderFailure, allowance: RetryAllowance) -> int:
-        if allowance.another_candidate() and not failure.is_re_asked:
-            return self.attempts_while_another_can_answer
-        return self.attempts_per_target
+    def is_beyond_patience(self, delay: float, allowance: RetryAllowance) -> bool:
+        """Whether another candidate is the better choice than a wait of *delay* seconds."""
+        return delay > self.patience_seconds and allowance.another_candidate()
+
+    def is_too_late(self, delay: float, allowance: RetryAllowance) -> bool:
+        """Whether an attempt after *delay* seconds could not last long enough before the deadline."""
+        return delay + self.minimum_attempt_seconds > allowance.deadline.remaining()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -19,25 +20,38 @@ from services.llm_provider_service.tests.unit.routing.samples import HandClock
 class Bench:
     """A retry manager whose sleep moves the clock, and a call that plays a script."""
 
-    def __init__(self, script: Sequence[BaseException | str], *, seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        script: Sequence[BaseException | str],
+        *,
+        seconds: float = 60.0,
+        attempts_left: int = 4,
+        another: bool = False,
+        given_up: bool = False,
+    ) -> None:
         self.clock = HandClock()
         self.slept: list[float] = []
         self.numbers: list[int] = []
         self.budget = RetryBudget()
-        self.given_up = False
+        self._given_up = given_up
+        self._attempts_left = attempts_left
+        self._another = another
         self._script = list(script)
         self._deadline = Deadline.after(seconds, self.clock)
         self._manager = RetryManagerImpl(RetryPolicy(), sleep=self._sleep, uniform=lambda: 0.5)
 
     async def run(self) -> str:
+        return await self.run_with(self._manager)
+
+    async def run_with(self, manager: RetryManagerImpl) -> str:
         allowance = RetryAllowance(
-            attempts_left=4,
+            attempts_left=self._attempts_left,
             budget=self.budget,
             deadline=self._deadline,
-            another_candidate=lambda: False,
-            given_up=lambda: self.given_up,
+            another_candidate=lambda: self._another,
+            given_up=lambda: self._given_up,
         )
-        return await self._manager.run(self._call, allowance)
+        return await manager.run(self._call, allowance)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -103,11 +117,42 @@ async def test_an_empty_budget_ends_the_retrying() -> None:
 
 
 async def test_a_caller_who_left_during_the_call_gets_no_second_one() -> None:
-    bench = Bench([ServerError("a"), "answer"])
-    bench.given_up = True
+    bench = Bench([ServerError("a"), "answer"], given_up=True)
     with pytest.raises(ServerError):
         await bench.run()
     assert bench.numbers == [1]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"given_up": True}, {"attempts_left": 1}, {"another": True}, {"seconds": 4.4}],
+    ids=lambda limits: next(iter(limits)),
+)
+async def test_whatever_ends_a_run_no_retry_is_paid_for(limits: dict[str, Any]) -> None:
+    bench = Bench([RateLimited("a", retry_after=4), "answer"], **limits)
+    with pytest.raises(RateLimited):
+        await bench.run()
+    assert (bench.numbers, bench.slept, bench.budget.tokens) == ([1], [], 500)
+
+
+async def test_runs_that_wait_at_the_same_time_do_not_meet() -> None:
+    """All runs share one set of strategies; one that begins during another's wait leaves its numbers alone."""
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+
+    manager = RetryManagerImpl(RetryPolicy(), sleep=sleep, uniform=lambda: 0.5)
+    slow, quick = Bench([ServerError("a"), "slow"]), Bench([RequestRejected("b")])
+    first = asyncio.create_task(slow.run_with(manager))
+    await waiting.wait()
+    with pytest.raises(RequestRejected):
+        await quick.run_with(manager)
+    go_on.set()
+    assert await first == "slow"
+    assert (slow.numbers, quick.numbers) == ([1, 2], [1])
+    assert (slow.budget.tokens, quick.budget.tokens) == (500 - 14, 500)
 
 
 @pytest.mark.parametrize("error", [TypeError("a bug"), asyncio.CancelledError()], ids=["bug", "cancel"])

@@ -20,8 +20,10 @@ def test_a_refused_retry_takes_nothing() -> None:
     while budget.take(Backoff.TRANSIENT):
         pass
     left = budget.tokens
+    assert not budget.covers(Backoff.TRANSIENT)
     assert not budget.take(Backoff.TRANSIENT)
     assert budget.tokens == left
+    assert budget.covers(Backoff.THROTTLE)
     assert budget.take(Backoff.THROTTLE), "a cheaper one still fits"
 
 

@@ -43,16 +43,14 @@ POLICY = RetryPolicy()
 SAMPLES = 10_000
 
 
-def allowance(
-    *, attempts_left: int = 4, seconds: float = 60.0, another: bool = False, given_up: bool = False
-) -> RetryAllowance:
+def allowance(*, attempts_left: int = 4, seconds: float = 60.0, another: bool = False) -> RetryAllowance:
     """What a request may use, at a moment that stands still."""
     return RetryAllowance(
         attempts_left=attempts_left,
         budget=RetryBudget(),
         deadline=Deadline(at=seconds, clock=lambda: 0.0),
         another_candidate=lambda: another,
-        given_up=lambda: given_up,
+        given_up=lambda: False,
     )
 
 
@@ -68,11 +66,8 @@ def rejected(*, asked_before: bool) -> AnswerRejected:
 
 def allowed_attempts(failure: ProviderFailure, *, another: bool = False, attempts_left: int = 4) -> int:
     """How many attempts a target gets that always fails like this."""
-    attempts = 1
     rest = allowance(another=another, attempts_left=attempts_left)
-    while POLICY.next_delay(attempts, failure, rest, 0.0) is not None:
-        attempts += 1
-    return attempts
+    return POLICY.attempts(failure, rest) if failure.may_retry else 1
 
 
 @pytest.mark.parametrize(
@@ -100,18 +95,15 @@ def test_full_jitter_fills_its_range_evenly(failure: ProviderFailure, base: floa
 def test_no_wait_is_shorter_than_asked_or_runs_into_the_deadline(
     failures: int, asked: float, uniform: float, seconds: float, kind: type[ProviderFailure]
 ) -> None:
-    delay = POLICY.next_delay(failures, kind("x", retry_after=asked), allowance(seconds=seconds), uniform)
-    if delay is None:
-        assert failures >= 3 or asked + POLICY.minimum_attempt_seconds > seconds - 8.0
-    else:
-        assert failures < 3
-        assert delay >= asked
-        assert delay + POLICY.minimum_attempt_seconds <= seconds
+    delay = POLICY.delay(failures, kind("x", retry_after=asked), uniform)
+    assert asked <= delay <= max(asked, POLICY.throttle_cap_seconds)
+    fits = delay + POLICY.minimum_attempt_seconds <= seconds
+    assert POLICY.is_too_late(delay, allowance(seconds=seconds)) is not fits
 
 
 def test_a_re_ask_does_not_wait() -> None:
     assert POLICY.ceiling(1, Backoff.NONE) == 0
-    assert POLICY.next_delay(1, rejected(asked_before=False), allowance(), 0.99) == 0
+    assert POLICY.delay(1, rejected(asked_before=False), 0.99) == 0
 
 
 @pytest.mark.parametrize(
@@ -150,10 +142,10 @@ def test_each_failure_gets_its_number_of_attempts(failure: ProviderFailure, alon
 
 def test_the_one_re_ask_is_made_even_where_another_could_answer() -> None:
     beside_another = allowance(another=True)
-    assert POLICY.next_delay(2, rejected(asked_before=False), beside_another, 0.0) == 0
-    assert POLICY.next_delay(2, rejected(asked_before=True), beside_another, 0.0) is None
-    assert POLICY.next_delay(3, rejected(asked_before=False), beside_another, 0.0) is None
-    assert POLICY.next_delay(2, rejected(asked_before=False), allowance(another=True, attempts_left=2), 0.0) is None
+    assert rejected(asked_before=False).may_retry
+    assert not rejected(asked_before=True).may_retry
+    assert POLICY.attempts(rejected(asked_before=False), beside_another) == 3
+    assert POLICY.attempts(rejected(asked_before=False), allowance(another=True, attempts_left=2)) == 2
 
 
 def test_a_request_that_has_spent_its_attempts_gets_no_more() -> None:
@@ -162,17 +154,12 @@ def test_a_request_that_has_spent_its_attempts_gets_no_more() -> None:
     assert allowed_attempts(rejected(asked_before=False), attempts_left=1) == 1
 
 
-def test_nobody_is_asked_again_for_a_caller_who_has_gone() -> None:
-    assert POLICY.next_delay(1, ServerError("x"), allowance(given_up=True), 0.0) is None
+@pytest.mark.parametrize(("delay", "beyond"), [(3.0, False), (3.1, True)])
+def test_a_wait_beyond_our_patience_is_for_those_without_an_alternative(delay: float, beyond: bool) -> None:
+    assert POLICY.is_beyond_patience(delay, allowance(another=True)) is beyond
+    assert not POLICY.is_beyond_patience(delay, allowance())
 
 
-@pytest.mark.parametrize(("asked", "waits"), [(3.0, True), (3.1, False)])
-def test_a_wait_beyond_our_patience_is_for_those_without_an_alternative(asked: float, waits: bool) -> None:
-    limited = RateLimited("x", retry_after=asked)
-    assert (POLICY.next_delay(1, limited, allowance(another=True), 0.0) is not None) is waits
-    assert POLICY.next_delay(1, limited, allowance(), 0.0) == asked
-
-
-@pytest.mark.parametrize(("seconds", "delay"), [(2.5, 2.0), (2.49, None)])
-def test_no_attempt_starts_that_cannot_finish(seconds: float, delay: float | None) -> None:
-    assert POLICY.next_delay(1, ServerError("x", retry_after=2.0), allowance(seconds=seconds), 0.0) == delay
+@pytest.mark.parametrize(("seconds", "too_late"), [(2.5, False), (2.49, True)])
+def test_no_attempt_starts_that_cannot_finish(seconds: float, too_late: bool) -> None:
+    assert POLICY.is_too_late(2.0, allowance(seconds=seconds)) is too_late
