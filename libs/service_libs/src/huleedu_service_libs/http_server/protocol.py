@@ -3,7 +3,8 @@
 uvicorn 0.54 has no time limit for a request's head, none for a body that nobody reads any more, none for a caller who
 does not read the answer, no limit on the size of a head, answers a malformed request in plain text (even ahead of an
 answer that is still owed), and loses the body of a request that offers an `Upgrade`, as Java's client does on every
-plain connection.
+plain connection. What is extended here it does not document: its version is bounded, and
+`tests/architecture/test_seams.py` lists and watches every part that is used.
 """
 
 from __future__ import annotations
