@@ -23,13 +23,14 @@ from services.llm_provider_service.di_state import StateProvider
 from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.all_workers import AllWorkers
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
-from services.llm_provider_service.gateway.attempts import AttemptRunner, ProvidersByAccount
+from services.llm_provider_service.gateway.attempts import AttemptRunner
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import GATEWAY, MetricsRecorder
 from services.llm_provider_service.gateway.planner import Planner
 from services.llm_provider_service.gateway.provider_status import ProviderStatuses
 from services.llm_provider_service.gateway.provider_test import ProviderTester
 from services.llm_provider_service.gateway.status import GatewayStatus
+from services.llm_provider_service.gateway.target_attempts import AttemptTools, ProvidersByAccount
 from services.llm_provider_service.gateway.target_state import TargetState
 from services.llm_provider_service.gateway.trace_export import open_tracing
 from services.llm_provider_service.implementations.anthropic_provider_impl import AnthropicProviderImpl
@@ -144,17 +145,21 @@ class WorldProvider(Provider):
         targets: TargetState,
         slots: CallSlots,
         attempt_log: AttemptLog,
+        recorder: MetricsRecorder,
     ) -> AttemptRunner:
         return AttemptRunner(
-            providers,
-            accounts=accounts,
-            retries=retries,
-            policy=policy,
-            targets=targets,
-            slots=slots,
-            attempt_log=attempt_log,
-            clock=time.monotonic,
-            sleep=sleep_waiting,
+            AttemptTools(
+                providers=providers,
+                accounts=accounts,
+                retries=retries,
+                policy=policy,
+                targets=targets,
+                slots=slots,
+                log=attempt_log,
+                recorder=recorder,
+                clock=time.monotonic,
+                sleep=sleep_waiting,
+            )
         )
 
     @provide

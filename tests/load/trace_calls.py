@@ -2,7 +2,8 @@
 
 The service runs in this process, with its real server, on uvloop and on a real socket, and asks the bench's vendor over
 another one. After a warm-up one request is traced, until all that it has started has ended; see `call_trace` for what
-is counted.
+is counted. It says what the platform's typed client says. The clocks of the service stand still: the end of a breaker's
+bucket, or a slow moment before the call to the vendor, would add calls in one run of a hundred.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from enum import Enum
 
 import orjson
 import uvloop
 
+from huleedu_service_libs.llm_client import TIMEOUT_HEADER
 from huleedu_service_libs.observability.logging import configure_logging
+from huleedu_service_libs.web.correlation import CORRELATION_HEADER
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 from tests.load.call_trace import CallTrace, tracing_calls
-from tests.load.generator import Aim
 from tests.load.payload import comparisons, same_comparison
 from tests.load.upstream import CONTENT_LENGTH, Connection, Vendor
 from tests.support.gateway import KEYS, gateway_of
@@ -34,6 +37,13 @@ BESIDE_THE_TEXTS = {
     "metadata": {"essay_a_id": "a-1", "essay_b_id": "b-1"},
 }
 PATH = "/api/v1/comparison"
+HEADERS = {
+    "Host": "127.0.0.1",
+    "Accept": "*/*",
+    "Content-Type": "application/json",
+    CORRELATION_HEADER: "8f1f2f2e-6f0c-4d2b-9d0e-2f6f5a1f7b11",
+}
+TIMEOUT_MS = 30_000
 
 
 class Kind(Enum):
@@ -46,14 +56,17 @@ class Kind(Enum):
 class Caller:
     """A keep-alive connection of somebody who asks for comparisons."""
 
-    def __init__(self, aim: Aim, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._aim = aim
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._left_ms = TIMEOUT_MS
 
     async def compare(self, body: bytes, expects: bytes = b"") -> None:
         """Send *body* and take the answer; raises `ValueError` where it is no success or lacks what it *expects*."""
-        self._writer.write(self._aim.head(len(body)) + body)
+        self._left_ms -= 1  # no two requests have the same time left, as with real callers
+        headers = {**HEADERS, TIMEOUT_HEADER: self._left_ms, "Content-Length": len(body)}
+        lines = [f"POST {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = CONTENT_LENGTH.search(head)
         answer = await self._reader.readexactly(int(length[1]) if length else 0)
@@ -104,14 +117,28 @@ async def _caller() -> AsyncIterator[Caller]:
     loop = asyncio.get_running_loop()
     vendor = Vendor()
     upstream = await loop.create_server(lambda: Connection(vendor), "127.0.0.1", 0)
-    async with upstream, gateway_of(create_app(_settings(upstream))) as gateway:
-        host, _, port = gateway.url.removeprefix("http://").partition(":")
-        aim = Aim(host=host, port=int(port), path=PATH)
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            yield Caller(aim, reader, writer)
-        finally:
-            writer.close()
+    with ExitStack() as stood_still:
+        stood_still.enter_context(_standing_clocks())
+        async with upstream, gateway_of(create_app(_settings(upstream))) as gateway:
+            host, _, port = gateway.url.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            try:
+                yield Caller(reader, writer)
+            finally:
+                writer.close()
+                stood_still.close()  # the server's stop looks at the time
+
+
+@contextmanager
+def _standing_clocks() -> Iterator[None]:
+    """Whoever takes a clock meanwhile gets one that stands still for ever."""
+    monotonic, wall_clock = time.monotonic, time.time
+    now, today = monotonic(), wall_clock()
+    time.monotonic, time.time = (lambda: now), (lambda: today)
+    try:
+        yield
+    finally:
+        time.monotonic, time.time = monotonic, wall_clock
 
 
 def _settings(upstream: asyncio.Server) -> Settings:

@@ -58,10 +58,11 @@ _LONGEST_KEPT_ESSAY = 10_000
 
 def injection_suspected(comparison: Comparison) -> bool:
     """Whether one of the essays has a mark that instructions to a model tend to have and essays do not."""
-    return any(
-        (_is_suspect if len(essay) > _LONGEST_KEPT_ESSAY else _is_known_suspect)(essay)
-        for essay in (comparison.essay_a, comparison.essay_b)
-    )
+    for essay in (comparison.essay_a, comparison.essay_b):
+        look = _is_suspect if len(essay) > _LONGEST_KEPT_ESSAY else _is_known_suspect
+        if look(essay):
+            return True
+    return False
 
 
 def _is_suspect(essay: str) -> bool:

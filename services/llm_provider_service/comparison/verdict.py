@@ -80,11 +80,12 @@ class _RepeatedKey(ValueError):
 
 
 def _read(answer: CompletionAnswer) -> Verdict | Rejection:
-    if any(isinstance(part, ToolCallPart) for part in answer.parts):
-        return Rejection(
-            reason=RejectionReason.UNEXPECTED_TOOL_CALL,
-            message="It called a tool instead of giving a verdict.",
-        )
+    for part in answer.parts:
+        if isinstance(part, ToolCallPart):
+            return Rejection(
+                reason=RejectionReason.UNEXPECTED_TOOL_CALL,
+                message="It called a tool instead of giving a verdict.",
+            )
     text = answer.text
     return _of_short_text(text) if len(text) <= _LONGEST_KEPT_TEXT else _of_text(text)
 

@@ -144,6 +144,8 @@ class CompletionAnswer:
     @property
     def text(self) -> str:
         """All text of the answer, reasoning left out."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], TextPart):
+            return self.parts[0].text
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 

@@ -45,14 +45,6 @@ class AttemptLog:
         self._wall_clock = wall_clock
         self.last_failures: dict[LLMProviderType, LastFailure] = {}
 
-    def call_started(self, target: Target) -> None:
-        """A call goes out; `call_ended` must follow."""
-        self._recorder.call_started(target.provider)
-
-    def call_ended(self, target: Target) -> None:
-        """The call is over, however it ended."""
-        self._recorder.call_ended(target.provider)
-
     def not_sent(self, run: Run, target: Target) -> None:
         """Our own limits kept a call from being made."""
         with attempt_span(target, SpanKind.INTERNAL) as span:

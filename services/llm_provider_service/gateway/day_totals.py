@@ -16,9 +16,11 @@ class DayTotals:
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
-        self._day = self._today()
+        self._day = 0
+        self._ends = 0.0
         self._requests = 0
         self._cost = Decimal(0)
+        self._turn_the_page()
 
     @property
     def requests(self) -> int:
@@ -34,12 +36,14 @@ class DayTotals:
 
     def add_request(self) -> None:
         """One more order."""
-        self._turn_the_page()
+        if self._wall_clock() >= self._ends:
+            self._turn_the_page()
         self._requests += 1
 
     def add_cost(self, usd: Decimal) -> None:
         """One more priced attempt."""
-        self._turn_the_page()
+        if self._wall_clock() >= self._ends:
+            self._turn_the_page()
         self._cost += usd
 
     def said(self) -> dict[str, Any]:
@@ -47,13 +51,12 @@ class DayTotals:
         self._turn_the_page()
         return {"day": self._day, "requests": self._requests, "cost": decimal_text(self._cost)}
 
-    def _today(self) -> int:
-        return int(self._wall_clock() // SECONDS_A_DAY)
-
     def _turn_the_page(self) -> None:
-        today = self._today()
+        """Begin anew if another day has begun."""
+        today = int(self._wall_clock() // SECONDS_A_DAY)
         if today != self._day:
             self._day, self._requests, self._cost = today, 0, Decimal(0)
+            self._ends = (today + 1) * SECONDS_A_DAY
 
 
 def add_totals(left: dict[str, Any] | None, last: dict[str, Any]) -> dict[str, Any]:

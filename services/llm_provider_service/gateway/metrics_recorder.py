@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from functools import lru_cache
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
@@ -27,6 +28,7 @@ STATE_NUMBERS = {
 }
 MOST_AWAY = 1000  # as many as there are breakers, at most
 GATEWAY = "gateway"
+KEPT_LABELS = 1024
 
 # The account and the model of a breaker.
 _Whose = tuple[str, str | None]
@@ -128,6 +130,7 @@ class MetricsRecorder:
         self._metrics.http_duration.observe(seconds, method, endpoint)
 
 
+@lru_cache(KEPT_LABELS)
 def model_label(target: Target) -> str:
     """The model's name if the registry knows it, else `other`: callers can invent names."""
     return target.model if profile_for(target.provider, target.model).known else OTHER

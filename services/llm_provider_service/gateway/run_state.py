@@ -14,6 +14,8 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Deadline
 
+PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
+
 
 class HungUp(Exception):
     """The caller has gone, and the call that was under way brought no answer."""
@@ -24,9 +26,8 @@ class Run:
     """The state of one order on its way; mutable, and owned by one task.
 
     `calling` is true while an upstream call is under way, `answered` once one has brought the answer: what was paid for
-    is finished, and kept, even if the caller has hung up.
-    `skipped` are those whom the plan left out. `shed` is why there was no slot, for a run that ends because there was
-    none.
+    is finished, and kept, even if the caller has hung up. `paid` are those of `attempts` whose answer came. `skipped`
+    are those whom the plan left out. `shed` is why there was no slot, for a run that ends because there was none.
     """
 
     order: CompletionOrder
@@ -34,6 +35,7 @@ class Run:
     request: CompletionRequest
     skipped: tuple[Skipped, ...] = ()
     attempts: list[Attempt] = field(default_factory=list)
+    paid: list[Attempt] = field(default_factory=list)
     failures: list[tuple[Target, ProviderFailure]] = field(default_factory=list)
     calls: int = 0
     calling: bool = False
@@ -50,5 +52,7 @@ class Run:
     def add(self, attempt: Attempt) -> None:
         """Write *attempt* down; only those that were sent count against the request's limit."""
         self.attempts.append(attempt)
+        if attempt.outcome in PAID:
+            self.paid.append(attempt)
         if attempt.outcome is not AttemptOutcome.NOT_SENT:
             self.calls += 1

@@ -82,18 +82,13 @@ class SingleFlight(Generic[Key, Returned]):
         followers = self._flights.get(key)
         if followers is None:
             followers = self._flights[key] = {}
-            return await self._lead(key, followers, lead), False
-        word = await self._wait(key, followers, deadline)
-        if isinstance(word, _Answered):
-            self._coalesced += 1
-            return word.answer, True
-        if isinstance(word, _Failed):
-            raise _copy(word.failure)
-        return await self._lead(key, followers, lead), False
-
-    async def _lead(
-        self, key: Key, followers: _Followers[Returned], lead: Callable[[], Awaitable[Returned]]
-    ) -> Returned:
+        else:
+            word = await self._wait(key, followers, deadline)
+            if isinstance(word, _Answered):
+                self._coalesced += 1
+                return word.answer, True
+            if isinstance(word, _Failed):
+                raise _copy(word.failure)
         try:
             answer = await lead()
         except Exception as exc:  # whatever it is, the followers must hear of it, or they would wait for ever
@@ -107,7 +102,7 @@ class SingleFlight(Generic[Key, Returned]):
             raise
         self._note_landing(key)
         self._end(key, followers, _Answered(answer))
-        return answer
+        return answer, False
 
     def _note_landing(self, key: Key) -> None:
         self._landed += 1

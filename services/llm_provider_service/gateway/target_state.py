@@ -50,6 +50,10 @@ class TargetState:
         """Whether every target is available: no breaker is open, nobody cools down, no replica has reported it away."""
         return self.cooldowns.none and self.peer_reports.none and self.breakers.all_closed
 
+    def is_unrestricted(self, target: Target) -> bool:
+        """Whether calls to *target* wait for nothing but slots: it does not cool down and is not coming back slowly."""
+        return not (self.slow_start.limits(target) or self.cooldowns.remaining(target) > 0)
+
     def available(self, target: Target) -> bool:
         """Whether a call to *target* could go out now, and no other replica advises against it."""
         return self.left_alone(target) == 0 and self.breakers.would_admit(target)

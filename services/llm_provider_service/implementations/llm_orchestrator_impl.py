@@ -17,7 +17,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import CacheMode, ResultFlag
 from huleedu_service_libs.observability.logging import failure_fields, get_logger
 from huleedu_service_libs.observability.tracing import traced
@@ -38,16 +37,15 @@ from services.llm_provider_service.gateway.planner import Planner
 from services.llm_provider_service.gateway.run_state import HungUp, Run
 from services.llm_provider_service.gateway.single_flight import SingleFlight
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
-from services.llm_provider_service.providers.models.capabilities import profile_for
 from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Clock, Deadline
 from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan
 
 log = get_logger(__name__)
 
 Flights = SingleFlight[FlightKey, CompletionResult]
-PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
 
@@ -232,29 +230,30 @@ class LLMOrchestratorImpl:
             self._recorder.shed(ShedReason.NO_TIME_LEFT)
             raise deadline_reached()
         try:
-            answer, target = await self._attempts.try_candidates(run, made.candidates)
+            answer, candidate = await self._attempts.try_candidates(run, made.candidates)
             run.answered = True
         except GatewayOverloaded:
             self._recorder.shed(run.shed)
             raise
-        return await self._settle(run, made, key, answer, target)
+        return await self._settle(run, made, key, answer, candidate)
 
     async def _settle(
-        self, run: Run, made: Plan, key: CacheKey, answer: CompletionAnswer, target: Target
+        self, run: Run, made: Plan, key: CacheKey, answer: CompletionAnswer, candidate: Candidate
     ) -> CompletionResult:
-        paid = [attempt for attempt in run.attempts if attempt.outcome in PAID]
-        if len(paid) > 1:
-            answer = replace(answer, usage=total_usage(attempt.usage for attempt in paid))
+        target, cost = candidate.target, run.paid[0].cost
+        same = made.first is not None and target.answers_like(made.first)
+        if len(run.paid) > 1:
+            cost = total_cost([attempt.cost for attempt in run.paid])
+            answer = replace(answer, usage=total_usage(attempt.usage for attempt in run.paid))
         result = CompletionResult(
             answer=answer,
             target=target,
-            cost=total_cost([attempt.cost for attempt in paid]),
+            cost=cost,
             attempts=tuple(run.attempts),
             cached=False,
-            flags=_flags(run, made, answer, target),
+            flags=_flags(run, answer, candidate, fallback_used=not same),
         )
         if run.order.cache is not CacheMode.BYPASS and answer.finish_reason is not FinishReason.LENGTH:
-            same = made.first is not None and target.answers_like(made.first)
             own_key = key if same else cache_key(run.order, target)
             entry = CachedAnswer.of(result, stored_at=self._wall_clock())
             await self._cache.put(own_key, entry, replaces=run.order.cache is CacheMode.REFRESH)
@@ -273,11 +272,11 @@ def _nobody_listens(task: asyncio.Task[CompletionResult]) -> None:
         log.error("order_without_caller_failed", **failure_fields(error))
 
 
-def _flags(run: Run, made: Plan, answer: CompletionAnswer, target: Target) -> frozenset[ResultFlag]:
+def _flags(run: Run, answer: CompletionAnswer, candidate: Candidate, *, fallback_used: bool) -> frozenset[ResultFlag]:
     flags = set()
-    if made.first is None or not target.answers_like(made.first):
+    if fallback_used:
         flags.add(ResultFlag.FALLBACK_USED)
-    if not profile_for(target.provider, target.model).known:
+    if not candidate.known:
         flags.add(ResultFlag.UNKNOWN_MODEL)
     if not answer.usage.known:
         flags.add(ResultFlag.USAGE_UNKNOWN)

@@ -29,25 +29,25 @@ class LimitsByAccount(Protocol):
 class HeldSlots:
     """What one call holds; give it back with `leave`."""
 
-    __slots__ = ("_gateway", "_in_gateway", "_in_provider", "_provider")
+    __slots__ = ("_account", "_gateway", "_in_account", "_in_gateway")
 
     def __init__(
-        self, provider: ConcurrencyLimit, in_provider: float, gateway: ConcurrencyLimit, in_gateway: float
+        self, account: ConcurrencyLimit, in_account: float, gateway: ConcurrencyLimit, in_gateway: float
     ) -> None:
-        self._provider = provider
-        self._in_provider = in_provider
+        self._account = account
+        self._in_account = in_account
         self._gateway = gateway
         self._in_gateway = in_gateway
 
     def leave(self) -> None:
         """The call is over."""
         self._gateway.leave(self._in_gateway)
-        self._provider.leave(self._in_provider)
+        self._account.leave(self._in_account)
 
     def give_back(self) -> None:
         """There was no call."""
         self._gateway.give_back(self._in_gateway)
-        self._provider.give_back(self._in_provider)
+        self._account.give_back(self._in_account)
 
 
 class CallSlots:
@@ -64,30 +64,42 @@ class CallSlots:
         self._accounts = accounts
         self._reserve = reserve_seconds
 
+    def take(self, target: Target) -> HeldSlots | None:
+        """Both slots if they are free at once, else `None`."""
+        limit = self._accounts[target.provider, target.account]
+        in_account = limit.take()
+        if in_account is None:
+            return None
+        in_gateway = self._gateway.take()
+        if in_gateway is None:
+            limit.give_back(in_account)
+            return None
+        return HeldSlots(limit, in_account, self._gateway, in_gateway)
+
     def free(self, target: Target) -> bool:
         """Whether the account of *target* has a slot at once."""
-        return self._accounts[target.account_key].free
+        return self._accounts[target.provider, target.account].free
 
     async def enter(self, target: Target, deadline: Deadline, *, may_wait: bool) -> HeldSlots:
         """Take both slots; raises `LimitReached` or `GatewayLimitReached`.
 
         Without *may_wait* nobody waits for the account's.
         """
-        limit = self._accounts[target.account_key]
-        in_provider = await limit.enter(deadline, reserve_seconds=self._reserve, may_wait=may_wait)
+        limit = self._accounts[target.provider, target.account]
+        in_account = await limit.enter(deadline, reserve_seconds=self._reserve, may_wait=may_wait)
         try:
             in_gateway = await self._gateway.enter(deadline, reserve_seconds=self._reserve)
         except BaseException as error:  # a caller who hangs up (CancelledError) gives its slot back too
-            limit.give_back(in_provider)
+            limit.give_back(in_account)
             if isinstance(error, LimitReached):
                 raise GatewayLimitReached(error.retry_after, error.reason) from None
             raise
-        return HeldSlots(limit, in_provider, self._gateway, in_gateway)
+        return HeldSlots(limit, in_account, self._gateway, in_gateway)
 
     @contextmanager
     def aside(self, target: Target) -> Iterator[None]:
         """Wait for something else than a slot in the account's line; raises `LimitReached` where that is full."""
-        limit = self._accounts[target.account_key]
+        limit = self._accounts[target.provider, target.account]
         limit.stand_aside()
         try:
             yield

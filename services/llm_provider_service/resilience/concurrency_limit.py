@@ -55,20 +55,31 @@ class ConcurrencyLimit:
         """Whether a newcomer would get a slot at once."""
         return self._held < self._policy.slots and not self._line
 
+    def take(self) -> float | None:
+        """Take a slot if there is one at once, and return the moment; `leave` must follow. `None`: there is none."""
+        if self._line or self._held >= self._policy.slots:
+            return None
+        self._held += 1
+        return self._taken()
+
     async def enter(self, deadline: Deadline, *, reserve_seconds: float, may_wait: bool = True) -> float:
         """Take a slot and return the moment; `leave` must follow. Raises `LimitReached`.
 
         *reserve_seconds* of *deadline* must be left when the slot is there.
         """
-        if self.free:
-            self._held += 1
-            return self._taken()
+        taken = self.take()
+        if taken is not None:
+            return taken
         return await self._queue(deadline.remaining() - reserve_seconds, may_wait)
 
     def leave(self, entered: float) -> None:
         """Give the slot back that was taken at *entered*; the next in line gets it."""
         self._service_time.observe(self._clock() - entered)
-        self.give_back(entered)
+        self._entered -= entered
+        if self._line:
+            self._hand_on()
+        else:
+            self._held -= 1
 
     def give_back(self, entered: float) -> None:
         """Give back a slot that was not used; it says nothing about how long one is held."""

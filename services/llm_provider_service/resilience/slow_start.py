@@ -72,6 +72,10 @@ class SlowStart:
         if len(self._ramps) > MOST_TARGETS:
             self._open(next(iter(self._ramps)))
 
+    def limits(self, target: Target) -> bool:
+        """Whether calls to *target* need a ticket now."""
+        return target in self._ramps
+
     def admits(self, target: Target, ticket: Ramp | None) -> bool:
         """Whether a call to *target* may go with *ticket*; one of a ramp that a cooldown has replaced is void."""
         ramp = self._ramps.get(target)

@@ -53,7 +53,7 @@ class ReplyContext:
         A stop with a call for a tool is a tool call, and a tool call that left only text is a stop: an answer that was
         asked for through a tool is text by now. A tool call without any part is one that cannot be read.
         """
-        calls = any(isinstance(part, ToolCallPart) for part in parts)
+        calls = ToolCallPart in map(type, parts)
         if not parts and finish is FinishReason.UNKNOWN:
             raise self.bad("nothing, and did not say why")
         answer = CompletionAnswer(

@@ -30,8 +30,9 @@ def refuse_unsupported(request: CompletionRequest, profile: ModelProfile) -> Non
     wrong = unsupported(request, profile)
     if wrong:
         raise RequestRejected("; ".join(item.message for item in wrong), vendor_code="unsupported")
-    if any(tool.name == ANSWER_TOOL for tool in request.tools):
-        raise RequestRejected(f"a tool must not be called {ANSWER_TOOL!r}: the name is taken")
+    for tool in request.tools:
+        if tool.name == ANSWER_TOOL:
+            raise RequestRejected(f"a tool must not be called {ANSWER_TOOL!r}: the name is taken")
 
 
 def wants_answer_tool(request: CompletionRequest, profile: ModelProfile) -> bool:

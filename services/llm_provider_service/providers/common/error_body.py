@@ -37,11 +37,13 @@ def error_of(body: bytes) -> VendorError:
 
 def error_in(document: Any) -> VendorError | None:
     """The error that *document* carries, whatever its status was; `None` when it carries none."""
-    outer = _unwrapped(document)
+    outer = document if isinstance(document, dict) else _unwrapped(document)
     error = outer.get("error")
-    if isinstance(error, str) and error:
+    if not error:
+        return None
+    if isinstance(error, str):
         return _read({**outer, "error": None, "message": error})
-    return _read(error) if isinstance(error, dict) and error else None
+    return _read(error) if isinstance(error, dict) else None
 
 
 def with_the_vendor_behind(error: VendorError) -> VendorError:

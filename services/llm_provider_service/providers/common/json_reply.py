@@ -37,7 +37,8 @@ class JsonReply:
 
     def __init__(self, dialect: Dialect, status: int, headers: Mapping[str, str], *, now: float) -> None:
         self._dialect = dialect
-        self._head = ReplyHead(status=status, headers={k.lower(): v for k, v in headers.items()}, now=now)
+        lowered = dict(zip(map(str.lower, headers), headers.values(), strict=True))
+        self._head = ReplyHead(status=status, headers=lowered, now=now)
         self._chunks: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
@@ -52,7 +53,10 @@ class JsonReply:
             raise redirect_refused(self._dialect.name, status)
         if not 200 <= status < 300:
             raise self._dialect.failure(self._head, error_of(body))
-        document = self._document(body)
+        try:
+            document = read_json(body)
+        except NotJson:
+            raise self._no_json(body) from None
         error = error_in(document)
         if error is not None:
             raise self._dialect.failure(self._head, error)
@@ -63,13 +67,8 @@ class JsonReply:
         except NotJson:
             raise self._unreadable("a document that is nested too deeply") from None
 
-    def _document(self, body: bytes) -> Any:
-        if not body.strip():
-            raise self._unreadable("an empty body")
-        try:
-            return read_json(body)
-        except NotJson:
-            raise self._unreadable(f"{len(body)} bytes that are no JSON") from None
+    def _no_json(self, body: bytes) -> BadResponse:
+        return self._unreadable(f"{len(body)} bytes that are no JSON" if body.strip() else "an empty body")
 
     def _unreadable(self, what: str) -> BadResponse:
         return BadResponse(f"{self._dialect.name} answered {what}", status=self._head.status)

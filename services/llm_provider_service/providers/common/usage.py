@@ -26,13 +26,10 @@ def openai_usage(raw: Any) -> Usage:
     prompt = mapping(counts.get("prompt_tokens_details"))
     completion = mapping(counts.get("completion_tokens_details"))
     try:
-        return _checked(
-            read=_count(counts, "prompt_tokens"),
-            written=_count(counts, "completion_tokens"),
-            cached=_count(prompt, "cached_tokens"),
-            write_5m=_count(prompt, "cache_write_tokens"),
-            reasoning=_count(completion, "reasoning_tokens"),
-        )
+        read, written = _counts(counts, "prompt_tokens", "completion_tokens")
+        cached, write_5m = _counts(prompt, "cached_tokens", "cache_write_tokens")
+        (reasoning,) = _counts(completion, "reasoning_tokens")
+        return _checked(read=read, written=written, cached=cached, write_5m=write_5m, reasoning=reasoning)
     except UncountableTokens:
         return USAGE_UNKNOWN
 
@@ -76,13 +73,19 @@ def google_usage(raw: Any) -> Usage:
         return USAGE_UNKNOWN
 
 
+def _counts(counts: Mapping[str, Any], *names: str) -> list[int | None]:
+    """The counts of these names, in their order; what is not given, or null, is not known."""
+    found: list[int | None] = []
+    for name in names:
+        value = counts.get(name)
+        if value is not None and (type(value) is not int or not 0 <= value <= MAX_TOKENS):
+            raise UncountableTokens(name)
+        found.append(value)
+    return found
+
+
 def _count(counts: Mapping[str, Any], name: str) -> int | None:
-    value = counts.get(name)
-    if value is None:
-        return None
-    if type(value) is not int or not 0 <= value <= MAX_TOKENS:
-        raise UncountableTokens(name)
-    return value
+    return _counts(counts, name)[0]
 
 
 def _anthropic_writes(counts: Mapping[str, Any]) -> tuple[int | None, int | None]:

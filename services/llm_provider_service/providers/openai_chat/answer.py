@@ -33,11 +33,12 @@ _FINISH = {
 }
 
 
-def openai_answer(document: Mapping[str, Any], head: ReplyHead, vendor: str) -> CompletionAnswer:
-    """The answer in *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
+def openai_answer(
+    document: Mapping[str, Any], choice: Mapping[str, Any], head: ReplyHead, vendor: str
+) -> CompletionAnswer:
+    """The answer in *choice*, the first of *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
     usage, model = openai_usage(document.get("usage")), text(document.get("model"))
     reply = ReplyContext(vendor=vendor, head=head, usage=usage, model=model)
-    choice = mapping(next(iter(sequence(document.get("choices"))), None))
     message = choice.get("message")
     if not isinstance(message, dict):
         raise reply.bad("without a choice")
@@ -52,22 +53,27 @@ def openai_answer(document: Mapping[str, Any], head: ReplyHead, vendor: str) -> 
 
 
 def _refuse_refusal(message: Mapping[str, Any], finish: str, reply: ReplyContext) -> None:
-    refusal = text(message.get("refusal")) or _refusal_part(message.get("content"))
+    content = message.get("content")
+    refusal = text(message.get("refusal")) or (_refusal_part(content) if isinstance(content, list) else "")
     if refusal:
         raise reply.refused("the model declined", refusal)
     if finish == "content_filter":
         raise reply.refused(f"{reply.vendor}'s filter stopped the answer")
 
 
-def _refusal_part(content: Any) -> str:
-    return "".join(text(part.get("refusal")) for part in sequence(content) if isinstance(part, dict))
+def _refusal_part(content: list[Any]) -> str:
+    return "".join(text(part.get("refusal")) for part in content if isinstance(part, dict))
 
 
 def _parts(message: Mapping[str, Any], reply: ReplyContext) -> list[ContentPart]:
     """Text and tool calls; what the model thought (`reasoning`, `reasoning_content`) is no part of the answer."""
-    said = _content_text(message.get("content"))
+    content = message.get("content")
+    said = content if isinstance(content, str) else _text_of_parts(content)
     parts: list[ContentPart] = [TextPart(said)] if said else []
-    return parts + [_called(mapping(call), reply) for call in sequence(message.get("tool_calls"))]
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):
+        parts.extend(_called(mapping(call), reply) for call in calls)
+    return parts
 
 
 def _called(call: Mapping[str, Any], reply: ReplyContext) -> ContentPart:
@@ -81,10 +87,8 @@ def _called(call: Mapping[str, Any], reply: ReplyContext) -> ContentPart:
     return ToolCallPart(call_id=text(call.get("id")), name=name, arguments=parsed)
 
 
-def _content_text(content: Any) -> str:
-    """The text of a content that is a string, or a list of parts, or nothing."""
-    if isinstance(content, str):
-        return content
+def _text_of_parts(content: Any) -> str:
+    """The text of a content that is a list of parts, or nothing."""
     return "".join(text(part.get("text")) for part in sequence(content) if _is_text(part))
 
 

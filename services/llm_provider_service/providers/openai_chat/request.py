@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.llm_provider_service.domain.completion import (
@@ -32,39 +32,47 @@ from services.llm_provider_service.providers.openai_chat.variants import ChatVar
 
 def openai_body(request: CompletionRequest, profile: ModelProfile, variant: ChatVariant) -> dict[str, Any]:
     """*request* in *variant*; raises `RequestRejected` for what it has no words for."""
-    body: dict[str, Any] = {"model": profile.id, "messages": list(_messages(request, variant))}
+    body: dict[str, Any] = {"model": profile.id, "messages": _messages(request, variant)}
     body.update(_sampling(request, profile, variant))
     body.update(_tools_and_shape(request, profile))
     body.update(variant.extra_body)
     return body
 
 
-def _messages(request: CompletionRequest, variant: ChatVariant) -> Iterator[dict[str, Any]]:
+def _messages(request: CompletionRequest, variant: ChatVariant) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = []
     if request.system is not None:
-        yield {"role": "system", "content": request.system}
+        said.append({"role": "system", "content": request.system})
     for message in request.messages:
         turns = _user_turns if message.role is Role.USER else _assistant_turns
-        yield from turns(message, variant)
+        said.extend(turns(message, variant))
+    return said
 
 
-def _user_turns(message: Message, variant: ChatVariant) -> Iterator[dict[str, Any]]:
+def _user_turns(message: Message, variant: ChatVariant) -> list[dict[str, Any]]:
     """Tool results are messages of their own, and they come before what the user says to them."""
-    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
-    others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
-    for result in results:
-        if result.is_error:
+    turns: list[dict[str, Any]] = []
+    others: list[ContentPart] = []
+    for part in message.parts:
+        if not isinstance(part, ToolResultPart):
+            others.append(part)
+        elif part.is_error:
             raise not_encodable(variant.name, "a tool result that is marked as an error")
-        yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
-    if others or not results:
-        yield {"role": "user", "content": _user_content(others, variant)}
+        else:
+            turns.append({"role": "tool", "tool_call_id": part.call_id, "content": part.content})
+    if others or not turns:
+        turns.append({"role": "user", "content": _user_content(others, variant)})
+    return turns
 
 
-def _user_content(parts: tuple[ContentPart, ...], variant: ChatVariant) -> str | list[dict[str, Any]]:
+def _user_content(parts: Sequence[ContentPart], variant: ChatVariant) -> str | list[dict[str, Any]]:
     """Plain text where it is only text: local servers do not all read lists."""
-    texts = [part.text for part in parts if isinstance(part, TextPart)]
-    if len(texts) == len(parts):
-        return "".join(texts)
-    return [_user_part(part, variant) for part in parts]
+    text = ""
+    for part in parts:
+        if not isinstance(part, TextPart):
+            return [_user_part(each, variant) for each in parts]
+        text += part.text
+    return text
 
 
 def _user_part(part: ContentPart, variant: ChatVariant) -> dict[str, Any]:
@@ -78,7 +86,7 @@ def _user_part(part: ContentPart, variant: ChatVariant) -> dict[str, Any]:
             raise not_encodable(variant.name, f"a {type(part).__name__} in a user's message")
 
 
-def _assistant_turns(message: Message, variant: ChatVariant) -> Iterator[dict[str, Any]]:
+def _assistant_turns(message: Message, variant: ChatVariant) -> list[dict[str, Any]]:
     texts: list[str] = []
     calls: list[dict[str, Any]] = []
     for part in message.parts:
@@ -90,7 +98,7 @@ def _assistant_turns(message: Message, variant: ChatVariant) -> Iterator[dict[st
             case _:
                 raise not_encodable(variant.name, f"a {type(part).__name__} in an assistant's message")
     turn: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts or not calls else None}
-    yield {**turn, "tool_calls": calls} if calls else turn
+    return [{**turn, "tool_calls": calls} if calls else turn]
 
 
 def _tool_call(part: ToolCallPart) -> dict[str, Any]:
@@ -116,7 +124,7 @@ def _sampling(request: CompletionRequest, profile: ModelProfile, variant: ChatVa
 
 
 def _tools_and_shape(request: CompletionRequest, profile: ModelProfile) -> dict[str, Any]:
-    tools = [_function(tool) for tool in request.tools]
+    tools = list(map(_function, request.tools))
     schema = request.response_schema
     if schema is None:
         return {"tools": tools} if tools else {}

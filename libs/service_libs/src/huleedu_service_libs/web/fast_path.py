@@ -38,7 +38,10 @@ class PlainRequest(Generic[Caller]):
 
     def header(self, name: bytes) -> str | None:
         """The first value of the header *name*, which is in lower case; `None` if it was not sent."""
-        return next((value.decode("latin-1") for given, value in self._headers if given == name), None)
+        for given, value in self._headers:
+            if given == name:
+                return value.decode("latin-1")
+        return None
 
 
 Answer = Callable[[PlainRequest[Caller]], Awaitable[bytes]]

@@ -193,8 +193,13 @@ def _require_json(incoming: Request) -> None:
 
 def _single_header(scope: Any, wanted: bytes) -> str | None:
     """The header's value; None if it is missing or given more than once (two values cannot both be obeyed)."""
-    values = [value for name, value in scope["headers"] if name == wanted]
-    return values[0].decode("latin-1") if len(values) == 1 else None
+    found: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == wanted:
+            if found is not None:
+                return None
+            found = value
+    return None if found is None else found.decode("latin-1")
 
 
 def problem_for(error: Exception, translate: Translate | None) -> Problem:
