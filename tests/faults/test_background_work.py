@@ -58,35 +58,20 @@ async def test_the_loop_is_watched_on() -> None:
         assert background.failing == ["loop_watch"]
 
 
-class Shared:
-    """Shared work of which every part fails once."""
-
-    def __init__(self) -> None:
-        self.stirred = asyncio.Event()
-        self.parts = {name: FailsOnce() for name in ("replica_writing", "replica_paying", "replica_exchanging")}
-
-    async def write(self) -> None:
-        """See `SharedWork`."""
-        await self.parts["replica_writing"].as_work()
-
-    async def pay(self) -> None:
-        """See `SharedWork`."""
-        await self.parts["replica_paying"].as_work()
-
-    async def exchange(self) -> None:
-        """See `SharedWork`."""
-        await self.parts["replica_exchanging"].as_work()
-
-    async def last_words(self) -> None:
-        """Nothing is left to say."""
-
-
 async def test_replicas_are_kept_in_step() -> None:
-    background, work = BackgroundWork(), Shared()
-    async with keeping_in_step(work, background):
-        for part in work.parts.values():
+    background = BackgroundWork()
+    ever, each_round, last = FailsOnce(), FailsOnce(), asyncio.Event()
+
+    async def say() -> None:
+        last.set()
+
+    acts = {"ever": {"replica_writing": ever.as_work}, "each_round": {"replica_exchanging": each_round.as_work}}
+    async with keeping_in_step(background, **acts, last=say):
+        for part in (ever, each_round):
             await part.has_gone_on()
-        assert background.failing == list(work.parts)
+        assert background.failing == ["replica_writing", "replica_exchanging"]
+        assert not last.is_set()
+    assert last.is_set()
 
 
 async def test_redis_is_found_again_and_again(tmp_path: Path) -> None:

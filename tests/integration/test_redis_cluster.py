@@ -53,13 +53,13 @@ async def test_entries_of_tenants_in_different_slots_are_stored_read_and_cleared
         assert len(slots) == 2
         for key in (*OURS, *THEIRS):
             await one.put(key, ENTRY)
-        await one.write_waiting()
+        await one.writer.write_waiting()
         assert await found(redis, OURS + THEIRS) == 80
         assert await one.clear(key=str(OURS[0])) == 1
         assert await one.clear(tenant="cj") == 39
         assert (await found(redis, OURS), await found(redis, THEIRS)) == (0, 40)
         await one.put(OURS[0], ENTRY)
-        await one.write_waiting()
+        await one.writer.write_waiting()
         assert await one.clear() == 41
         assert await redis.keys() == []
         assert not one.owes()

@@ -50,7 +50,7 @@ async def eventually(holds: Callable[[], Awaitable[bool]], *, within: float = SO
 
 async def have_come_to_read(redis: RedisServer, replicas: int) -> None:
     """Wait until each of the replicas has asked the feeds for news, a few times."""
-    rounds = await redis_calls(redis, "xread") + 4 * replicas
+    rounds = await redis_calls(redis, "xread") + 2 * replicas
 
     async def often_enough() -> bool:
         return await redis_calls(redis, "xread") >= rounds
@@ -201,6 +201,45 @@ async def test_a_clear_goes_in_steps_and_leaves_what_is_not_ours(sim: VendorSim,
         assert await redis_calls(redis, "unlink") >= 10
 
 
+async def test_a_clear_is_pending_until_the_other_replicas_can_be_told(sim: VendorSim, redis: RedisServer) -> None:
+    async with replicas(sim, redis) as (one, other):
+        for gateway in (one, other):
+            await gateway.compare()
+            await redis.holds(1)
+        await redis.say("ACL", "SETUSER", "default", "-xadd")
+        assert (await one.ask("DELETE", "/api/v1/cache?tenant=local")).body == {"removed": 1, "pending": True}
+        assert await redis.keys() == []
+        await redis.say("ACL", "SETUSER", "default", "+xadd")
+
+        async def forgotten() -> bool:
+            return bool((await other.get("/api/v1/cache/stats")).body["entries"] == 0)
+
+        await eventually(forgotten)
+
+
+async def test_an_answer_that_comes_to_redis_after_its_clear_is_taken_back(sim: VendorSim, redis: RedisServer) -> None:
+    """The other replica has sent it before the clear, and the line brings it to Redis afterwards."""
+    sim.always("openai", verdict("Essay A"))
+    here = vendors(sim, "openai")
+    async with slow_line(redis.port) as line:
+        there = here | {"REDIS_URL": f"redis://127.0.0.1:{line.port}/0"}
+        async with running_gateway(**here, REDIS_URL=redis.url()) as one, running_gateway(**there) as other:
+            line.asking.clear()
+            assert (await other.compare()).body["winner"] == "Essay A"
+
+            async def sent() -> bool:
+                return any(b"SET" in piece for piece in line.held)
+
+            await eventually(sent)
+            assert (await one.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 0}
+            line.asking.set()
+            await redis.wait_for("INFO", "commandstats", holds=lambda stats: "cmdstat_set'" in str(stats))
+            await redis.holds(0)
+            sim.always("openai", verdict("Essay B"))
+            for gateway in (one, other):
+                assert (await gateway.compare()).body["winner"] == "Essay B"
+
+
 async def test_a_refresh_reaches_the_other_replicas_memory(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, other):
         sim.always("openai", verdict("Essay A"))
@@ -220,9 +259,11 @@ async def test_a_refresh_reaches_the_other_replicas_memory(sim: VendorSim, redis
 
 
 async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: VendorSim, redis: RedisServer) -> None:
-    async with replicas(sim, redis) as (one, _):
-        await one.compare()
+    async with running_gateway(**vendors(sim, "openai"), REDIS_URL=redis.url()) as stopped:
+        await stopped.compare()
         await redis.holds(1)
+    async with replicas(sim, redis) as (one, _):
+        assert (await one.compare()).body["cached"] is True
         await have_come_to_read(redis, replicas=1)
         async with redis.operator() as operator, operator.pipeline(transaction=True) as feed:
             for number in range(KEPT_MESSAGES):
@@ -411,73 +452,50 @@ async def test_who_stops_while_redis_is_there_removes_first_what_it_owes(sim: Ve
     assert await redis.keys() == []
 
 
-async def lies_in_redis_after_a_hit(gateway: Gateway, redis: RedisServer, entries: int = 1) -> None:
-    """Ask again, without paying for it, until so many answers lie in Redis."""
-
-    async def written() -> bool:
-        for index in range(entries):
-            assert (await gateway.compare(sample_index=index)).body["cached"] is True
-        return len(await redis.keys()) == entries
-
-    await eventually(written, within=10)
-
-
-async def test_what_redis_has_lost_comes_back_from_memory_when_it_is_asked_for(
+async def test_what_redis_has_lost_is_served_from_memory_and_paid_for_once_more(
     sim: VendorSim, redis: RedisServer
 ) -> None:
-    async with replicas(sim, redis, LLM_CACHE_TTL=100) as (one, other):
-        for index in range(3):
-            await one.compare(sample_index=index)
-        await redis.holds(3)
-        await have_come_to_read(redis, replicas=2)
-        left_then = await redis.say("PTTL", (await redis.keys())[0])
-        await redis.say("FLUSHALL")
-        await lies_in_redis_after_a_hit(one, redis, entries=3)
-        assert await redis.say("PTTL", (await redis.keys())[0]) <= left_then, "no answer lives longer for it"
-        for index in range(3):
-            assert (await other.compare(sample_index=index)).body["cached"] is True
-        assert sim.count() == 3
-        written = await redis_calls(redis, "set")
-        await lies_in_redis_after_a_hit(one, redis, entries=3)
-        assert await redis_calls(redis, "set") == written, "once is enough"
-
-
-async def test_one_hit_is_enough_to_bring_back_what_redis_has_just_lost(sim: VendorSim, redis: RedisServer) -> None:
-    async with replicas(sim, redis) as (one, _):
+    async with replicas(sim, redis) as (one, other):
         await one.compare()
         await redis.holds(1)
-        await have_come_to_read(redis, replicas=2)
         await redis.say("FLUSHALL")
         assert (await one.compare()).body["cached"] is True
+        assert (await other.compare()).body["cached"] is False
         await redis.holds(1)
+        async with running_gateway(**vendors(sim, "openai"), REDIS_URL=redis.url()) as young:
+            assert (await young.compare()).body["cached"] is True
+        assert sim.count() == 2
 
 
-async def test_what_was_paid_for_during_an_outage_lies_in_redis_afterwards(sim: VendorSim, redis: RedisServer) -> None:
+async def test_what_was_paid_for_during_an_outage_is_paid_for_once_more(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, other):
         await outage(redis, one, other)
         await one.compare()
         redis.thaw()
-        await lies_in_redis_after_a_hit(one, redis)
-        await everybody_sees(True, other)
-        assert (await other.compare()).body["cached"] is True
-        assert sim.count() == 1
+        await everybody_sees(True, one, other)
+        assert (await one.compare()).body["cached"] is True
+        assert (await other.compare()).body["cached"] is False
+        await redis.holds(1)
+        assert sim.count() == 2
 
 
-async def test_warming_fills_both_tiers_also_after_redis_has_lost_its_data(sim: VendorSim, redis: RedisServer) -> None:
+async def test_warming_fills_both_tiers_also_after_redis_has_lost_its_data_and_the_cache_is_cleared(
+    sim: VendorSim, redis: RedisServer
+) -> None:
     settings = {**vendors(sim, "openai"), "REDIS_URL": redis.url()}
     async with running_gateway(**settings) as one, running_gateway(**settings) as other:
         done = await run_tool("warm", WARM_FILE, "--url", one.url)
         assert done.out == "3 warmed, 0 already cached, 0 failed\n"
         await redis.holds(3)
         assert (await one.get("/api/v1/cache/stats")).body["entries"] == 3
-        await have_come_to_read(redis, replicas=2)
         await redis.say("FLUSHALL")
+        assert (await one.ask("DELETE", "/api/v1/cache?all=true")).body == {"removed": 3}
         again = await run_tool("warm", WARM_FILE, "--url", one.url)
-        assert again.out == "0 warmed, 3 already cached, 0 failed\n"
+        assert again.out == "3 warmed, 0 already cached, 0 failed\n"
         await redis.holds(3)
         elsewhere = await run_tool("warm", WARM_FILE, "--url", other.url)
         assert elsewhere.out == "0 warmed, 3 already cached, 0 failed\n"
-    assert sim.count() == 3
+    assert sim.count() == 6
 
 
 async def state_of(gateway: Gateway, provider: str) -> set[str]:

@@ -11,12 +11,18 @@ PIECE_BYTES = 65536
 
 
 class SlowLine:
-    """Passes on what is said to `port`; every piece of a reply is held back for `seconds`, in its order."""
+    """Passes on what is said to `port`; every piece of a reply is held back for `seconds`, in its order.
+
+    What is asked goes on while `asking` is set; what waits for that meanwhile is in `held`.
+    """
 
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
         self._running: set[asyncio.Task[None]] = set()
         self.seconds = 0.0
+        self.asking = asyncio.Event()
+        self.asking.set()
+        self.held: list[bytes] = []
         self.port = 0
 
     async def connected(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -39,6 +45,9 @@ class SlowLine:
             while piece := await reader.read(PIECE_BYTES):
                 if held_back:
                     await asyncio.sleep(self.seconds)
+                elif not self.asking.is_set():
+                    self.held.append(piece)
+                    await self.asking.wait()
                 writer.write(piece)
 
     def hang_up(self) -> None:

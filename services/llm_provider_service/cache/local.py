@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 from common_core.llm_status_contracts import CacheStats, CacheTierStats
 from common_core.observability_enums import CacheOperation
@@ -80,26 +79,6 @@ class LocalCache:
     def empty(self) -> bool:
         """Whether nothing is kept."""
         return not self._by_use
-
-    @property
-    def hits(self) -> int:
-        """How often something was found, since the start."""
-        return self._hits
-
-    def used_last(self, most: int) -> Iterator[tuple[str, CachedAnswer]]:
-        """The answers that were found or stored last, the latest first."""
-        for text, stored in islice(reversed(self._by_use.items()), most):
-            if stored.entry is not None:
-                yield text, stored.entry
-
-    def keys(self) -> Iterator[str]:
-        """What is kept, in the text form of its keys."""
-        return iter(self._by_use)
-
-    def raw(self, text: str) -> bytes | None:
-        """The encoded answer of a key in its text form, without counting as a use of it."""
-        stored = self._by_use.get(text)
-        return None if stored is None or stored.expires_at <= self._clock() else stored.raw
 
     async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
         """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""

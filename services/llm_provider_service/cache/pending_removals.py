@@ -1,17 +1,17 @@
 """What must not be read from a shared tier any more, and is not known to be gone from there yet.
 
-A removal is owed from the moment somebody asks for it until the tier has confirmed it. While it is owed, what it covers
-counts as absent here, so that an outage cannot bring back what was cleared or refreshed during it.
+A removal is owed from the moment somebody asks for it until the tier has confirmed it and the other replicas were told.
+While it is owed, what it covers counts as absent here, so that an outage cannot bring back what was cleared or
+refreshed during it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.llm_provider_service.cache.key import CacheKey
 
-MOST_KEYS = 10_000
+MOST_OWED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,29 +28,29 @@ class Removal:
         return self.tenant is None or key.tenant == self.tenant
 
 
+EVERYTHING = Removal()
+
+
 class PendingRemovals:
     """The removals that are not confirmed, in the order in which they were asked for.
 
-    A removal that is asked for again while it is being carried out is owed anew: `settle` takes the ticket that
-    `pending` gave and forgets only what has not been asked for since. Beyond 10,000 keys, those of a tenant are
-    replaced by the whole tenant: rather ask a vendor again than serve what was to be gone.
+    A removal that is asked for again while it is being carried out is owed anew: `settle` takes the ticket that `owe`
+    gave and forgets only what has not been asked for since. More than 10,000 become one of everything: rather ask a
+    vendor again than serve what was to be gone.
     """
 
     def __init__(self) -> None:
         self._tickets: dict[Removal, int] = {}
         self._issued = 0
 
-    def __contains__(self, removal: Removal) -> bool:
-        return removal in self._tickets
-
     def __len__(self) -> int:
         return len(self._tickets)
 
     def owe(self, removal: Removal) -> int:
         """Remember *removal*; the ticket settles it."""
-        if removal.key is not None and removal not in self._tickets and len(self._tickets) >= MOST_KEYS:
-            self._merge(removal.key.tenant)
-            removal = Removal(tenant=removal.key.tenant)
+        if len(self._tickets) >= MOST_OWED and removal not in self._tickets:
+            self._tickets.clear()
+            removal = EVERYTHING
         self._issued += 1
         self._tickets[removal] = self._issued
         return self._issued
@@ -60,20 +60,15 @@ class PendingRemovals:
         if self._tickets.get(removal) == ticket:
             del self._tickets[removal]
 
+    def includes(self, removal: Removal) -> bool:
+        """Whether *removal*, or a wider one, is owed."""
+        tenant = removal.tenant if removal.key is None else removal.key.tenant
+        return not self._tickets.keys().isdisjoint((removal, Removal(tenant=tenant), EVERYTHING))
+
     def covers(self, key: CacheKey) -> bool:
         """Whether *key* is owed, by itself, with its tenant or with everything."""
-        if not self._tickets:
-            return False
-        return (
-            Removal(key=key) in self._tickets
-            or Removal(tenant=key.tenant) in self._tickets
-            or Removal() in self._tickets
-        )
+        return bool(self._tickets) and self.includes(Removal(key=key))
 
-    def pending(self) -> Iterator[tuple[Removal, int]]:
+    def pending(self) -> list[tuple[Removal, int]]:
         """What is owed now, the oldest first, each with its ticket."""
-        return iter(list(self._tickets.items()))
-
-    def _merge(self, tenant: str) -> None:
-        kept = {one: ticket for one, ticket in self._tickets.items() if one.key is None or one.key.tenant != tenant}
-        self._tickets = kept
+        return list(self._tickets.items())

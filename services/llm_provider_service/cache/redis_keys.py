@@ -16,8 +16,6 @@ PREFIX = "llm-provider:1"
 ENTRIES = f"{PREFIX}:answer"
 REMOVALS_FEED = f"{PREFIX}:{{feed}}:removals"
 REPORTS_FEED = f"{PREFIX}:{{feed}}:hints"
-# A hash with a name that the first replica gave: another name, or none, says that Redis has lost what lay in it.
-BIRTHMARK = f"{PREFIX}:{{feed}}:birthmark"
 
 
 def entry_name(key: CacheKey) -> str:

@@ -1,173 +1,103 @@
 """What replicas tell each other, through two short streams in Redis: what was removed, and whom to leave alone.
 
 A stream keeps its last two thousand messages, so a replica that lost its link reads what it missed. Messages are read
-a few times a second: what one replica knows, the others know within half a second, without a connection of its own for
-it and off the path of any request.
+a few times a second: what one replica knows, the others know within a second, without a connection of its own for it
+and off the path of any request.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
-from uuid import uuid4
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from huleedu_service_libs.redis_link.link import RedisLink
-from huleedu_service_libs.redis_link.values import RedisRefused
-from services.llm_provider_service.cache.pending_removals import Removal
-from services.llm_provider_service.cache.redis_keys import BIRTHMARK, REMOVALS_FEED, REPORTS_FEED, key_of
+from huleedu_service_libs.redis_link.values import RedisRefused, Word
+from services.llm_provider_service.cache.pending_removals import EVERYTHING, Removal
+from services.llm_provider_service.cache.redis_keys import REMOVALS_FEED, REPORTS_FEED, key_of
 
 KEPT_MESSAGES = 2000
 MOST_UNSENT = 1000
 MOST_READ = 2 * KEPT_MESSAGES
+# A stream's last message may be a little younger than Redis's clock, but not after a change of server.
+CLOCK_SLACK_MS = 60_000
 
 Message = Mapping[str, str]
-
-
-class FeedReader(Protocol):
-    """Who is told of the other replicas' messages."""
-
-    async def removed_elsewhere(self, removal: Removal) -> None:
-        """Somebody removed or refreshed this in Redis."""
-        ...
-
-    def told(self, message: Message, age_seconds: float) -> None:
-        """Somebody reported this, so long ago by Redis's own clock."""
-        ...
-
-    def may_have_lost(self) -> None:
-        """Redis was away, or is not the one that it was: what lay in it may be gone."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Position:
-    """The last message that was read of a stream."""
-
-    milliseconds: int
-    rest: str = "0"
-
-    @classmethod
-    def of(cls, name: bytes) -> _Position:
-        milliseconds, _, rest = name.decode().partition("-")
-        return cls(int(milliseconds), rest)
-
-    def __str__(self) -> str:
-        return f"{self.milliseconds}-{self.rest}"
+News = list[tuple[bytes, Message]]
 
 
 class ReplicaFeed:
-    """Sends what this replica, *origin*, has to tell and reads what others tell; not safe to run twice at once."""
+    """Tells what this replica, *origin*, knows and reads what others tell; not safe to run twice at once."""
 
     def __init__(self, link: RedisLink, *, origin: str) -> None:
         self._link = link
         self._origin = origin
-        self._removals: deque[Removal] = deque()
-        self._reports: deque[Message] = deque(maxlen=MOST_UNSENT)
-        self._read: dict[str, _Position] = {}
-        self._birthmark: bytes | None = None
-        self._in_touch = False
-        self.stirred = asyncio.Event()
+        self._unsent: list[Message] = []
+        self._read = {REMOVALS_FEED: b"0", REPORTS_FEED: b"0"}
 
-    def removed(self, removal: Removal) -> None:
-        """Tell the others soon; what is too much to tell one by one becomes "everything"."""
-        if len(self._removals) >= MOST_UNSENT:
-            self._removals.clear()
-            removal = Removal()
-        self._removals.append(removal)
-        self.stirred.set()
+    def telling(self, removal: Removal) -> tuple[Word, ...]:
+        """The command that tells the others of *removal*."""
+        return self._entry(REMOVALS_FEED, _as_message(removal))
 
     def report(self, message: Message | None) -> None:
-        """Tell the others soon; `None` is nothing to tell."""
-        if message is not None:
-            self._reports.append(message)
-            self.stirred.set()
+        """Tell the others in the next round; `None` is nothing to tell."""
+        if message is not None and len(self._unsent) < MOST_UNSENT:
+            self._unsent.append(message)
 
-    async def send(self) -> None:
-        """Tell what is to be told; raises `RedisAway`, and then, as after a refusal, it is told later."""
-        removals, reports = list(self._removals), list(self._reports)
-        self._removals.clear()
-        self._reports.clear()
-        entries = [self._entry(REMOVALS_FEED, _as_message(one)) for one in removals]
-        entries += [self._entry(REPORTS_FEED, one) for one in reports]
-        answers: list[Any] = [None] * len(entries)
-        try:
-            if entries:
-                answers = await self._link.run_all(entries)
-        finally:
-            told = [isinstance(answer, bytes) for answer in answers]
-            self._in_touch &= all(told)
-            self._removals.extendleft(reversed([one for one, heard in zip(removals, told, strict=False) if not heard]))
-            unheard = [one for one, heard in zip(reports, told[len(removals) :], strict=True) if not heard]
-            self._reports.extendleft(reversed(unheard))
+    async def exchange(
+        self, removed: Callable[[Removal], Awaitable[None]], told: Callable[[Message, float], None]
+    ) -> None:
+        """Tell, and hand everything new to *removed* and to *told*, there with its age in seconds by Redis's clock.
 
-    async def read(self, reader: FeedReader) -> None:
-        """Hand everything new to *reader*; raises `RedisAway` and `RedisRefused`.
-
-        The first time, both are read back to the beginning: it may be long after the start, with much in memory.
+        The first time both streams are read back to the beginning: it may be long after the start, with much in memory.
+        Raises `RedisAway`, and then all of it is done in a later round, and `RedisRefused`.
         """
-        in_touch, self._in_touch = self._in_touch, False
-        (seconds, rest), birthmark, *streams = await self._link.run_all(
-            [("TIME",), ("HGET", BIRTHMARK, "name"), *map(self._query, (REMOVALS_FEED, REPORTS_FEED))]
-        )
-        now_ms = int(seconds) * 1000 + int(rest) // 1000
-        removals, reports = (_messages(one) for one in streams)
-        await self._forget(removals, reader)
-        self._advance(REMOVALS_FEED, removals, now_ms)
-        for name, message in reports:
-            if message.get("origin") != self._origin:
-                reader.told(message, max(0.0, (now_ms - _Position.of(name).milliseconds) / 1000))
-        self._advance(REPORTS_FEED, reports, now_ms)
-        if not await self._is_as_it_was(birthmark) or not in_touch:
-            reader.may_have_lost()
-        self._in_touch = True
+        now_ms, news = await self._round()
+        for removal in self._removals(news.get(REMOVALS_FEED, [])):
+            await removed(removal)
+        for name, message in self._from_others(news.get(REPORTS_FEED, [])):
+            told(message, max(0.0, (now_ms - _milliseconds(name)) / 1000))
+        self._go_on_from(news, now_ms)
 
-    async def _is_as_it_was(self, birthmark: bytes | RedisRefused | None) -> bool:
-        """Whether Redis still has its mark; who finds none gives it one."""
-        if isinstance(birthmark, RedisRefused):
-            return True
-        known = self._birthmark
-        self._birthmark = await self._give_birthmark() if birthmark is None else birthmark
-        return known is None or known == birthmark
+    async def _round(self) -> tuple[int, dict[str, News]]:
+        """Send the reports; returns the milliseconds of Redis's clock, and what is new in each stream."""
+        reports = [self._entry(REPORTS_FEED, one) for one in self._unsent]
+        asked: tuple[Word, ...] = ("XREAD", "COUNT", MOST_READ, "STREAMS", *self._read, *self._read.values())
+        *_, time, answer = await self._link.run_all([*reports, ("TIME",), asked])
+        del self._unsent[: len(reports)]
+        for refused in (time, answer):
+            if isinstance(refused, RedisRefused):
+                raise refused
+        return int(time[0]) * 1000 + int(time[1]) // 1000, _news(answer)
 
-    async def _give_birthmark(self) -> bytes | None:
-        """Name it, unless another replica is quicker; returns the name that holds."""
-        if not self._link.state.writable:
-            return None
-        name = uuid4().hex
-        _, holds = await self._link.run_all([("HSETNX", BIRTHMARK, "name", name), ("HGET", BIRTHMARK, "name")])
-        return holds if isinstance(holds, bytes) else None
+    def _removals(self, news: News) -> list[Removal]:
+        if len(news) >= KEPT_MESSAGES:  # there may have been more than the stream keeps
+            return [EVERYTHING]
+        return [_as_removal(message) for _, message in self._from_others(news)]
 
-    async def _forget(self, removals: list[tuple[bytes, Message]], reader: FeedReader) -> None:
-        if len(removals) >= KEPT_MESSAGES:  # there may have been more than the stream keeps
-            await reader.removed_elsewhere(Removal())
-            return
-        for _, message in removals:
-            if message.get("origin") != self._origin:
-                await reader.removed_elsewhere(_as_removal(message))
+    def _from_others(self, news: News) -> News:
+        return [one for one in news if one[1].get("origin") != self._origin]
 
-    def _entry(self, stream: str, message: Message) -> tuple[str | int, ...]:
+    def _go_on_from(self, news: Mapping[str, News], now_ms: int) -> None:
+        """Remember what was read; back to the beginning if Redis's clock is behind, as after a change of server."""
+        self._read.update({stream: messages[-1][0] for stream, messages in news.items()})
+        for stream, last in self._read.items():
+            if _milliseconds(last) > now_ms + CLOCK_SLACK_MS:
+                self._read[stream] = b"0"
+
+    def _entry(self, stream: str, message: Message) -> tuple[Word, ...]:
         fields = {"origin": self._origin, **message}
         flat = [text for pair in fields.items() for text in pair]
         return ("XADD", stream, "MAXLEN", "~", KEPT_MESSAGES, "*", *flat)
 
-    def _query(self, stream: str) -> tuple[str | int, ...]:
-        position = self._read.get(stream)
-        return ("XREAD", "COUNT", MOST_READ, "STREAMS", stream, "0" if position is None else str(position))
 
-    def _advance(self, stream: str, messages: list[tuple[bytes, Message]], now_ms: int) -> None:
-        """Remember where to go on; back to the beginning if Redis's clock is behind, as after a change of server."""
-        position = _Position.of(messages[-1][0]) if messages else self._read.get(stream, _Position(0))
-        self._read[stream] = _Position(0) if position.milliseconds > now_ms + 60_000 else position
+def _milliseconds(name: bytes) -> int:
+    """When a message was sent, by the name that Redis gave it."""
+    return int(name.partition(b"-")[0])
 
 
-def _messages(answer: Any) -> list[tuple[bytes, Message]]:
-    if isinstance(answer, RedisRefused):
-        raise answer
-    found = [] if not answer else answer[0][1]
-    return [(name, _pairs(flat)) for name, flat in found]
+def _news(answer: Any) -> dict[str, News]:
+    """What came, by stream; `XREAD` answers nothing at all when there is nothing new."""
+    return {stream.decode(): [(name, _pairs(flat)) for name, flat in came] for stream, came in answer or ()}
 
 
 def _pairs(flat: list[bytes]) -> Message:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from time import monotonic, time
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
@@ -18,10 +18,9 @@ from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
 from services.llm_provider_service.cache.local import LocalCache
 from services.llm_provider_service.cache.pending_removals import PendingRemovals, Removal
-from services.llm_provider_service.cache.redis_removals import RedisRemovals
 from services.llm_provider_service.cache.redis_tier import RedisTier
+from services.llm_provider_service.cache.redis_writer import RedisWriter
 from services.llm_provider_service.cache.two_tiers import TwoTierCache
-from services.llm_provider_service.cache.write_back import WriteBack
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.metrics import SharedTierMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
@@ -32,7 +31,7 @@ from services.llm_provider_service.replicas.report_messages import (
     about_breaker,
     about_cooldown,
 )
-from services.llm_provider_service.replicas.synchronisation import keeping_in_step
+from services.llm_provider_service.replicas.synchronisation import Act, keeping_in_step
 from services.llm_provider_service.resilience.breakers import BreakerKey
 
 log = get_logger(__name__)
@@ -47,8 +46,7 @@ class _Shared:
     names: AccountNames
     metrics: SharedTierMetrics
     feed: ReplicaFeed
-    owed: PendingRemovals
-    removals: RedisRemovals
+    owed: PendingRemovals = field(default_factory=PendingRemovals)
 
 
 class Replicas:
@@ -92,38 +90,55 @@ class Replicas:
         shared = self._shared
         if shared is None:
             return local
-        refill = WriteBack(
+        tier = RedisTier(shared.link, shared.owed, metrics=shared.metrics, clock=monotonic)
+        writer = RedisWriter(
             shared.link,
-            local,
+            shared.owed,
+            telling=shared.feed.telling,
             ttl_seconds=ttl_seconds,
-            owed=shared.owed,
-            on_removed=shared.feed.removed,
-            metrics=shared.metrics,
-            wall_clock=time,
-        )
-        redis = RedisTier(
-            shared.link,
-            ttl_seconds=ttl_seconds,
-            owed=shared.owed,
-            on_removed=shared.feed.removed,
-            on_dropped=refill.in_doubt,
             metrics=shared.metrics,
             clock=monotonic,
         )
-        return TwoTierCache(local, redis, refill=refill, owed=shared.owed, removals=shared.removals)
+        return TwoTierCache(local, tier, writer, shared.owed)
 
     @asynccontextmanager
     async def in_step(self, cache: LLMCacheManagerProtocol, listener: PeerReportListener) -> AsyncIterator[None]:
         """Keep *cache* up to date with what the others tell, and let *listener* hear it, until the end of the block."""
-        if self._shared is None:
+        shared = self._shared
+        if shared is None:
             yield
-            return
-        tiers = cache if isinstance(cache, TwoTierCache) else None
-        work = _Work(self._shared, tiers, listener)
-        async with keeping_in_step(work, self._shared.background):
-            yield
-        if self._shared.owed:
-            log.warning("removals_lost_at_shutdown", removals=len(self._shared.owed))
+        elif isinstance(cache, TwoTierCache):
+            async with _tiers_in_step(shared, cache, listener):
+                yield
+        else:
+            exchange = partial(shared.feed.exchange, _nothing_to_forget, listener.told)
+            async with keeping_in_step(
+                shared.background, ever={}, each_round={"replica_exchanging": exchange}, last=exchange
+            ):
+                yield
+
+
+@asynccontextmanager
+async def _tiers_in_step(shared: _Shared, cache: TwoTierCache, listener: PeerReportListener) -> AsyncIterator[None]:
+    writer = cache.writer
+    exchange = partial(shared.feed.exchange, cache.removed_elsewhere, listener.told)
+
+    async def last_words() -> None:
+        await writer.write_waiting()
+        await writer.pay_all()
+        await exchange()
+
+    each_round: dict[str, Act] = {"replica_paying": writer.pay_all, "replica_exchanging": exchange}
+    async with keeping_in_step(
+        shared.background, ever={"replica_writing": writer.write}, each_round=each_round, last=last_words
+    ):
+        yield
+    if shared.owed:
+        log.warning("removals_lost_at_shutdown", removals=len(shared.owed))
+
+
+async def _nothing_to_forget(_removal: Removal) -> None:
+    """Where answers are not kept."""
 
 
 @asynccontextmanager
@@ -136,55 +151,4 @@ async def open_replicas(
         return
     metrics = SharedTierMetrics(registry)
     async with redis_link(url, LinkPolicy(), background, on_moved=metrics.moved) as link:
-        feed = ReplicaFeed(link, origin=uuid4().hex)
-        owed = PendingRemovals()
-        removals = RedisRemovals(link, owed, on_removed=feed.removed)
-        yield Replicas(_Shared(link, background, names, metrics, feed, owed, removals))
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """See `SharedWork` and `FeedReader`; `cache` is `None` where answers are not kept."""
-
-    shared: _Shared
-    cache: TwoTierCache | None
-    listener: PeerReportListener
-
-    @property
-    def stirred(self) -> asyncio.Event:
-        return self.shared.feed.stirred
-
-    async def write(self) -> None:
-        if self.cache is None:
-            await asyncio.Event().wait()
-        else:
-            await self.cache.write()
-
-    async def pay(self) -> None:
-        await self.shared.removals.pay_all()
-
-    async def exchange(self) -> None:
-        if self.cache is not None:
-            self.cache.begin_round()
-        await self.shared.feed.send()
-        await self.shared.feed.read(self)
-        if self.cache is not None and await self.cache.refill():
-            self.stirred.set()
-
-    async def last_words(self) -> None:
-        if self.cache is not None:
-            await self.cache.write_waiting()
-        await self.shared.feed.send()
-        await self.shared.removals.pay_all()
-        await self.shared.feed.send()
-
-    async def removed_elsewhere(self, removal: Removal) -> None:
-        if self.cache is not None:
-            await self.cache.removed_elsewhere(removal)
-
-    def may_have_lost(self) -> None:
-        if self.cache is not None:
-            self.cache.all_in_doubt()
-
-    def told(self, message: Mapping[str, str], age_seconds: float) -> None:
-        self.listener.told(message, age_seconds)
+        yield Replicas(_Shared(link, background, names, metrics, ReplicaFeed(link, origin=uuid4().hex)))

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from hashlib import sha1
 from typing import Any, NoReturn
 
 from common_core.observability_enums import CircuitBreakerState
@@ -86,16 +85,6 @@ class RedisLink:
     async def run_all(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """The answers to *commands*, sent together; a refused one's place holds its `RedisRefused`."""
         return await self._admitted(PIPELINE, commands)
-
-    async def run_script(self, source: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
-        """What the Lua *source* returns; it is sent by its hash, and whole only where Redis does not have it."""
-        by_hash = sha1(source.encode(), usedforsecurity=False).hexdigest()
-        try:
-            return await self.run("EVALSHA", by_hash, len(keys), *keys, *arguments)
-        except RedisRefused as refused:
-            if refused.code != "NOSCRIPT":
-                raise
-        return await self.run("EVAL", source, len(keys), *keys, *arguments)
 
     async def ping(self) -> None:
         """Find out whether Redis answers; while the link is down, success brings it up."""

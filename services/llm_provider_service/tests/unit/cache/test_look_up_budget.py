@@ -60,15 +60,7 @@ async def test_three_look_ups_of_one_order_take_no_longer_than_one_budget(server
     """Whoever has nothing left does not ask at all."""
     link = SlowLink(server_seconds)
     metrics = SharedTierMetrics(CollectorRegistry())
-    cache = RedisTier(
-        link,
-        ttl_seconds=60,
-        owed=PendingRemovals(),
-        on_removed=lambda removal: None,
-        on_dropped=lambda entry: None,
-        metrics=metrics,
-        clock=lambda: link.now,
-    )
+    cache = RedisTier(link, PendingRemovals(), metrics=metrics, clock=lambda: link.now)
     budget = TimeBudget(LOOK_UP_SECONDS)
     for model in ("one", "two", "three"):
         assert await cache.get(key(model), budget) is None

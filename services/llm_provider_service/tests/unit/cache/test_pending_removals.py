@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.llm_provider_service.cache.key import CacheKey
-from services.llm_provider_service.cache.pending_removals import MOST_KEYS, PendingRemovals, Removal
+from services.llm_provider_service.cache.pending_removals import EVERYTHING, MOST_OWED, PendingRemovals, Removal
 
 
 def _key(number: int, tenant: str = "cj") -> CacheKey:
@@ -21,7 +21,7 @@ def test_a_key_a_tenant_or_everything_is_covered_until_it_is_settled() -> None:
         asked = [_key(1), _key(2), _key(1, "dk")]
         assert [key for key in asked if owed.covers(key)] == covered == [key for key in asked if removal.covers(key)]
         owed.settle(removal, ticket)
-        assert removal not in owed
+        assert len(owed) == 0
         assert not any(map(owed.covers, asked))
 
 
@@ -45,15 +45,24 @@ def test_the_oldest_is_paid_first_and_paying_may_settle() -> None:
         owed.settle(removal, ticket)
         paid.append(removal)
     assert paid == asked
-    assert list(owed.pending()) == []
+    assert owed.pending() == []
 
 
-def test_too_many_keys_become_their_tenant_and_nothing_that_was_owed_is_forgotten() -> None:
+def test_too_many_become_one_of_everything_and_nothing_that_was_owed_is_forgotten() -> None:
     owed = PendingRemovals()
-    owed.owe(Removal(key=_key(0, "dk")))
-    for number in range(MOST_KEYS + 10):
+    owed.owe(Removal(tenant="dk"))
+    for number in range(MOST_OWED + 10):
         owed.owe(Removal(key=_key(number)))
-    assert all(owed.covers(_key(number)) for number in range(MOST_KEYS + 10))
+    assert all(owed.covers(_key(number)) for number in range(MOST_OWED + 10))
     assert owed.covers(_key(0, "dk"))
-    assert not owed.covers(_key(1, "dk"))
-    assert len(list(owed.pending())) < 20
+    assert EVERYTHING in [removal for removal, _ in owed.pending()]
+    assert len(owed) < 20
+
+
+def test_what_is_owed_as_part_of_something_wider_is_owed() -> None:
+    owed = PendingRemovals()
+    owed.owe(Removal(tenant="cj"))
+    asked = (Removal(key=_key(1)), Removal(tenant="cj"), Removal(key=_key(1, "dk")), Removal(tenant="dk"), EVERYTHING)
+    assert [owed.includes(removal) for removal in asked] == [True, True, False, False, False]
+    owed.owe(EVERYTHING)
+    assert all(map(owed.includes, asked))

@@ -1,0 +1,197 @@
+"""What changes the shared tier, behind the requests' backs: answers that are put, and removals that are owed.
+
+Answers are gathered for a few milliseconds and sent together; one that cannot be sent now is dropped and counted. A
+removal is never dropped: it stays owed until Redis has carried it out and holds the message that tells the other
+replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from common_core.observability_enums import CacheOperation
+from huleedu_service_libs.redis_link.link import RedisLink
+from huleedu_service_libs.redis_link.values import RedisAway, RedisRefused, Word
+from services.llm_provider_service.cache.integrity import seal
+from services.llm_provider_service.cache.key import CacheKey
+from services.llm_provider_service.cache.pending_removals import PendingRemovals, Removal
+from services.llm_provider_service.cache.redis_keys import entry_name
+from services.llm_provider_service.cache.redis_removals import remove
+from services.llm_provider_service.metrics import SharedTierMetrics
+from services.llm_provider_service.resilience.deadline import Clock
+
+GATHER_SECONDS = 0.02
+MOST_IN_ONE_BATCH = 64
+MOST_WAITING_BYTES = 16 * 1024 * 1024
+# A larger answer could use up a reader's whole budget on a slow line, and would take the link down.
+LARGEST_ENTRY_BYTES = 1024 * 1024
+# A removal is heard of within half a second. What was written in that time may have come to Redis after the removal.
+LATE_SECONDS = 2.0
+MOST_REMEMBERED = 1000
+
+Command = Sequence[Word]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    key: CacheKey
+    raw: bytes
+    ticket: int | None
+
+
+class RedisWriter:
+    """See the module's docstring; an entry lives *ttl_seconds* from when it is written.
+
+    *telling* gives the command that tells the other replicas of a removal. Counted are set `ok | dropped`.
+    """
+
+    def __init__(
+        self,
+        link: RedisLink,
+        owed: PendingRemovals,
+        *,
+        telling: Callable[[Removal], Command],
+        ttl_seconds: float,
+        metrics: SharedTierMetrics,
+        clock: Clock,
+    ) -> None:
+        self._link = link
+        self._owed = owed
+        self._telling = telling
+        self._ttl_ms = max(1, int(ttl_seconds * 1000))
+        self._metrics = metrics
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._filled = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._lately: dict[CacheKey, float] = {}
+        self.dropped = 0
+
+    def put(self, key: CacheKey, raw: bytes | None, *, replaces: bool) -> None:
+        """Write *raw* soon; `None` is an answer that cannot be kept.
+
+        If it *replaces*, what lies there now is owed as a removal until *raw* is there instead.
+        """
+        ticket = self._owed.owe(Removal(key=key)) if replaces else None
+        if raw is None or not self._has_room_for(raw):
+            self._drop(1)
+            return
+        self._waiting.append(_Waiting(key, raw, ticket))
+        self._waiting_bytes += len(raw)
+        self._filled.set()
+
+    async def write(self) -> None:
+        """Wait until something was put, gather more for a moment, and write it."""
+        await self._filled.wait()
+        await asyncio.sleep(GATHER_SECONDS)
+        await self.write_waiting()
+
+    async def write_waiting(self) -> None:
+        """Write what is waiting now, a batch at a time."""
+        self._filled.clear()
+        while self._waiting:
+            async with self._turn:
+                await self._write(self._next_batch())
+
+    async def remove(self, removal: Removal) -> int:
+        """Carry *removal* out, now or when Redis is back; returns how many entries it took away now."""
+        ticket = self._owed.owe(removal)
+        await self._forget_waiting(removal)
+        return await self._pay(removal, ticket) or 0
+
+    async def pay_all(self) -> None:
+        """Carry out everything that is owed, the oldest first, until Redis goes away."""
+        for removal, ticket in self._owed.pending():
+            if await self._pay(removal, ticket) is None:
+                return
+
+    async def removed_elsewhere(self, removal: Removal) -> None:
+        """Take back what this replica has written so late that it may have come to Redis after the *removal*."""
+        await self._forget_waiting(removal)
+        since = self._clock() - LATE_SECONDS
+        written = list(self._lately) if removal.key is None else [removal.key]
+        for key in filter(removal.covers, written):
+            if self._lately.pop(key, -inf) >= since:
+                self._owed.owe(Removal(key=key))
+
+    def _has_room_for(self, raw: bytes) -> bool:
+        fits = len(raw) <= LARGEST_ENTRY_BYTES and self._waiting_bytes + len(raw) <= MOST_WAITING_BYTES
+        return fits and self._link.available
+
+    async def _forget_waiting(self, removal: Removal) -> None:
+        """Nothing that was put until now and that *removal* covers will be written after this returns."""
+        self._waiting = deque(one for one in self._waiting if not removal.covers(one.key))
+        self._waiting_bytes = sum(len(one.raw) for one in self._waiting)
+        async with self._turn:
+            return
+
+    async def _pay(self, removal: Removal, ticket: int) -> int | None:
+        """Carry *removal* out; returns how many entries it took away, or `None` if it stays owed."""
+        if not self._link.available:
+            return None
+        try:
+            removed = await remove(self._link, removal)
+            (told,) = await self._link.run_all([self._telling(removal)])
+        except (RedisAway, RedisRefused):
+            return None
+        return removed if self._settle(removal, ticket, told) else None
+
+    def _settle(self, removal: Removal, ticket: int, told: Any) -> bool:
+        """*removal* is done, unless Redis cannot take the message now; a feed that is no stream never could."""
+        if isinstance(told, RedisRefused) and not told.wrong_type:
+            return False
+        self._owed.settle(removal, ticket)
+        return True
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < MOST_IN_ONE_BATCH and size < LARGEST_ENTRY_BYTES:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1].raw)
+        self._waiting_bytes -= size
+        return batch
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        if not self._link.state.writable:
+            self._drop(len(batch))
+            return
+        self._remember(batch)
+        try:
+            answers = iter(await self._link.run_all([command for one in batch for command in self._commands(one)]))
+        except RedisAway:
+            self._drop(len(batch))
+            return
+        for one in batch:
+            self._written(one, next(answers), None if one.ticket is None else next(answers))
+
+    def _commands(self, one: _Waiting) -> list[Command]:
+        written = ("SET", entry_name(one.key), seal(one.key, one.raw), "PX", self._ttl_ms)
+        return [written] if one.ticket is None else [written, self._telling(Removal(key=one.key))]
+
+    def _written(self, one: _Waiting, answer: Any, told: Any) -> None:
+        if isinstance(answer, RedisRefused):
+            self._drop(1)
+            return
+        self._metrics.operation(CacheOperation.SET, "ok")
+        if one.ticket is not None:
+            self._settle(Removal(key=one.key), one.ticket, told)
+
+    def _remember(self, batch: Iterable[_Waiting]) -> None:
+        """What is sent may come to Redis later, also where nobody has heard that it arrived."""
+        for one in batch:
+            self._lately.pop(one.key, None)
+            self._lately[one.key] = self._clock()
+            if len(self._lately) > MOST_REMEMBERED:
+                del self._lately[next(iter(self._lately))]
+
+    def _drop(self, answers: int) -> None:
+        self.dropped += answers
+        for _ in range(answers):
+            self._metrics.operation(CacheOperation.SET, "dropped")
