@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -33,6 +34,7 @@ from services.llm_provider_service.domain.usage import Usage
 
 REQUEST_TYPE = "comparison"
 LONGEST_TIMEOUT_MS = 600_000
+KEPT_TIMEOUTS = 256
 NO_OVERRIDES = LLMConfigOverrides()
 NO_METADATA = b"{}"
 OVERRIDE_POINTERS = {
@@ -117,7 +119,7 @@ class ComparisonMapping:
             fallback=request.fallback or FallbackMode.ANY,
             cache=request.cache or self._defaults.cache,
             sample_index=request.sample_index or 0,
-            timeout_seconds=_timeout_seconds(timeout_header),
+            timeout_seconds=None if timeout_header is None else _timeout_seconds(timeout_header),
         )
         return ComparisonCase(comparison=comparison, order=order, metadata=asked.metadata)
 
@@ -151,7 +153,7 @@ class ComparisonMapping:
                 "request_id": case.order.request_id,
                 "requested_provider": case.order.provider,
                 "requested_model": case.order.model,
-                "attempts": sum(attempt.sent for attempt in result.attempts),
+                "attempts": result.calls,
                 "prompt_sha256": case.order.request.prompt_sha256,
                 "flags": sorted(flags),
             }
@@ -162,16 +164,17 @@ def _without_null_members(value: Any) -> Any:
     """*value* without what is null, in itself and in the overrides: null says "not given", known field or not."""
     if not isinstance(value, dict):
         return value
-    members = {name: member for name, member in value.items() if member is not None}
-    overrides = members.get("llm_config_overrides")
-    if isinstance(overrides, dict):
-        members["llm_config_overrides"] = {name: item for name, item in overrides.items() if item is not None}
-    return members
+    if None in value.values():
+        value = {name: member for name, member in value.items() if member is not None}
+    overrides = value.get("llm_config_overrides")
+    if isinstance(overrides, dict) and None in overrides.values():
+        given = {name: item for name, item in overrides.items() if item is not None}
+        return {**value, "llm_config_overrides": given}
+    return value
 
 
-def _timeout_seconds(header: str | None) -> float | None:
-    if header is None:
-        return None
+@lru_cache(KEPT_TIMEOUTS)
+def _timeout_seconds(header: str) -> float:
     if header.isascii() and header.isdigit() and len(header) < 10 and 1 <= int(header) <= LONGEST_TIMEOUT_MS:
         return int(header) / 1000
     raise invalid_fields(
@@ -180,13 +183,14 @@ def _timeout_seconds(header: str | None) -> float | None:
 
 
 def _token_usage(usage: Usage) -> Mapping[str, int | None]:
-    writes = (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens)
-    known = [tokens for tokens in writes if tokens is not None]
+    writes = usage.cache_write_5m_tokens
+    if usage.cache_write_1h_tokens is not None:
+        writes = (writes or 0) + usage.cache_write_1h_tokens
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.total_tokens,
         "cached_tokens": usage.cached_read_tokens,
-        "cache_write_tokens": sum(known) if known else None,
+        "cache_write_tokens": writes,
         "reasoning_tokens": usage.reasoning_tokens,
     }

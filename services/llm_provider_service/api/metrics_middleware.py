@@ -8,8 +8,9 @@ from typing import Any
 
 from quart import Quart
 
-from services.llm_provider_service.api.route_patterns import RoutePatterns, method_of
+from services.llm_provider_service.api.route_patterns import METHODS, RoutePatterns
 from services.llm_provider_service.domain.waiting import begin_waiting
+from services.llm_provider_service.metrics import OTHER
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 OnAnswer = Callable[[str, str, int, float], None]
@@ -49,7 +50,8 @@ class MetricsMiddleware:
         finally:
             # A caller who hung up before any answer is seen as 499, as proxies write it.
             endpoint = self._patterns.of(scope["path"])
-            self._on_answer(method_of(scope), endpoint, status or 499, perf_counter() - started)
+            method = scope["method"] if scope["method"] in METHODS else OTHER
+            self._on_answer(method, endpoint, status or 499, perf_counter() - started)
 
 
 def install_http_metrics(app: Quart, on_answer: OnAnswer, on_overhead: OnOverhead) -> None:

@@ -107,9 +107,10 @@ _AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,60})?", re.ASCII)
 def encode(entry: CachedAnswer) -> bytes:
     """*entry* as bytes that `decode` reads; raises RecursionError if a tool call's arguments are nested too deeply."""
     answer, cost = entry.answer, entry.cost
+    names = map(_PART_NAMES.get, map(type, answer.parts))
     record = {
         "answer": {
-            "parts": [(_PART_NAMES[type(part)], part) for part in answer.parts],
+            "parts": list(zip(names, answer.parts, strict=True)),
             "finish_reason": answer.finish_reason,
             "usage": answer.usage,
             "model": answer.model,

@@ -6,7 +6,7 @@ service and deadline. They may choose another target, and the target is in the k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from common_core.llm_contracts import CacheMode
@@ -19,13 +19,20 @@ FlightKey = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """`digest` is 64 hexadecimal digits; the tenant stands in front of it, so that its entries can be told apart."""
+    """`digest` is 64 hexadecimal digits; the tenant stands in front of it, so that its entries can be told apart.
+
+    `text` is both in one string, from which a key can be read again.
+    """
 
     tenant: str
     digest: str
+    text: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"{self.tenant}:{self.digest}")
 
     def __str__(self) -> str:
-        return f"{self.tenant}:{self.digest}"
+        return self.text
 
 
 def cache_key(order: CompletionOrder, target: Target) -> CacheKey:

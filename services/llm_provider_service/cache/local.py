@@ -82,13 +82,15 @@ class LocalCache:
 
     async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
         """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
-        text = str(key)
-        entry = self._read(text)
+        stored = self._by_use.get(key.text)
+        entry = None if stored is None else stored.entry
+        if stored is not None and (entry is None or stored.expires_at <= self._clock()):
+            entry = self._look_again(key.text, stored)
         if entry is None:
             self._misses += 1
             self._on_operation(CacheOperation.GET, "miss")
             return None
-        self._by_use.move_to_end(text)
+        self._by_use.move_to_end(key.text)
         self._hits += 1
         self._on_operation(CacheOperation.GET, "hit")
         return entry
@@ -99,8 +101,9 @@ class LocalCache:
 
     def keep(self, key: CacheKey, raw: bytes | None) -> None:
         """`put` for an answer that is encoded already; `None` is one that could not be."""
-        text = str(key)
-        self._remove(text)
+        text = key.text
+        if text in self._by_use:
+            self._remove(text)
         stored = None if raw is None else self._stored(text, raw)
         if stored is None:
             self._dropped += 1
@@ -142,15 +145,12 @@ class LocalCache:
         """The same counters, as those of one tier of several."""
         return CacheTierStats(hits=self._hits, misses=self._misses, dropped=self._dropped, damaged=self._damaged)
 
-    def _read(self, text: str) -> CachedAnswer | None:
-        stored = self._by_use.get(text)
-        if stored is None:
-            return None
+    def _look_again(self, text: str, stored: _Stored) -> CachedAnswer | None:
+        """The answer of *stored*, unless its time is over; read from its bytes when it is asked for first."""
         if stored.expires_at <= self._clock():
             self._remove(text)
             return None
-        if stored.entry is None:
-            stored.entry = self._decoded(text, stored.raw)
+        stored.entry = self._decoded(text, stored.raw)
         return stored.entry
 
     def _decoded(self, text: str, raw: bytes) -> CachedAnswer | None:

@@ -69,7 +69,7 @@ def _is_suspect(essay: str) -> bool:
     # Bytes, because lowering a long text that is not ASCII costs ten times as much; some marks stand at a line's start.
     lowered = b"\n" + essay.encode(errors="replace").lower()
     for word, telltales in _TELLTALES.items():
-        if word in lowered and any(telltale in lowered for telltale in telltales):
+        if word in lowered and any(map(lowered.__contains__, telltales)):
             return True
     return not essay.isascii() and any(telltale in essay for telltale in _NOT_ASCII)
 

@@ -85,5 +85,8 @@ def _between(text: str, opening: str, closing: str) -> str | None:
 
 def _digest(*fields: str) -> str:
     """Each field with its length before it, so that no two lists of fields give the same bytes."""
-    raws = [field.encode() for field in fields]
-    return sha256(b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])).hexdigest()
+    digest = sha256()
+    for raw in map(str.encode, fields):
+        digest.update(b"%d:" % len(raw))
+        digest.update(raw)
+    return digest.hexdigest()

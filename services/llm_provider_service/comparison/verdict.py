@@ -14,6 +14,7 @@ from services.llm_provider_service.domain.completion import (
     Rejection,
     RejectionReason,
     ResponseSchema,
+    TextPart,
     ToolCallPart,
 )
 
@@ -80,13 +81,15 @@ class _RepeatedKey(ValueError):
 
 
 def _read(answer: CompletionAnswer) -> Verdict | Rejection:
+    text = ""
     for part in answer.parts:
         if isinstance(part, ToolCallPart):
             return Rejection(
                 reason=RejectionReason.UNEXPECTED_TOOL_CALL,
                 message="It called a tool instead of giving a verdict.",
             )
-    text = answer.text
+        if isinstance(part, TextPart):
+            text += part.text
     return _of_short_text(text) if len(text) <= _LONGEST_KEPT_TEXT else _of_text(text)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common_core.config_enums import LLMProviderType
+from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import CacheMode, FallbackMode, ResultFlag
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.caller import Caller
@@ -49,3 +50,11 @@ class CompletionResult:
     attempts: tuple[Attempt, ...]
     cached: bool
     flags: frozenset[ResultFlag]
+
+    @property
+    def calls(self) -> int:
+        """How many of the attempts were sent to a vendor."""
+        count = 0
+        for attempt in self.attempts:
+            count += attempt.outcome is not AttemptOutcome.NOT_SENT
+        return count

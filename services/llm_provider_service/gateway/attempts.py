@@ -7,6 +7,7 @@ For each candidate, from the outside in: retry( cooldown, slots, breaker( provid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from services.llm_provider_service.domain.completion import CompletionAnswer
 from services.llm_provider_service.domain.not_sent import GatewayExhausted
@@ -15,6 +16,8 @@ from services.llm_provider_service.gateway.error_mapping import refusal
 from services.llm_provider_service.gateway.run_state import HungUp, Run
 from services.llm_provider_service.gateway.target_attempts import AttemptTools, TargetAttempts
 from services.llm_provider_service.routing.candidates import Candidate
+
+TARGET_OF = attrgetter("target")
 
 
 class AttemptRunner:
@@ -28,7 +31,7 @@ class AttemptRunner:
         for place, candidate in enumerate(candidates):
             if not self._may_start(run):
                 break
-            others = tuple([other.target for other in candidates[place + 1 :]])
+            others = tuple(map(TARGET_OF, candidates[place + 1 :]))
             try:
                 return await TargetAttempts(self._tools, run, candidate.target, others).ask(), candidate
             except ProviderFailure as failure:

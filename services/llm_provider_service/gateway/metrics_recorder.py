@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import PricingStatus
@@ -30,26 +31,29 @@ MOST_AWAY = 1000  # as many as there are breakers, at most
 GATEWAY = "gateway"
 KEPT_LABELS = 1024
 
+OnCacheOperation = Callable[[CacheOperation, str], None]
+
 # The account and the model of a breaker.
 _Whose = tuple[str, str | None]
 
 
 class MetricsRecorder:
-    """One method for each thing that happens; none of them raises or waits."""
+    """One method for each thing that happens; none of them raises or waits.
+
+    `call_started` and `call_ended` (an upstream call), `cache_operation` (the cache was asked for something) and
+    `overhead` (seconds that an answer took us, without all waiting) are those of their metrics.
+    """
 
     def __init__(self, metrics: GatewayMetrics, totals: DayTotals) -> None:
         self._metrics = metrics
+        # What only one metric hears is bound once.
+        self.call_started: Callable[[LLMProviderType], None] = metrics.concurrent.inc
+        self.call_ended: Callable[[LLMProviderType], None] = partial(metrics.concurrent.inc, by=-1)
+        self.cache_operation: OnCacheOperation = metrics.cache_operations.inc
+        self.overhead: Callable[[float], None] = metrics.overhead.observe
         self._totals = totals
         self._away: defaultdict[tuple[str, str], OrderedDict[_Whose, CircuitBreakerState]]
         self._away = defaultdict(OrderedDict)
-
-    def call_started(self, provider: LLMProviderType) -> None:
-        """An upstream call goes out."""
-        self._metrics.concurrent.inc(provider)
-
-    def call_ended(self, provider: LLMProviderType) -> None:
-        """It is over."""
-        self._metrics.concurrent.inc(provider, by=-1)
 
     def attempt_ended(self, attempt: Attempt, *, billed: bool) -> None:
         """An attempt is in the books; tokens and money count only where the vendor charges for them."""
@@ -86,10 +90,6 @@ class MetricsRecorder:
         if cached:
             self._metrics.cache_hits.inc(target.provider)
 
-    def cache_operation(self, operation: CacheOperation, result: str) -> None:
-        """The cache was asked for something."""
-        self._metrics.cache_operations.inc(operation, result)
-
     def breaker_moved(self, key: BreakerKey, transition: Transition) -> None:
         """A breaker changed its state."""
         label = "" if key.model is None else model_label(Target(key.provider, key.model))
@@ -108,10 +108,6 @@ class MetricsRecorder:
     def shed(self, reason: ShedReason) -> None:
         """A request was refused without an attempt."""
         self._metrics.shed.labels(reason).inc()
-
-    def overhead(self, seconds: float) -> None:
-        """An answer took us *seconds*, without all waiting."""
-        self._metrics.overhead.observe(seconds)
 
     def concurrency_limit(self, name: str, slots: AdmissionPolicy, clock: Clock) -> ConcurrencyLimit:
         """A limit whose line is seen in the metrics, under *name*."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
+from operator import attrgetter
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.error_enums import ErrorCode
@@ -31,6 +33,7 @@ EXPECTED_OUTPUT_TOKENS = 200
 # vendors publish what an effort may use, not what it does.
 EXPECTED_REASONING_TOKENS = 1000
 MOST_NAMED = 8
+PARTS_OF = attrgetter("parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,13 @@ class Planner:
             return plan(question, self._candidates(question, request, now), self._scoreboard)
         key = (question, Knobs.of(request), has_images(request))
         kept = self._kept.get(key)
-        return self._first_made(key, request, now) if kept is None else self._made_again(question, kept)
+        if kept is None:
+            return self._first_made(key, request, now)
+        if question.strategy is not SelectionStrategy.PRIORITY:
+            return plan(question, kept.candidates, self._scoreboard)
+        if kept.plan.turn and kept.plan.first is not None:
+            self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
+        return kept.plan
 
     def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest, now: AccountsNow) -> Plan:
         candidates = self._candidates(key[0], request, now)
@@ -101,13 +110,6 @@ class Planner:
             self._kept.clear()
         self._kept[key] = _Kept(candidates, made)
         return made
-
-    def _made_again(self, question: PlanQuestion, kept: _Kept) -> Plan:
-        if question.strategy is not SelectionStrategy.PRIORITY:
-            return plan(question, kept.candidates, self._scoreboard)
-        if kept.plan.turn and kept.plan.first is not None:
-            self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
-        return kept.plan
 
     def _candidates(
         self, question: PlanQuestion, request: CompletionRequest, now: AccountsNow, size: int | None = None
@@ -216,7 +218,7 @@ def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:
 
 def has_images(request: CompletionRequest) -> bool:
     """Whether there is anything to look at in *request*."""
-    return any(isinstance(part, ImagePart) for message in request.messages for part in message.parts)
+    return ImagePart in map(type, chain.from_iterable(map(PARTS_OF, request.messages)))
 
 
 def request_bytes(request: CompletionRequest) -> int:

@@ -25,9 +25,10 @@ class HungUp(Exception):
 class Run:
     """The state of one order on its way; mutable, and owned by one task.
 
-    `calling` is true while an upstream call is under way, `answered` once one has brought the answer: what was paid for
-    is finished, and kept, even if the caller has hung up. `paid` are those of `attempts` whose answer came. `skipped`
-    are those whom the plan left out. `shed` is why there was no slot, for a run that ends because there was none.
+    `leads`: others may wait for its answer. `calling` is true while an upstream call is under way, `answered` once one
+    has brought the answer: what was paid for is finished, and kept, even if the caller has hung up. `paid` are those of
+    `attempts` whose answer came. `skipped` are those whom the plan left out. `shed` is why there was no slot, for a run
+    that ends because there was none.
     """
 
     order: CompletionOrder
@@ -38,6 +39,7 @@ class Run:
     paid: list[Attempt] = field(default_factory=list)
     failures: list[tuple[Target, ProviderFailure]] = field(default_factory=list)
     calls: int = 0
+    leads: bool = False
     calling: bool = False
     answered: bool = False
     hung_up: bool = False

@@ -47,18 +47,13 @@ class SingleFlight(Generic[Key, Returned]):
         self._promotes = promotes
         self._flights: dict[Key, _Followers[Returned]] = {}
         self._coalesced = 0
-        self._landed = 0
+        self.landed = 0
         self._landings: OrderedDict[Key, int] = OrderedDict()
 
     @property
     def coalesced(self) -> int:
         """How many requests were answered by another's call, since the start."""
         return self._coalesced
-
-    @property
-    def landed(self) -> int:
-        """How many flights ended with an answer, since the start."""
-        return self._landed
 
     def has_landed(self, key: Key | None, *, since: int) -> bool:
         """Whether one with *key* has ended with an answer after `landed` was *since*, among the last 1,024 keys."""
@@ -105,8 +100,8 @@ class SingleFlight(Generic[Key, Returned]):
         return answer, False
 
     def _note_landing(self, key: Key) -> None:
-        self._landed += 1
-        self._landings[key] = self._landed
+        self.landed += 1
+        self._landings[key] = self.landed
         self._landings.move_to_end(key)
         if len(self._landings) > LANDINGS_KEPT:
             self._landings.popitem(last=False)

@@ -204,7 +204,7 @@ class TargetAttempts:
     def _permit(self) -> TargetPermit:
         """Leave of the operator and of both breakers for one call; raises `NotSent`."""
         try:
-            if self._target.account_key not in self._tools.accounts.now.live_by_key:
+            if (self._target.provider, self._target.account) not in self._tools.accounts.now.live_by_key:
                 raise SwitchedOff("an operator has switched this provider off")
             permit = self._tools.targets.breakers.acquire(self._target)
         except NotSent:
@@ -221,7 +221,9 @@ class TargetAttempts:
         started = tools.clock()
         run.calling = True
         try:
-            answer = await tools.providers[target.account_key].complete(run.request, target.model, run.deadline)
+            answer = await tools.providers[target.provider, target.account].complete(
+                run.request, target.model, run.deadline
+            )
             self._judge(answer)
         except ProviderFailure as failure:
             seconds = tools.clock() - started

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
-from common_core.llm_status_contracts import CacheStats
 from huleedu_service_libs.redis_link.values import LinkState
 from huleedu_service_libs.workers.peers import QUICK_WAY_SECONDS, Peers
 from services.llm_provider_service.cache.entry import CachedAnswer
@@ -18,7 +17,6 @@ from services.llm_provider_service.gateway.all_workers import CLEAR
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 from services.llm_provider_service.replicas.replicas import Replicas
 from services.llm_provider_service.replicas.report_messages import PeerReportListener
-from services.llm_provider_service.resilience.time_budget import TimeBudget
 
 # A refresh is answered when the others have forgotten, or after this: it must not miss its deadline for a frozen one,
 # which serves nobody meanwhile and forgets as soon as it runs again.
@@ -48,10 +46,8 @@ class CacheManagerImpl:
         self._tiers = tiers
         self._peers = peers
         self._redis = redis
-
-    def get(self, key: CacheKey, budget: TimeBudget | None = None) -> Coroutine[Any, Any, CachedAnswer | None]:
-        """What this worker has."""
-        return self._tiers.get(key, budget)
+        # All but `put` is what this worker has.
+        self.get, self.clear, self.owes, self.stats = tiers.get, tiers.clear, tiers.owes, tiers.stats
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
         """Store *entry* here; if it *replaces*, the others forget what they have."""
@@ -59,18 +55,6 @@ class CacheManagerImpl:
         if replaces and not (self._peers.alone or self._redis_tells()):
             removed = {"tenant": None, "key": str(key)}
             await self._peers.ask(CLEAR, removed, seconds=TELL_SECONDS, way_seconds=QUICK_WAY_SECONDS)
-
-    def clear(self, *, tenant: str | None = None, key: str | None = None) -> Coroutine[Any, Any, int]:
-        """Clear this worker's."""
-        return self._tiers.clear(tenant=tenant, key=key)
-
-    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
-        """Whether this worker owes it."""
-        return self._tiers.owes(tenant=tenant, key=key)
-
-    def stats(self) -> CacheStats:
-        """Those of this worker."""
-        return self._tiers.stats()
 
     def _redis_tells(self) -> bool:
         if self._redis is None:

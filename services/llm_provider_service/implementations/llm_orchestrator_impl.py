@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from common_core.llm_contracts import CacheMode, ResultFlag
 from huleedu_service_libs.observability.logging import failure_fields, get_logger
@@ -145,7 +146,7 @@ class LLMOrchestratorImpl:
             raise nobody_can_be_asked(made.skipped, made.retry_after)
         deadline = self._deadline(order)
         key = cache_key(order, made.first)
-        budget = TimeBudget(min(LOOK_UP_SECONDS, deadline.remaining()))
+        budget = TimeBudget(min(LOOK_UP_SECONDS, deadline.at - self._clock()))
         landed = self._flights.landed
         if order.cache is CacheMode.USE:
             hit = await self._look_up(order, made, key, budget)
@@ -164,7 +165,8 @@ class LLMOrchestratorImpl:
             entry = await self._cache.get(key, budget)
             if entry is None and made.candidates and made.candidates[0].target != made.first:
                 entry = await self._cache.get(cache_key(order, made.candidates[0].target), budget)
-            span.set(CACHE_HIT, entry is not None)
+            if span.recording:
+                span.set(CACHE_HIT, entry is not None)
         if entry is None:
             return None
         same = made.first is not None and entry.target.answers_like(made.first)
@@ -181,8 +183,8 @@ class LLMOrchestratorImpl:
     def _deadline(self, order: CompletionOrder) -> Deadline:
         allowed = self._limits.request_seconds
         if order.timeout_seconds is None or order.timeout_seconds >= allowed:
-            return Deadline.after(allowed, self._clock)
-        return Deadline.after(order.timeout_seconds, self._clock, callers_own=True)
+            return Deadline(at=self._clock() + allowed, clock=self._clock)
+        return Deadline(at=self._clock() + order.timeout_seconds, clock=self._clock, callers_own=True)
 
     async def _shielded(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
         task = asyncio.create_task(self._in_flight(run, made, key, asked), name=run.order.request_id)
@@ -201,31 +203,28 @@ class LLMOrchestratorImpl:
 
     async def _in_flight(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
         """Answer *run*, or take the answer of an identical one that is under way."""
-
         flight = flight_key(run.order, key)
         joined = self._clock()
-        leads = False
-
-        async def lead() -> CompletionResult:
-            nonlocal leads
-            leads = True
-            waited(self._clock() - joined)
-            if run.order.cache is CacheMode.USE and self._flights.has_landed(flight, since=asked.landed):
-                hit = await self._look_up(run.order, made, key, asked.budget)
-                if hit is not None:
-                    return hit
-            return await self._admitted(run, made, key)
-
+        lead = partial(self._lead, run, made, key, asked, flight, joined)
         try:
             result, follows = await self._flights.run(flight, lead, run.deadline)
         except TimeoutError:
             raise deadline_reached() from None
         finally:
-            if not leads:
+            if not run.leads:
                 waited(self._clock() - joined)
         return _second_hand(result) if follows else result
 
-    async def _admitted(self, run: Run, made: Plan, key: CacheKey) -> CompletionResult:
+    async def _lead(
+        self, run: Run, made: Plan, key: CacheKey, asked: _Asked, flight: FlightKey | None, joined: float
+    ) -> CompletionResult:
+        """Answer *run* for itself, and for those who follow it."""
+        run.leads = True
+        waited(self._clock() - joined)
+        if run.order.cache is CacheMode.USE and self._flights.has_landed(flight, since=asked.landed):
+            hit = await self._look_up(run.order, made, key, asked.budget)
+            if hit is not None:
+                return hit
         if run.deadline.remaining() < self._limits.minimum_attempt_seconds:
             self._recorder.shed(ShedReason.NO_TIME_LEFT)
             raise deadline_reached()

@@ -26,14 +26,10 @@ class VendorProvider:
         wall_clock: Callable[[], float],
     ) -> None:
         self._codec = codec
+        self.provider: LLMProviderType = codec.provider
         self._transport = transport
         self._limits = limits
         self._wall_clock = wall_clock
-
-    @property
-    def provider(self) -> LLMProviderType:
-        """Which provider this is."""
-        return self._codec.provider
 
     async def complete(self, request: CompletionRequest, model: str, deadline: Deadline) -> CompletionAnswer:
         """Make exactly one upstream call; raise a `ProviderFailure` if it yields no answer."""

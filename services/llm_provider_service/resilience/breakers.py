@@ -82,16 +82,18 @@ class ProviderBreakers:
     @property
     def all_closed(self) -> bool:
         """Whether every target and account would be admitted."""
-        return self._registry.all_closed
+        return not self._registry.not_closed
 
     def acquire(self, target: Target) -> TargetPermit:
         """Leave for one call to *target*; raises `CircuitOpen`."""
         try:
-            of_account = self._of_account(target.account_key).acquire()
+            key = BreakerKey(target.provider, target.account, None)
+            of_account = self._registry.get(key, self._account_policy).acquire()
         except CircuitOpenError as error:
             raise CircuitOpen("the provider's circuit breaker is open", retry_after=error.retry_in_seconds) from None
         try:
-            return TargetPermit(of_account, self._of_target(target).acquire())
+            key = BreakerKey(target.provider, target.account, target.model)
+            return TargetPermit(of_account, self._registry.get(key, self._target_policy).acquire())
         except CircuitOpenError as error:
             of_account.abandon()
             raise CircuitOpen("the model's circuit breaker is open", retry_after=error.retry_in_seconds) from None

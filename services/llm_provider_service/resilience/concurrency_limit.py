@@ -59,8 +59,10 @@ class ConcurrencyLimit:
         """Take a slot if there is one at once, and return the moment; `leave` must follow. `None`: there is none."""
         if self._line or self._held >= self._policy.slots:
             return None
+        now = self._clock()
         self._held += 1
-        return self._taken()
+        self._entered += now
+        return now
 
     async def enter(self, deadline: Deadline, *, reserve_seconds: float, may_wait: bool = True) -> float:
         """Take a slot and return the moment; `leave` must follow. Raises `LimitReached`.
@@ -135,7 +137,7 @@ class ConcurrencyLimit:
         return self._clock() - self._entered / self._held if self._held else 0.0
 
     def _taken(self) -> float:
-        """The moment at which a slot is taken, also for one that is on its way to whoever waits."""
+        """The moment at which a slot is handed to whoever waits."""
         now = self._clock()
         self._entered += now
         return now

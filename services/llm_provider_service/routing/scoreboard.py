@@ -73,8 +73,12 @@ class Scoreboard:
         if known is not None and seconds < known.seconds:
             kept = exp(-max(0.0, now - known.at) / DECAY_SECONDS)
             seconds += (known.seconds - seconds) * kept
-        self._latency[target] = _Latency(seconds, now, self.turn)
-        _trim(self._latency, target)
+        if known is None:
+            self._latency[target] = _Latency(seconds, now, self.turn)
+            _trim(self._latency, target)
+        else:
+            known.seconds, known.at, known.turn = seconds, now, self.turn
+            self._latency.move_to_end(target)
 
     def failed(self, target: Target, seconds: float) -> None:
         """*target* failed after *seconds*; not to be called for a failure that says nothing about it."""

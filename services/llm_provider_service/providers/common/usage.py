@@ -22,13 +22,11 @@ class UncountableTokens(ValueError):
 
 def openai_usage(raw: Any) -> Usage:
     """OpenAI and those who copy it: the prompt includes what was cached, the completion includes reasoning."""
-    counts = mapping(raw)
-    prompt = mapping(counts.get("prompt_tokens_details"))
-    completion = mapping(counts.get("completion_tokens_details"))
+    counts = raw if isinstance(raw, dict) else {}
     try:
         read, written = _counts(counts, "prompt_tokens", "completion_tokens")
-        cached, write_5m = _counts(prompt, "cached_tokens", "cache_write_tokens")
-        (reasoning,) = _counts(completion, "reasoning_tokens")
+        cached, write_5m = _counts(counts.get("prompt_tokens_details"), "cached_tokens", "cache_write_tokens")
+        (reasoning,) = _counts(counts.get("completion_tokens_details"), "reasoning_tokens")
         return _checked(read=read, written=written, cached=cached, write_5m=write_5m, reasoning=reasoning)
     except UncountableTokens:
         return USAGE_UNKNOWN
@@ -73,9 +71,11 @@ def google_usage(raw: Any) -> Usage:
         return USAGE_UNKNOWN
 
 
-def _counts(counts: Mapping[str, Any], *names: str) -> list[int | None]:
+def _counts(counts: Any, *names: str) -> list[int | None]:
     """The counts of these names, in their order; what is not given, or null, is not known."""
     found: list[int | None] = []
+    if not isinstance(counts, dict):
+        return [None] * len(names)
     for name in names:
         value = counts.get(name)
         if value is not None and (type(value) is not int or not 0 <= value <= MAX_TOKENS):

@@ -54,7 +54,9 @@ def openai_answer(
 
 def _refuse_refusal(message: Mapping[str, Any], finish: str, reply: ReplyContext) -> None:
     content = message.get("content")
-    refusal = text(message.get("refusal")) or (_refusal_part(content) if isinstance(content, list) else "")
+    refusal = message.get("refusal")
+    if not (refusal and isinstance(refusal, str)):
+        refusal = _refusal_part(content) if isinstance(content, list) else ""
     if refusal:
         raise reply.refused("the model declined", refusal)
     if finish == "content_filter":

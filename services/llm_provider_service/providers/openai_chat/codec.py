@@ -14,7 +14,7 @@ from services.llm_provider_service.providers.common.error_body import VendorErro
 from services.llm_provider_service.providers.common.failure_table import ReplyHead
 from services.llm_provider_service.providers.common.json_reply import JsonReply
 from services.llm_provider_service.providers.common.usage import openai_usage
-from services.llm_provider_service.providers.common.vendor_json import mapping, text
+from services.llm_provider_service.providers.common.vendor_json import text
 from services.llm_provider_service.providers.common.wire_request import WireRequest
 from services.llm_provider_service.providers.openai_chat.answer import openai_answer
 from services.llm_provider_service.providers.openai_chat.request import openai_body
@@ -48,10 +48,11 @@ class OpenAIChatCodec:
         """The answer in *document*; an error inside the first choice (OpenRouter) broke it off."""
         choices = document.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
-        error = error_in(choice) if isinstance(choice, dict) else None
-        if error is not None:
+        if not isinstance(choice, dict):
+            choice = {}
+        if "error" in choice and (error := error_in(choice)) is not None:
             raise self._broken_off(document, head, error)
-        return openai_answer(document, mapping(choice), head, self.name)
+        return openai_answer(document, choice, head, self.name)
 
     def _broken_off(self, document: Mapping[str, Any], head: ReplyHead, error: VendorError) -> ProviderFailure:
         """What *error* is; the vendor may charge for it if it counted any tokens."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from functools import lru_cache
 from types import TracebackType
 
@@ -61,22 +61,17 @@ def open_session(*, resolver: AbstractResolver, connections: int) -> aiohttp.Cli
 
 
 class AiohttpReply:
-    """A reply whose body is read once, in chunks, up to a cap on the decompressed bytes."""
+    """A reply whose body is read once, in chunks, up to a cap on the decompressed bytes.
+
+    `status` is HTTP's; `headers` are found whatever their case.
+    """
 
     def __init__(self, response: aiohttp.ClientResponse, *, max_bytes: int, idle_seconds: float) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._max_bytes = max_bytes
         self._idle_seconds = idle_seconds
-
-    @property
-    def status(self) -> int:
-        """HTTP status."""
-        return self._response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers, with case-insensitive look-up."""
-        return self._response.headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Body chunks of at most 64 KiB; raises `ResponseTooLarge` beyond the cap."""
@@ -142,9 +137,9 @@ class HttpTransport:
         """Send *request*; see `HttpTransport`."""
         return _Exchange(self, request, limits)
 
-    async def post(self, request: WireRequest, limits: TimeLimits) -> aiohttp.ClientResponse:
+    def post(self, request: WireRequest, limits: TimeLimits) -> Awaitable[aiohttp.ClientResponse]:
         """The reply to *request*, as far as its head; raises what aiohttp raises."""
-        return await self._session.post(
+        return self._session.post(
             self._url(request.path),
             data=request.body,
             headers=self._all_headers(request.headers),

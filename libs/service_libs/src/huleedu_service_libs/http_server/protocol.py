@@ -162,7 +162,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_open = False
-        self._stop_head_timer()
+        if self._head_timer is not None:
+            self._stop_head_timer()
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 raise _HeadRefused
@@ -177,7 +178,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        self._stop_body_timer()
+        if self._body_timer is not None:
+            self._stop_body_timer()
         super().on_message_complete()
         if not self.cycle.response_complete:
             self._exchanges[-1].body_is_whole = True

@@ -40,12 +40,7 @@ class CircuitBreakerRegistry(Generic[Key]):
         self._enabled = enabled
         self._capacity = capacity
         self._breakers: OrderedDict[Key, CircuitBreaker] = OrderedDict()
-        self._not_closed: set[Key] = set()
-
-    @property
-    def all_closed(self) -> bool:
-        """Whether no breaker is open or half-open."""
-        return not self._not_closed
+        self.not_closed: set[Key] = set()
 
     def get(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:
         """The breaker of *key*, made with *policy* if there is none yet; a living one keeps the policy it has."""
@@ -74,15 +69,15 @@ class CircuitBreakerRegistry(Generic[Key]):
 
     def _moved(self, key: Key, transition: Transition) -> None:
         if transition.current is CircuitBreakerState.CLOSED:
-            self._not_closed.discard(key)
+            self.not_closed.discard(key)
         else:
-            self._not_closed.add(key)
+            self.not_closed.add(key)
         if self._on_transition is not None:
             self._on_transition(key, transition)
 
     def _evict(self, key: Key) -> None:
         del self._breakers[key]
-        self._not_closed.discard(key)
+        self.not_closed.discard(key)
 
     def _most_dispensable(self) -> Key:
         clean = (key for key in self._closed() if not self._breakers[key].has_failures())

@@ -29,7 +29,12 @@ class BodyBudget:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One exchange."""
-        size = self._size(scope["headers"]) if scope["type"] == "http" else 0
+        size = 0
+        for name, value in scope.get("headers", ()):
+            if name == b"content-length":
+                size = min(int(value), self._longest)
+            elif name == b"transfer-encoding":
+                size = self._longest
         if size and self._held and self._held + size > self._budget:
             await refuse(BODIES_FILL_THE_MEMORY, scope, send, type_prefix=self._type_prefix)
             return
@@ -38,14 +43,6 @@ class BodyBudget:
             await self._app(scope, receive, send)
         finally:
             self._held -= size
-
-    def _size(self, headers: list[tuple[bytes, bytes]]) -> int:
-        for name, value in headers:
-            if name == b"content-length":
-                return min(int(value), self._longest)
-            if name == b"transfer-encoding":
-                return self._longest
-        return 0
 
 
 async def refuse(problem: Problem, scope: Any, send: Any, *, type_prefix: str) -> None:

@@ -57,7 +57,7 @@ def correlation_from_header(value: str | None) -> Correlation:
 
 def adopt_body_correlation(candidate: str | None) -> str:
     """Let a body's `correlation_id` name the current request unless its header did; return the id that holds."""
-    correlation = current_correlation()
+    correlation = _current.get() or current_correlation()
     if candidate is not None and not correlation.given and is_acceptable(candidate):
         correlation.id = candidate
     return correlation.id
