@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def modules() -> tuple[Module, ...]:
         if path.suffix == ".py":
             text = path.read_text(encoding="utf-8")
             made.append(Module(named(path), text, ast.parse(text, filename=str(path))))
+    gc.freeze()  # millions of nodes that stay: each collection by a later test would look at all of them
     return tuple(made)
 
 

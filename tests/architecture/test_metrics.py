@@ -8,16 +8,20 @@ import uuid
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
+from quart import Quart
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_attempts import AttemptOutcome
 from common_core.llm_contracts import PricingStatus
 from common_core.observability_enums import CircuitBreakerState
+from huleedu_service_libs.http_server.lifespan import Lifespan
 from huleedu_service_libs.observability.hot_metrics import HotCounter, HotGauge, HotHistogram
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
 from services.llm_provider_service.api.door import LOCAL_CALLER
+from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionRequest
 from services.llm_provider_service.domain.money import Cost
@@ -28,6 +32,7 @@ from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics, SharedTierMetrics
 from services.llm_provider_service.resilience.breakers import BreakerKey
+from services.llm_provider_service.startup_setup import create_app
 from tests.architecture.small_vendor import SmallVendor, small_vendor
 from tests.architecture.sources import ROOT
 from tests.support.gateway import Gateway, running_gateway
@@ -85,6 +90,7 @@ async def live_through_everything(vendor: SmallVendor, gateway: Gateway) -> None
     assert (await gateway.compare(sample_index=1)).status == 502
 
 
+@pytest.mark.sockets
 async def test_every_metric_is_moved() -> None:
     async with small_vendor() as vendor, running_gateway(**vendor.settings, **NARROW) as gateway:
         await live_through_everything(vendor, gateway)
@@ -164,13 +170,34 @@ def models_of(registry: CollectorRegistry) -> set[str]:
 
 
 async def test_what_callers_write_adds_no_series_after_the_first() -> None:
-    async with small_vendor() as vendor, running_gateway(**vendor.settings) as gateway:
-        counts = []
-        for number in range(60):
-            overrides = {"provider_override": "openai", "model_override": f"invented-{number}"}
-            await gateway.compare(llm_config_overrides=overrides, user_id=f"user-{number}", tags=[f"tag-{number}"])
-            await gateway.ask("GET", f"/invented/{number}")
-            await gateway.ask(f"INVENT{number}", "/api/v1/models")
-            await gateway.ask("POST", f"/api/v1/providers/invented-{number}/test")
-            counts.append(len((await gateway.get("/metrics")).body.splitlines()))
-        assert counts[-1] == counts[1], "everything invented shares the series of the first"
+    """Without a socket: a port of ours may just have been that of another server, and its callers would be counted."""
+    app = create_app(Settings(_env_file=None, USE_MOCK_LLM=True))
+    lifespan = Lifespan(app)
+    await lifespan.startup()
+    try:
+        seen = [await series_after_inventing(app, number) for number in range(60)]
+    finally:
+        await lifespan.shutdown()
+    assert seen[-1] - seen[1] == set(), "everything invented shares the series of the first"
+
+
+async def series_after_inventing(app: Quart, number: int) -> set[str]:
+    """Every series there is once a caller has made up a model, a user, a tag, a path, a method and a provider."""
+    caller = app.test_client()
+    asked = {
+        "user_prompt": "Which?",
+        "essay_a": "One.",
+        "essay_b": "Two.",
+        "llm_config_overrides": {"model_override": f"invented-{number}"},
+        "user_id": f"user-{number}",
+        "tags": [f"tag-{number}"],
+    }
+    answers = [
+        await caller.post("/api/v1/comparison", json=asked),
+        await caller.get(f"/invented/{number}"),
+        await caller.open("/api/v1/models", method=f"INVENT{number}", json=None),
+        await caller.post(f"/api/v1/providers/invented-{number}/test"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 404, 405, 404]
+    metrics = await caller.get("/metrics")
+    return {line.rpartition(" ")[0] for line in (await metrics.get_data(as_text=True)).splitlines()}

@@ -174,6 +174,7 @@ def _code(seam: Seam) -> str:
     return hashlib.sha256("".join(source.split()).encode()).hexdigest()[:12]
 
 
+@pytest.mark.sockets
 async def test_each_seam_has_the_form_that_our_code_needs() -> None:
     used = uses(ROWS)
     async with parts_in_use() as parts:
@@ -186,6 +187,7 @@ async def test_each_seam_has_the_form_that_our_code_needs() -> None:
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.sockets
 async def test_the_newest_request_that_waits_for_its_turn_is_the_first_of_the_pipeline() -> None:
     """`LimitedHttpProtocol.say_last` makes it the connection's last."""
     async with parts_in_use() as parts:

@@ -32,7 +32,7 @@ esac
 printf '%s %s\\n' "$kind" "$*" >>"$STUB_CALLS"
 if [ "$kind" = "${{STUB_FAILS:-}}" ]; then
     printf 'Traceback (most recent call last):\\n%s: no such luck\\n' "$kind" >&2
-    exit 1
+    exit "${{STUB_EXIT:-1}}"
 fi
 case $kind in
     name) echo 'Python 3.12.1 (a stand-in)' ;;
@@ -82,12 +82,18 @@ class Machine:
             (self.path / name).write_text(STAND_IN)
             (self.path / name).chmod(0o755)
 
-    def dev(self, *arguments: str, folder: Path | None = None, fails: str = "") -> Said:
-        """Call `./dev` from *folder*; what *fails* names does."""
+    def dev(self, *arguments: str, folder: Path | None = None, fails: str = "", exit_code: int = 1) -> Said:
+        """Call `./dev` from *folder*; what *fails* names ends with *exit_code*."""
         ran = subprocess.run(
             [BASH, str(self.repository / "dev"), *arguments],
             cwd=folder or self.repository,
-            env={"PATH": str(self.path), "STUB_CALLS": str(self._calls), "STUB_FAILS": fails, **self.settings},
+            env={
+                "PATH": str(self.path),
+                "STUB_CALLS": str(self._calls),
+                "STUB_FAILS": fails,
+                "STUB_EXIT": str(exit_code),
+                **self.settings,
+            },
             capture_output=True,
             text=True,
             timeout=30,

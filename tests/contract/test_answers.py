@@ -43,6 +43,7 @@ def check_problem(method: str, path: str, answer: Answer, *, pointer: str | None
         assert [error["pointer"] for error in answer.body["errors"]] == [pointer]
 
 
+@pytest.mark.sockets
 async def test_the_document_is_served_as_json_with_its_exact_bytes() -> None:
     async with running_gateway() as gateway:
         answer = await gateway.get("/openapi.json")
@@ -50,6 +51,7 @@ async def test_the_document_is_served_as_json_with_its_exact_bytes() -> None:
         assert answer.body == json.loads(openapi_bytes())
 
 
+@pytest.mark.sockets
 async def test_every_documented_request_example_is_accepted() -> None:
     content = openapi_document()["paths"][COMPARISON]["post"]["requestBody"]["content"]["application/json"]
     async with running_gateway() as gateway:
@@ -59,6 +61,7 @@ async def test_every_documented_request_example_is_accepted() -> None:
             check_answer("post", COMPARISON, answer)
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("path", [example_path(*one) for one in operations() if one[0] == "get"])
 async def test_what_is_read_is_as_documented(path: str) -> None:
     async with running_gateway() as gateway:
@@ -67,6 +70,7 @@ async def test_what_is_read_is_as_documented(path: str) -> None:
         check_answer("get", path, answer)
 
 
+@pytest.mark.sockets
 async def test_what_is_done_is_as_documented() -> None:
     async with running_gateway() as gateway:
         await gateway.compare()
@@ -79,6 +83,7 @@ async def test_what_is_done_is_as_documented() -> None:
             check_answer(method, path, answer)
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize(
     ("method", "path", "options", "status"),
     [
@@ -111,6 +116,7 @@ async def test_what_is_refused_is_refused_as_documented(
         check_problem(method, path.partition("?")[0], answer)
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_a_service_without_providers_says_so_as_documented(path: str) -> None:
     async with running_gateway(ENVIRONMENT="production") as gateway:

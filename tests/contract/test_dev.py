@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -102,9 +101,7 @@ def test_the_first_call_installs_and_the_next_one_does_nothing(machine: Machine)
     first = machine.dev("serve")
     assert (first.exit_code, first.out) == (0, "-m\nservices.llm_provider_service.tools.serve\n")
     assert [call.split()[0] for call in machine.take_calls(*INSTALLING)] == ["venv", "pip", "venv", "sync"]
-    began = time.perf_counter()
     second = machine.dev("serve")
-    assert time.perf_counter() - began < 1
     assert (second.exit_code, second.out, second.err) == (0, first.out, "")
     assert machine.take_calls("version", "ensurepip", *INSTALLING) == []
 
@@ -136,25 +133,97 @@ def test_the_tests_see_no_key_no_setting_and_no_proxy_of_the_person_who_runs_the
         "HTTPS_PROXY",
         "http_proxy",
         "PYTEST_ADDOPTS",
+        "PYTHONDONTWRITEBYTECODE",
     }
     ready.settings.update(dict.fromkeys(theirs, "x"), HARMLESS="y")
-    assert ready.dev("test", "tests/unit").exit_code == 0
-    assert "HARMLESS" in ready.seen_by_pytest()
-    assert ready.seen_by_pytest() & theirs == set()
-    assert ready.take_calls("pytest") == [
-        "pytest -m pytest -q -m serial tests/unit",
-        "pytest -m pytest -m not serial -n 2 tests/unit",
+    for command in ("test", "unit"):
+        assert ready.dev(command, "-k", "name").exit_code == 0
+        assert "HARMLESS" in ready.seen_by_pytest()
+        assert ready.seen_by_pytest() & theirs == set()
+
+
+def pytest_calls(machine: Machine) -> list[str]:
+    """What pytest was told since this was last asked."""
+    return [call.removeprefix("pytest -m pytest ") for call in machine.take_calls("pytest")]
+
+
+def test_without_an_argument_the_sources_are_checked_first_and_then_every_test_runs(ready: Machine) -> None:
+    said = ready.dev("test")
+    assert said.exit_code == 0
+    assert [line.split("  ")[0] for line in said.out.splitlines()] == [
+        "format", "lint", "types", "import contracts", "dead code", "lock up to date"
+    ]  # fmt: skip
+    assert pytest_calls(ready) == ["-q -m serial", "-n 4 --dist worksteal -m not serial"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "handed_on", "marked", "processes"),
+    [
+        (["tests/a_test.py"], "tests/a_test.py ", "", None),
+        (["tests/a_test.py::test_x[a b]", "-x"], "tests/a_test.py::test_x[a b] -x ", "", None),
+        (["-k", "tests"], "-k tests ", "", None),
+        (["--lf", "-vv"], "--lf -vv ", "", None),
+        (["-m", "slow or not quick"], "", "(slow or not quick) and ", None),
+        (["-n", "8", "tests"], "tests ", "", 8),
+        (["-s"], "-s ", "", 0),
+        (["--pdb"], "--pdb ", "", 0),
+    ],
+    ids=["a path", "a test", "-k", "others", "-m", "-n", "-s", "--pdb"],
+)
+def test_with_arguments_exactly_the_tests_that_they_select_run_and_nothing_is_checked(
+    ready: Machine, arguments: list[str], handed_on: str, marked: str, processes: int | None
+) -> None:
+    said = ready.dev("test", *arguments)
+    assert (said.exit_code, said.out, said.err) == (0, "", "")
+    shared, few = (4, 2) if processes is None else (processes, processes)
+    assert pytest_calls(ready) == [
+        f"-q {handed_on}-m {marked}serial",
+        f"-n {shared} --dist worksteal {handed_on}-m {marked}not serial",
     ]
+    assert ready.dev("unit", *arguments).exit_code == 0
+    assert pytest_calls(ready) == [f"-n {few} {handed_on}-m {marked}not sockets"]
 
 
-@pytest.mark.parametrize("command", ["check", "test"])
-def test_a_check_that_fails_shows_why_and_stops_the_tests(ready: Machine, command: str) -> None:
-    said = ready.dev(command, fails="ruff")
+def test_a_path_and_a_test_in_a_file_mean_what_they_meant_to_the_caller(ready: Machine, tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").touch()
+    assert ready.dev("test", "-k", "test_a.py", "test_a.py", "test_a.py::test_x", folder=tmp_path).exit_code == 0
+    path = tmp_path / "test_a.py"
+    assert pytest_calls(ready)[1] == f"-n 4 --dist worksteal -k test_a.py {path} {path}::test_x -m not serial"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "calls"),
+    [([], 1, 2), (["-x"], 1, 1), (["-qx"], 1, 1), (["--maxfail=1"], 1, 1), ([], 2, 1), ([], 4, 1)],
+)
+def test_the_second_half_of_the_tests_runs_unless_the_first_says_that_it_must_not(
+    ready: Machine, arguments: list[str], exit_code: int, calls: int
+) -> None:
+    """1: a test failed; 2: somebody stopped it; 4: there is no such test or option."""
+    said = ready.dev("test", "tests", *arguments, fails="pytest", exit_code=exit_code)
+    assert said.exit_code == exit_code
+    assert len(pytest_calls(ready)) == calls
+
+
+@pytest.mark.parametrize("command", ["test", "unit"])
+def test_where_nothing_is_selected_that_is_said(ready: Machine, command: str) -> None:
+    said = ready.dev(command, "-k", "nobody", fails="pytest", exit_code=5)
+    assert (said.exit_code, said.last_words) == (5, "./dev: no test was selected.")
+
+
+@pytest.mark.parametrize(("command", "fast"), [("check", []), ("test", []), ("check", ["--fast"])])
+def test_a_check_that_fails_shows_why_and_stops_the_tests(ready: Machine, command: str, fast: list[str]) -> None:
+    said = ready.dev(command, *fast, fails="ruff")
     assert said.exit_code == 1
     assert re.search(r"^lint +failed", said.out, re.MULTILINE)
-    assert re.search(r"^types +ok", said.out, re.MULTILINE), "the other steps have their say"
+    assert re.search(r"^import contracts +ok", said.out, re.MULTILINE), "the other steps have their say"
+    assert ("dead code" in said.out) is (not fast)
     assert "    ruff: no such luck\n" in said.out
     assert ready.take_calls("pytest") == []
+
+
+def test_check_knows_one_option(ready: Machine) -> None:
+    said = ready.dev("check", "--quick")
+    assert (said.exit_code, said.err) == (2, "./dev: check knows no '--quick', only --fast.\n")
 
 
 def test_a_test_that_fails_is_the_exit_code(ready: Machine) -> None:

@@ -56,6 +56,7 @@ async def elements(gateway: Gateway) -> Elements:
     return Elements((await gateway.get("/docs")).body)
 
 
+@pytest.mark.sockets
 async def test_the_page_may_load_and_run_only_what_is_a_file_of_this_service() -> None:
     async with running_gateway() as gateway:
         answer = await gateway.get("/docs")
@@ -67,6 +68,7 @@ async def test_the_page_may_load_and_run_only_what_is_a_file_of_this_service() -
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.sockets
 async def test_nothing_on_the_page_is_inline() -> None:
     async with running_gateway() as gateway:
         page = await elements(gateway)
@@ -75,6 +77,7 @@ async def test_nothing_on_the_page_is_inline() -> None:
     assert {tag for tag, _ in page.tags} & {"style", "iframe", "object", "embed", "base", "form"} == set()
 
 
+@pytest.mark.sockets
 async def test_every_file_that_the_page_names_is_served_here_and_may_be_kept() -> None:
     async with running_gateway() as gateway:
         addresses = (await elements(gateway)).loaded()
@@ -91,6 +94,7 @@ async def test_every_file_that_the_page_names_is_served_here_and_may_be_kept() -
     assert sum(len(answer.body.encode()) for _, answer in served) < NO_MORE_THAN_BYTES
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("query", ["", "?v=", "?v=000000000000"])
 async def test_a_file_under_another_version_is_the_one_of_today_and_not_kept(query: str) -> None:
     async with running_gateway() as gateway:
@@ -104,6 +108,7 @@ async def test_a_version_is_another_one_for_another_content() -> None:
     assert all(file.url == f"/docs/{name}?v={file.sha256[:12]}" for name, file in DOCS_FILES.items())
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("path", ["/docs", *(file.url for file in DOCS_FILES.values())])
 async def test_head_says_what_get_would_and_sends_no_body(path: str) -> None:
     async with running_gateway() as gateway:
@@ -116,6 +121,7 @@ async def test_head_says_what_get_would_and_sends_no_body(path: str) -> None:
     assert int(head.headers["Content-Length"]) == len(got.body.encode())
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize(
     "path",
     [
@@ -158,6 +164,7 @@ def test_the_page_reads_the_document_of_this_service_and_nobody_can_say_otherwis
     assert re.findall(r"https?://", re.sub(r"^//.*$", "", script, flags=re.MULTILINE)) == []
 
 
+@pytest.mark.sockets
 async def test_a_service_holds_the_files_only_once_somebody_has_asked_for_them() -> None:
     content_of.cache_clear()
     async with running_gateway() as gateway:
@@ -169,6 +176,7 @@ async def test_a_service_holds_the_files_only_once_somebody_has_asked_for_them()
     assert (content_of.cache_info().currsize, content_of.cache_info().misses) == (1, 1)
 
 
+@pytest.mark.sockets
 async def test_whatever_file_is_asked_for_the_metrics_know_one_route() -> None:
     async with running_gateway() as gateway:
         for name in ("page.js", "swagger-ui.css", "anything"):

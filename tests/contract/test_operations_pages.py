@@ -205,6 +205,7 @@ async def test_from_a_503_to_its_cause_in_three_steps(sim: VendorSim) -> None:
         assert any(same(shown, line) for line in lines.events), shown
 
 
+@pytest.mark.sockets
 async def test_the_loop_was_frozen() -> None:
     async with running_gateway() as gateway:
         await asyncio.sleep(0.3)

@@ -69,6 +69,7 @@ def test_no_block_is_left_untested() -> None:
     assert len(commands(of_dev=True)) + len(commands(of_dev=False)) == len(blocks("sh"))
 
 
+@pytest.mark.sockets
 async def test_every_command_of_dev_exists() -> None:
     """`./dev demo` has an integration test; `./dev test` is what runs this."""
     known = set(re.findall(r"^  ([\w-]+) ", (await run("bash", "dev", "help")).out, re.MULTILINE))
@@ -78,6 +79,7 @@ async def test_every_command_of_dev_exists() -> None:
         assert (ROOT / path).is_file()
 
 
+@pytest.mark.sockets
 @CURL
 @pytest.mark.parametrize("block", commands(of_dev=False), ids=["compare", "test", "watch"])
 async def test_every_line_of_curl_is_answered(block: str) -> None:
@@ -91,6 +93,7 @@ async def test_every_line_of_curl_is_answered(block: str) -> None:
         assert json.loads(ended.out)["winner"] == "Essay A"
 
 
+@pytest.mark.sockets
 async def test_the_answer_that_is_shown_is_the_answer_that_comes() -> None:
     (shown,) = map(json.loads, blocks("json"))
     (command,) = (block for block in commands(of_dev=False) if "essay_a" in block)
@@ -103,6 +106,7 @@ async def test_the_answer_that_is_shown_is_the_answer_that_comes() -> None:
     assert shown["token_usage"].keys() == answer.body["token_usage"].keys()
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("block", blocks("python"), ids=["client", "samples"])
 async def test_every_piece_of_python_runs(block: str) -> None:
     assert WRITTEN_ADDRESS in block
@@ -125,6 +129,7 @@ def test_every_file_of_settings_makes_its_vendors_live(tmp_path: Path, block: st
         assert key not in said
 
 
+@pytest.mark.sockets
 @CURL
 async def test_the_line_that_serve_prints_works_when_it_is_pasted() -> None:
     async with running_gateway() as gateway:

@@ -18,6 +18,8 @@ from services.llm_provider_service.api.openapi.document import openapi_document
 from services.llm_provider_service.exceptions import TYPE_PREFIX
 from tests.support.gateway import running_gateway
 
+pytestmark = pytest.mark.sockets
+
 EXAMPLES_OF_EACH_ROUTE = 40
 # What one model cannot do and another can is no matter of the schema.
 UNSUPPORTED = f"{TYPE_PREFIX}unsupported-override"

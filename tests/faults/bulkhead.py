@@ -77,14 +77,14 @@ class Bulkhead:
 async def measure_bulkhead(*, requests: int) -> Bulkhead:
     """The first of `ROUNDS` whose ratio is as promised, else the last: other work on the machine makes p99 longer."""
     for _ in range(ROUNDS):
-        measured = await _round(requests)
+        measured = await play_bulkhead(requests=requests, pairs=PAIRS)
         if measured.wrong() or not measured.problems():
             break
     return measured
 
 
-async def _round(requests: int) -> Bulkhead:
-    """Five interleaved pairs of *requests* each to a provider that answers after 500 ms."""
+async def play_bulkhead(*, requests: int, pairs: int) -> Bulkhead:
+    """Interleaved pairs of *requests* each to a provider that answers after 500 ms."""
     async with open_world() as world, VendorSim() as sim:
         settings = world.settings(Stage.TRANSPORT, sim) | {
             "OPENROUTER_BASE_URL": world.raw.url,
@@ -95,12 +95,12 @@ async def _round(requests: int) -> Bulkhead:
         async with ServiceProcess(**settings) as service, aiohttp.ClientSession() as http:
             place = Place(world=world, sim=sim, service=service, gateway=Gateway(service.url, http))
             await _load(place, requests)
-            return await _pairs(place, world, requests)
+            return await _pairs(place, world, requests, pairs)
 
 
-async def _pairs(place: Place, world: World, requests: int) -> Bulkhead:
+async def _pairs(place: Place, world: World, requests: int, number_of_pairs: int) -> Bulkhead:
     pairs, failed, first = [], 0, 0
-    for number in range(PAIRS):
+    for number in range(number_of_pairs):
         seconds = {}
         for hangs in (number % 2 == 1, number % 2 == 0):  # neither of the two always comes first
             async with _hanging(place) if hangs else nullcontext():

@@ -55,7 +55,7 @@ class OpenBreaker:
     def wrong(self) -> list[str]:
         """What no other work on the machine can excuse."""
         found = {
-            f"open, it answered {dict(self.refused)}": self.refused != {(503, OPEN): REFUSED},
+            f"open, it answered {dict(self.refused)}": set(self.refused) != {(503, OPEN)},
             f"open, {self.calls_while_open} calls": self.calls_while_open != 0,
             f"half open, it answered {dict(self.probed)}": self.probed != {(200, ""): 1, (503, OPEN): AT_ONCE - 1},
             f"half open, {self.calls_half_open} calls": self.calls_half_open != 1,
@@ -67,14 +67,14 @@ class OpenBreaker:
 async def measure_open_breaker() -> OpenBreaker:
     """The first of `ROUNDS` in which nothing was late, else the last."""
     for _ in range(ROUNDS):
-        measured = await _round()
+        measured = await play_open_breaker(refused=REFUSED, probe_seconds=PROBE_SECONDS)
         if measured.wrong() or not measured.is_late:
             break
     return measured
 
 
-async def _round() -> OpenBreaker:
-    """Break it, ask while it is open, wait until its pause is over, and let the crowd come."""
+async def play_open_breaker(*, refused: int, probe_seconds: float) -> OpenBreaker:
+    """Break it, ask so often while it is open, wait until its pause is over, and let the crowd come."""
     async with VendorSim() as sim:
         sim.always("openai", Status(503))
         settings = vendors(sim, "openai") | {"LLM_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": OPEN_SECONDS}
@@ -83,9 +83,9 @@ async def _round() -> OpenBreaker:
             for number in range(UNTIL_OPEN):
                 await _compare(one, number)
             broken = sim.count()
-            timed = [await _timed(one, UNTIL_OPEN + number) for number in range(REFUSED)]
+            timed = [await _timed(one, UNTIL_OPEN + number) for number in range(refused)]
             opened = sim.count()
-            sim.always("openai", Success(delay=PROBE_SECONDS))
+            sim.always("openai", Success(delay=probe_seconds))
             await asyncio.sleep((await _breaker(one))["retry_in_ms"] / 1000 + 0.05)
             one.hang_up()
             crowd = await _come_at_once(service.url)

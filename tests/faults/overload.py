@@ -124,13 +124,13 @@ class _Heard:
 async def measure_overload(line: Line, *, seconds: float) -> Overload:
     """The first of `ROUNDS` in which nothing was late, else the last: other work on the machine makes things late."""
     for _ in range(ROUNDS):
-        measured = await _round(line, seconds)
+        measured = await play_overload(line, seconds=seconds)
         if measured.wrong() or not measured.late():
             break
     return measured
 
 
-async def _round(line: Line, seconds: float) -> Overload:
+async def play_overload(line: Line, *, seconds: float) -> Overload:
     """So many seconds of it, after two that are not counted; the vendor is a process of its own."""
     with running("tests.load.upstream", core=max(os.sched_getaffinity(0))) as upstream:
         upstream.get(f"/hold/{HOLD_MS}")

@@ -14,6 +14,8 @@ from tests.support.gateway import running_gateway, vendors
 from tests.support.redis_server import redis_server
 from tests.vendor_sim import Call, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.name)
 async def test_a_thousand_requests_in_an_outage_make_no_more_calls_than_the_budget_pays_for(outage: Outage) -> None:
@@ -21,7 +23,6 @@ async def test_a_thousand_requests_in_an_outage_make_no_more_calls_than_the_budg
     assert measured.problems() == []
 
 
-@pytest.mark.serial
 async def test_after_a_cooldown_one_goes_first_then_two_then_four(sim: VendorSim) -> None:
     """By what had ended when each call began: after every success two more may go, so waves double."""
     sim.script("openai", [Status(429, headers={"Retry-After": "1"})])
@@ -39,7 +40,6 @@ async def test_after_a_cooldown_one_goes_first_then_two_then_four(sim: VendorSim
     assert sim.max_in_flight("openai") >= 4, "they do go together, once it has shown that it is back"
 
 
-@pytest.mark.serial
 async def test_calls_that_were_out_when_a_cooldown_began_make_no_wave_larger(sim: VendorSim) -> None:
     """Eight may go at once when one of them meets the next 429; the other seven succeed while it cools down."""
     sim.script("openai", [Status(429, headers={"Retry-After": "0", "x-should-retry": "false"})])
@@ -56,7 +56,6 @@ async def test_calls_that_were_out_when_a_cooldown_began_make_no_wave_larger(sim
     they_go_in_waves(sim.calls("openai")[before:])
 
 
-@pytest.mark.serial
 async def test_after_a_cooldown_that_another_replica_was_told_one_goes_first_too(
     sim: VendorSim, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
 from quart import Quart
 
 from huleedu_service_libs.background_work import BackgroundWork
@@ -74,6 +75,7 @@ async def test_replicas_are_kept_in_step() -> None:
     assert last.is_set()
 
 
+@pytest.mark.sockets
 async def test_redis_is_found_again_and_again(tmp_path: Path) -> None:
     background, back = BackgroundWork(), asyncio.Event()
     moved = FailsOnce(lambda available: available and back.is_set())
@@ -91,6 +93,7 @@ async def test_redis_is_found_again_and_again(tmp_path: Path) -> None:
     assert moved.calls_after >= 2, "it went on to say when Redis went and came back"
 
 
+@pytest.mark.sockets
 async def test_redis_is_asked_on_although_every_connection_fails(tmp_path: Path) -> None:
     background, lost = BackgroundWork(), FailsOnce(lambda available: not available)
     policy = LinkPolicy(connections=1)

@@ -58,7 +58,7 @@ def test_an_overdue_beat_can_be_seen_before_it_comes() -> None:
     assert watch.late
 
 
-@pytest.mark.serial
+@pytest.mark.sockets
 async def test_a_stalled_loop_is_seen_in_the_metric_and_fails_readiness() -> None:
     """The gateway runs in this test's own loop, so this test can stall it."""
     async with running_gateway(EVENT_LOOP_LAG_LIMIT_SECONDS=0.3) as gateway:

@@ -17,6 +17,8 @@ from services.llm_provider_service.domain.completion import CompletionRequest
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import Cut, Hang, RawBody, Scenario, Status, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 REQUESTS = 5
 NEVER_OPEN = {"LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD": 1000, "LLM_CIRCUIT_BREAKER_MINIMUM_CALLS": 1000}
 

@@ -104,6 +104,7 @@ async def changing(vendor: Vendor, **settings: Any) -> AsyncIterator[Changing]:
         yield Changing(gateway, accounts)
 
 
+@pytest.mark.sockets
 async def test_a_key_is_swapped_under_load_and_nobody_notices() -> None:
     """What has begun ends with the old key; from the swap on, every call carries the new one."""
     async with a_vendor(OLD, NEW) as vendor, changing(vendor, LLM_MAX_CONCURRENT_PER_PROVIDER=20) as here:
@@ -120,6 +121,7 @@ async def test_a_key_is_swapped_under_load_and_nobody_notices() -> None:
     assert vendor.calls == [OLD] * 20 + [NEW] * 41
 
 
+@pytest.mark.sockets
 async def test_a_refused_key_closes_its_own_account_and_the_other_answers_for_the_same_model() -> None:
     async with a_vendor(NEW) as vendor, changing(vendor) as here:
         here.add(api_key=SecretStr(NEW))
@@ -132,6 +134,7 @@ async def test_a_refused_key_closes_its_own_account_and_the_other_answers_for_th
         assert own == {"default": "open", "second": "closed"}
 
 
+@pytest.mark.sockets
 async def test_a_new_address_gets_the_new_key_and_never_the_old_one() -> None:
     async with a_vendor(OLD) as vendor, a_vendor(NEW) as other, changing(vendor) as here:
         vendor.open.clear()
@@ -144,6 +147,7 @@ async def test_a_new_address_gets_the_new_key_and_never_the_old_one() -> None:
     assert (vendor.calls, other.calls) == ([OLD], [NEW])
 
 
+@pytest.mark.sockets
 async def test_the_key_that_a_call_was_made_with_is_not_shown_after_it_was_swapped() -> None:
     async with a_vendor(NEW) as vendor, changing(vendor) as here:
         vendor.open.clear()
@@ -157,6 +161,7 @@ async def test_the_key_that_a_call_was_made_with_is_not_shown_after_it_was_swapp
     assert OLD not in json.dumps(refused.body)
 
 
+@pytest.mark.sockets
 async def test_who_waits_for_an_account_that_is_switched_off_is_not_sent_and_what_has_begun_ends() -> None:
     async with a_vendor(OLD) as vendor, changing(vendor, LLM_MAX_CONCURRENT_PER_PROVIDER=1) as here:
         vendor.open.clear()
@@ -174,6 +179,7 @@ async def test_who_waits_for_an_account_that_is_switched_off_is_not_sent_and_wha
     assert len(vendor.calls) == 1
 
 
+@pytest.mark.sockets
 async def test_while_one_account_is_switched_off_the_other_answers_and_back_on_it_is_asked_again() -> None:
     async with a_vendor(OLD, NEW) as vendor, changing(vendor) as here:
         here.add(api_key=SecretStr(NEW))
@@ -185,6 +191,7 @@ async def test_while_one_account_is_switched_off_the_other_answers_and_back_on_i
     assert vendor.calls == [NEW, OLD]
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("slots", [3, 1])
 async def test_a_limit_is_resized_for_those_who_wait(slots: int) -> None:
     async with a_vendor(OLD) as vendor, changing(vendor, LLM_MAX_CONCURRENT_PER_PROVIDER=2) as here:

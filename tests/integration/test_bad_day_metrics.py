@@ -11,7 +11,10 @@ from services.llm_provider_service.resilience.admission import ShedReason
 from tests.support.gateway import running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 P = "llm_provider_"
+HOLD_SECONDS = 1.0  # long enough to look at who waits meanwhile
 
 
 async def test_retries_are_counted_and_empty_the_budget(sim: VendorSim) -> None:
@@ -100,7 +103,7 @@ async def test_each_reason_for_which_a_request_is_sent_away_has_a_number_of_its_
 
 
 async def test_the_line_of_a_provider_is_seen_apart_from_the_gateways(sim: VendorSim) -> None:
-    sim.always("openai", Success(delay=0.4))
+    sim.always("openai", Success(delay=HOLD_SECONDS))
     settings = vendors(sim, "openai") | {"LLM_MAX_CONCURRENT_PER_PROVIDER": 1}
     async with running_gateway(**settings) as gateway:
         first = asyncio.create_task(gateway.compare(sample_index=1))
@@ -111,13 +114,13 @@ async def test_the_line_of_a_provider_is_seen_apart_from_the_gateways(sim: Vendo
         assert [(await one).status for one in (first, second)] == [200, 200]
         assert await gateway.metric(P + "queue_depth", gate="openai") == 0
         assert await gateway.metric(P + "queue_wait_seconds_count", gate="openai") == 1
-        assert 0.1 < await gateway.metric(P + "queue_wait_seconds_sum", gate="openai") < 0.6
+        assert 0.1 < await gateway.metric(P + "queue_wait_seconds_sum", gate="openai") < 2 * HOLD_SECONDS
         assert await gateway.metric(P + "queue_wait_seconds_count", gate="gateway") == 0
         assert sim.max_in_flight("openai") == 1
 
 
 async def test_a_crowd_is_seen_waiting_and_sent_away(sim: VendorSim) -> None:
-    sim.always("openai", Success(delay=0.4))
+    sim.always("openai", Success(delay=HOLD_SECONDS))
     narrow = {"LLM_MAX_CONCURRENT_REQUESTS": 1, "LLM_QUEUE_LIMIT": 1}
     async with running_gateway(**vendors(sim, "openai"), **narrow) as gateway:
         first = asyncio.create_task(gateway.compare(sample_index=1))
@@ -130,7 +133,7 @@ async def test_a_crowd_is_seen_waiting_and_sent_away(sim: VendorSim) -> None:
         assert await gateway.metric(P + "shed_requests_total", reason="queue_full") == 1
         assert await gateway.metric(P + "queue_depth", gate="gateway") == 0
         assert await gateway.metric(P + "queue_wait_seconds_count", gate="gateway") == 1
-        assert 0.1 < await gateway.metric(P + "queue_wait_seconds_sum", gate="gateway") < 0.5
+        assert 0.1 < await gateway.metric(P + "queue_wait_seconds_sum", gate="gateway") < 2 * HOLD_SECONDS
         assert sim.count("openai") == 2
 
 
@@ -145,7 +148,7 @@ async def test_the_overhead_is_what_is_left_without_all_waiting(sim: VendorSim) 
         assert sim.count("openai") == 3
         assert max(answer.body["response_time_ms"] for answer in answers) > 750
         assert await gateway.metric(P + "gateway_overhead_seconds_count") == 4
-        assert await gateway.metric(P + "gateway_overhead_seconds_sum") < 0.25
+        assert await gateway.metric(P + "gateway_overhead_seconds_sum") < 1.0, "the four have waited for three seconds"
         assert await gateway.metric(P + "gateway_overhead_seconds_bucket", le="+Inf") == 4
 
 

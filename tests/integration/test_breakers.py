@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim
+
+pytestmark = pytest.mark.sockets
 
 
 async def breaker(gateway: Gateway, provider: str, *, of_model: bool) -> Any:

@@ -13,6 +13,8 @@ from services.llm_provider_service.startup_setup import create_app
 from tests.support.gateway import ESSAY_A, ESSAY_B, gateway_of, running_gateway, vendors
 from tests.vendor_sim import MaxTokens, Refusal, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 async def test_the_same_question_is_paid_for_once(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, "openai")) as gateway:

@@ -12,6 +12,8 @@ from huleedu_service_libs.llm_client_errors import LLMGatewayUnavailable
 from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
 from tests.vendor_sim import Cut, Scenario, Status, Success, VendorSim, scenario_named
 
+pytestmark = pytest.mark.sockets
+
 REQUEST = LLMComparisonRequest(user_prompt="Which essay argues better?", essay_a=ESSAY_A, essay_b=ESSAY_B)
 
 

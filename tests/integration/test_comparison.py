@@ -12,6 +12,8 @@ from services.llm_provider_service.tests.unit.comparison.attack_corpus import at
 from tests.support.gateway import ESSAY_B, MODELS, running_gateway, vendors
 from tests.vendor_sim import Judge, MaxTokens, Refusal, SafetyBlock, Success, ToolCallUnasked, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 GOOD = '{"justification": "Clearer.", "winner": "Essay B", "confidence": 2.5}'
 MALFORMED = [
     "Essay A is better.",

@@ -18,6 +18,8 @@ from tests.support.gateway import MODELS, Gateway, running_gateway, vendors
 from tests.vendor_sim import ERRORS, MaxTokens, Refusal, SafetyBlock, Status, Success, Tokens, VendorSim, scenario_named
 from tests.vendor_sim.scenarios import Scenario
 
+pytestmark = pytest.mark.sockets
+
 P = "llm_provider_"
 COUNTED = {"prompt_tokens": 900, "completion_tokens": 100, "total_tokens": 1000}
 CUT = Success(text="", finish="RECITATION", tokens=Tokens(input=900, output=50))

@@ -11,6 +11,8 @@ import pytest
 from tests.support.gateway import ESSAY_A, ESSAY_B, Gateway, running_gateway, vendors
 from tests.vendor_sim import Drip, Hang, Scenario, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 BODY = {"user_prompt": "Which is better?", "essay_a": ESSAY_A, "essay_b": ESSAY_B}
 
 

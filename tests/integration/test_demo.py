@@ -19,6 +19,8 @@ from tests.support.gateway import running_gateway, vendors
 from tests.support.programs import ROOT, run_tool, start_tool
 from tests.vendor_sim import Refusal, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 NAMES = ("noor", "greta", "hugo", "oskar")
 DEAD = "http://127.0.0.1:9"
 

@@ -10,6 +10,8 @@ import pytest
 from tests.support.gateway import MODELS, Answer, Gateway, running_gateway, vendors
 from tests.vendor_sim import ERRORS, Status, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 ALL = ("openai", "anthropic", "google", "openrouter")
 CLAUDE = "claude-sonnet-4-5"
 

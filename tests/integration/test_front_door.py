@@ -14,6 +14,8 @@ from tests.support.gateway import ESSAY_A, ESSAY_B, KEYS, running_gateway, vendo
 from tests.support.log_lines import log_lines
 from tests.vendor_sim import ERRORS, Status, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 MEBIBYTE = 1024 * 1024
 BODY = {"user_prompt": "p", "essay_a": "a", "essay_b": "b"}
 

@@ -14,6 +14,8 @@ from tests.support.service_process import ServiceProcess
 from tests.vendor_sim import RawBody, Refusal, Status, Success, VendorSim
 from tests.vendor_sim.scenarios import Scenario
 
+pytestmark = pytest.mark.sockets
+
 SENTENCE = "My brother Anton was suspended in May"
 CANARIES = ("brother", "anton", "suspended")
 ESSAY = f"{ESSAY_A} {SENTENCE}. {ESSAY_B}"

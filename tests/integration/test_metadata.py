@@ -13,6 +13,8 @@ from huleedu_service_libs.llm_client import LLMProviderClient
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 NUMBERS = (
     b'{"n":[1e-400,1.0,1.10,1E5,0.1000000000000000055,-0,-0.0,12345678901234567890,{"deep":[2.50]}],"of":"\xc3\xa5"}'
 )

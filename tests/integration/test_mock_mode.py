@@ -12,6 +12,8 @@ from services.llm_provider_service.implementations.mock_provider_impl import MOC
 from tests.support.gateway import ESSAY_A, ESSAY_B, running_gateway, vendors
 from tests.vendor_sim import Status, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 async def test_asked_for_the_mock_answers_beside_configured_vendors(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, "openai", "anthropic"), USE_MOCK_LLM=True) as gateway:

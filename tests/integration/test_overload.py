@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from statistics import median
 
 import pytest
 
 from tests.support.gateway import Answer, Gateway, running_gateway, vendors
 from tests.vendor_sim import Hang, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 async def test_what_cannot_be_served_is_refused_on_arrival(sim: VendorSim) -> None:
-    sim.always("openai", Success(delay=1.0))
+    sim.always("openai", Success(delay=2.0))
     settings = vendors(sim, "openai") | {"LLM_MAX_CONCURRENT_REQUESTS": 4, "LLM_QUEUE_LIMIT": 2}
     async with running_gateway(**settings) as gateway:
         running = [asyncio.create_task(gateway.compare(sample_index=index)) for index in range(6)]
         await sim.has_read(4, "openai")
         await gateway.until("llm_provider_queue_depth", 2, gate="gateway")
-        seconds = []
         for index in range(5):
-            started = time.monotonic()
             answer = await gateway.compare(sample_index=100 + index)
-            seconds.append(time.monotonic() - started)
             assert (answer.status, answer.body["code"]) == (503, "SERVICE_UNAVAILABLE")
             assert int(answer.headers["Retry-After"]) >= 1
-        assert median(seconds) < 0.1, "the 20 ms of an idle machine, with room for a busy one"
+        assert sim.count("openai") == 4, "nobody had to end for it; tests/faults/write_matrix.py measures how soon"
         answers = await asyncio.gather(*running)
         assert [answer.status for answer in answers] == [200] * 6
         assert sim.count("openai") == 6

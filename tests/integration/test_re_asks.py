@@ -10,6 +10,8 @@ from tests.support.gateway import running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim
 from tests.vendor_sim.scenarios import Scenario
 
+pytestmark = pytest.mark.sockets
+
 DOWN, PROSE, GOOD = Status(503), Success(text="Essay A is better."), Success()
 Plays = tuple[Scenario, ...]
 ROWS: dict[str, tuple[Plays, Plays, tuple[int, int], int, str]] = {

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from huleedu_service_libs.background_work import BackgroundWork
@@ -23,6 +24,8 @@ from tests.support.gateway import running_gateway, vendors
 from tests.support.log_lines import log_lines
 from tests.support.redis_server import RedisServer, cluster_is_ok, cluster_node
 from tests.vendor_sim import Status, VendorSim
+
+pytestmark = pytest.mark.sockets
 
 ALL_SLOTS = range(16384)
 OURS = [CacheKey("cj", f"{number:064x}") for number in range(40)]

@@ -12,6 +12,8 @@ from services.llm_provider_service.tests.unit.providers.transport.certificates i
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import ERRORS, Hang, Refusal, Scenario, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 SLOW = Hang()
 TWO = ("openai", "anthropic")
 

@@ -21,8 +21,10 @@ from tests.support.redis_server import RedisServer, redis_server
 from tests.support.slow_line import slow_line
 from tests.vendor_sim import Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 WARM_FILE = str(ROOT / "examples" / "warm.jsonl")
-SOON = 3.0  # what one replica knows, the others know within a second, if the machine is not busy elsewhere
+SOON = 20.0  # what one replica knows, the others know within a second, if the machine is not busy elsewhere
 
 
 @pytest.fixture
@@ -40,11 +42,11 @@ async def replicas(sim: VendorSim, redis: RedisServer, **more: Any) -> AsyncIter
         yield one, other
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], *, within: float = SOON) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until *holds* does."""
     began = perf_counter()
     while not await holds():
-        assert perf_counter() - began < within
+        assert perf_counter() - began < SOON
         await asyncio.sleep(0.02)
 
 
@@ -55,7 +57,7 @@ async def have_come_to_read(redis: RedisServer, replicas: int) -> None:
     async def often_enough() -> bool:
         return await redis_calls(redis, "xread") >= rounds
 
-    await eventually(often_enough, within=20)
+    await eventually(often_enough)
 
 
 async def everybody_was_told(redis: RedisServer, replicas: int = 2) -> None:
@@ -303,7 +305,7 @@ async def everybody_sees(available: bool, *gateways: Gateway) -> None:
         return bool(cache["redis_available"] is available)
 
     for gateway in gateways:
-        await eventually(lambda gateway=gateway: noticed(gateway), within=6)  # type: ignore[misc]
+        await eventually(lambda gateway=gateway: noticed(gateway))  # type: ignore[misc]
 
 
 async def test_a_refresh_during_an_outage_stays_true_when_redis_comes_back(sim: VendorSim, redis: RedisServer) -> None:
@@ -319,7 +321,7 @@ async def test_a_refresh_during_an_outage_stays_true_when_redis_comes_back(sim: 
         redis.thaw()
         began = perf_counter()
         while (await other.compare()).body["winner"] != "Essay B":
-            assert perf_counter() - began < 10
+            assert perf_counter() - began < SOON
             await asyncio.sleep(0.02)
         assert (await one.compare()).body["winner"] == "Essay B"
         settings = {**vendors(sim, "openai", "anthropic"), "REDIS_URL": redis.url()}
@@ -346,7 +348,7 @@ async def test_what_redis_will_not_give_up_is_not_read_from_it(sim: VendorSim, r
         async def gone() -> bool:
             return await redis.keys() == []
 
-        await eventually(gone, within=5)
+        await eventually(gone)
 
 
 @pytest.mark.parametrize("query", ["tenant=local", "all=true"])
@@ -366,7 +368,7 @@ async def test_a_clear_during_an_outage_is_done_when_redis_comes_back(
         async def gone() -> bool:
             return await redis.keys() == [] and (await other.get("/api/v1/cache/stats")).body["entries"] == 0
 
-        await eventually(gone, within=5)
+        await eventually(gone)
         before = sim.count()
         assert (await other.compare(sample_index=0)).body["cached"] is False
         assert (await one.compare(sample_index=1)).body["cached"] is False
@@ -389,7 +391,7 @@ async def test_a_clear_is_heard_by_those_who_have_not_met_redis_yet(sim: VendorS
             return bool((await other.compare()).body["winner"] == "Essay B")
 
         try:
-            await eventually(heard, within=10)
+            await eventually(heard)
         finally:
             redis.kill()
 
@@ -545,7 +547,7 @@ async def test_a_breaker_that_closes_takes_its_hint_back(sim: VendorSim, redis: 
         async def back_at(gateway: Gateway) -> bool:
             return bool((await gateway.compare()).body["provider"] == "openai")
 
-        await eventually(lambda: back_at(one), within=3)
+        await eventually(lambda: back_at(one))
         await eventually(lambda: back_at(other))
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.support.gateway import running_gateway, vendors
 from tests.vendor_sim import ERRORS, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 def outcomes(body: Any) -> list[str]:
     """The outcomes of a problem's attempts, in order."""

@@ -16,6 +16,8 @@ from services.llm_provider_service.tools.startup_banner import greeting
 from tests.support.programs import start_tool
 from tests.support.service_process import ServiceProcess
 
+pytestmark = pytest.mark.sockets
+
 SECRET = "hunter2-hunter2"
 
 

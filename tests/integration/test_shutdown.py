@@ -17,9 +17,9 @@ from tests.support.gateway import ESSAY_A, ESSAY_B
 from tests.support.redis_server import redis_server
 from tests.support.service_process import ServiceProcess
 
-pytestmark = pytest.mark.serial
+pytestmark = pytest.mark.sockets
 BODY = {"user_prompt": "Which essay argues better?", "essay_a": ESSAY_A, "essay_b": ESSAY_B}
-SLOW_MS = 2000
+SLOW_MS = 4000  # what is done meanwhile takes a tenth of it where nothing else runs
 
 
 async def until_in_flight(url: str, http: aiohttp.ClientSession, calls: int = 1) -> None:
@@ -66,7 +66,7 @@ async def ask(url: str, method: str, path: str, body: Any = None) -> Reply:
 
 async def not_ready(url: str) -> Reply:
     """What readiness says once the signal has come."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (reply := await ask(url, "GET", "/readyz")).status != 503:  # noqa: ASYNC110 -- nobody tells
             await asyncio.sleep(0.01)
     return reply
@@ -112,7 +112,7 @@ async def test_a_call_that_outlasts_the_grace_is_cancelled_and_everything_is_clo
         working.pop().cancel()
         started = time.monotonic()
         assert await service.end() == 0
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20, "not the calls' 30 s"
         assert (await working[0]).status == 503
 
 
@@ -138,10 +138,10 @@ async def test_a_second_signal_cancels_and_books_what_is_under_way_and_closes_ev
     assert [call.attributes["huleedu.attempt.outcome"] for call in calls] == ["cancelled"] * 2
 
 
-@pytest.mark.parametrize(("call_ms", "status"), [(1500, 200), (30_000, 503)])
+@pytest.mark.parametrize(("call_ms", "status"), [(3000, 200), (30_000, 503)])
 async def test_a_frozen_redis_does_not_hold_up_the_end(tmp_path: Path, call_ms: int, status: int) -> None:
     """A single process and two workers side by side, with a call that ends in the grace and one that does not."""
-    grace = 3.0 if status == 200 else 1.0
+    grace = 10.0 if status == 200 else 1.0
     settings: dict[str, Any] = {"USE_MOCK_LLM": True, "MOCK_LATENCY_MS": call_ms, "SHUTDOWN_GRACE_SECONDS": grace}
     async with (
         redis_server(tmp_path) as redis,
@@ -159,7 +159,7 @@ async def test_a_frozen_redis_does_not_hold_up_the_end(tmp_path: Path, call_ms: 
         for one in both:
             one.send_signal(signal.SIGTERM)
         ended = await asyncio.gather(*(one.end(signal.SIGCONT) for one in both))
-        assert time.monotonic() - started <= grace + 5
+        assert time.monotonic() - started < 25, "neither the call's 30 s nor for ever"
         assert ended == [0, 0], "both ended by themselves, with everything closed"
         assert [(await one).status for one in working] == [status] * 2
 

@@ -16,6 +16,8 @@ from services.llm_provider_service.startup_setup import create_app
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 THREE = ("openai", "anthropic", "google")
 
 

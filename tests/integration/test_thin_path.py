@@ -8,6 +8,8 @@ from common_core.llm_contracts import LLMComparisonResponse
 from tests.support.gateway import MODELS, running_gateway, vendors
 from tests.vendor_sim import VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 async def test_without_any_configuration_the_mock_answers() -> None:
     async with running_gateway() as gateway:

@@ -11,6 +11,8 @@ import pytest
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.vendor_sim import Drip, Hang, Status, Success, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 
 async def failures(gateway: Gateway) -> int:
     """What the breakers have counted."""

@@ -14,6 +14,8 @@ from tests.support.gateway import ESSAY_A, KEYS, MODELS, running_gateway, vendor
 from tests.support.redis_server import redis_server
 from tests.vendor_sim import Status, VendorSim
 
+pytestmark = pytest.mark.sockets
+
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SPAN_ID = "b7ad6b7169203331"
 CORRELATION = "corr-0123-canary"

@@ -25,6 +25,8 @@ from tests.vendor_sim import (
     fingerprint,
 )
 
+pytestmark = pytest.mark.sockets
+
 DEEP = b"[" * 200_000 + b"]" * 200_000
 LOST = ("SERVICE_UNAVAILABLE", "connection_lost", 3)
 BAD = ("INVALID_RESPONSE", "bad_response", 2)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.gateway import running_gateway, vendors
 from tests.support.programs import ROOT, run_tool
 from tests.vendor_sim import Refusal, Success, VendorSim
+
+pytestmark = pytest.mark.sockets
 
 EXAMPLE = str(ROOT / "examples" / "warm.jsonl")
 LINES = Path(EXAMPLE).read_text().splitlines()

@@ -21,6 +21,7 @@ class Extent:
     rate: float = 200.0
     hold_ms: int = 50
     latency_connections: int = 200
+    worker_rounds: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from tests.load.extent import Cores, Extent
 from tests.load.figures import Measured, Subject, Tail, added
 from tests.load.generator import LoadFailed, open_loop
 from tests.load.processes import Server, StartFailed, pinned, running
+from tests.load.second_worker import second_worker
 
 SETTLE_SECONDS = 1.0
 Say = Callable[[str], None]
@@ -35,6 +36,8 @@ def measure(extent: Extent, say: Say) -> Measured:
             for contest in subjects.values():
                 contest.round(runner, upstream, extent)
         tails = _latencies(runner, subjects, upstream, extent, say)
+        say("what a second worker is worth")
+        worth = runner.run(second_worker(extent.worker_rounds))
         if upstream.get("/exports")[1] == b"0":
             raise LoadFailed("no spans came")
         return Measured(
@@ -45,6 +48,7 @@ def measure(extent: Extent, say: Say) -> Measured:
             direct=[one.direct for one in tails],
             resident_mib=resident,
             ready_seconds=ready,
+            second_worker=worth,
         )
 
 

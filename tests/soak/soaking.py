@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 from time import monotonic
 
+from huleedu_service_libs.redis_link.values import LinkPolicy
 from services.llm_provider_service.providers.transport.http_transport import KEEPALIVE_SECONDS
 from tests.faults.page import commit
 from tests.soak.books import FrontBooks, VendorBooks, answers_in
@@ -154,6 +155,7 @@ class Soak:
         pools = {f"with {name}": most for name in (*VENDORS, "the raw upstream")}
         if self.extent.minutes >= POOLS_EXPIRE_FROM_MINUTES and not self.over.is_set():
             pools = dict.fromkeys(pools, 0)
+        pools["with Redis"] = LinkPolicy().connections  # how many of them the calm needed before is chance
         after = await at_rest(self.stage, like=before, pools=pools, within=POOLS_EMPTY_SECONDS)
         metrics = await self.stage.metrics()
         tally = self.callers.tally

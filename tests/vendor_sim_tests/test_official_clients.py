@@ -1,19 +1,23 @@
-"""Each dialect's success is read by the vendor's own SDK, and its usage means what the vendor means by it."""
+"""Each dialect's success is read by the vendor's own SDK, and its usage means what the vendor means by it.
+
+The SDKs take seconds to import, so only a test that runs does.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from anthropic import AsyncAnthropic
-from anthropic.types import TextBlock, ToolUseBlock
-from google.genai import Client as GoogleClient
-from google.genai.types import FinishReason, GenerateContentConfig, HttpOptions, ThinkingConfig
-from openai import AsyncOpenAI
 
 from tests.vendor_sim import Success, Tokens, Vendor, VendorSim, fingerprint
 from tests.vendor_sim_tests.prompts import MODELS, SCHEMA, question
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from openai import AsyncOpenAI
+
+pytestmark = pytest.mark.sockets
 
 TOKENS = Tokens(input=1000, output=300, cached_read=400, cache_write_5m=50, cache_write_1h=20, reasoning=120)
 FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA}}
@@ -27,8 +31,16 @@ def assert_good_verdict(text: str | None) -> None:
 
 
 def chat_client(sim: VendorSim, vendor: Vendor) -> AsyncOpenAI:
+    from openai import AsyncOpenAI
+
     version = "" if vendor is Vendor.OPENROUTER else "/v1"
     return AsyncOpenAI(api_key="sk-test", base_url=sim.base_url(vendor) + version, max_retries=0)
+
+
+def claude_client(sim: VendorSim) -> AsyncAnthropic:
+    from anthropic import AsyncAnthropic
+
+    return AsyncAnthropic(api_key="sk-test", base_url=sim.base_url("anthropic"), max_retries=0)
 
 
 @pytest.mark.parametrize("vendor", [Vendor.OPENAI, Vendor.OPENROUTER, Vendor.OLLAMA])
@@ -72,8 +84,10 @@ async def test_the_openai_sdk_reads_a_forced_tool_call_and_cached_and_reasoning_
 
 
 async def test_the_anthropic_sdk_reads_a_verdict_by_schema(sim: VendorSim) -> None:
+    from anthropic.types import TextBlock
+
     sim.script("anthropic", [Success(tokens=TOKENS)])
-    async with AsyncAnthropic(api_key="sk-test", base_url=sim.base_url("anthropic"), max_retries=0) as client:
+    async with claude_client(sim) as client:
         answer = await client.messages.create(
             model=MODELS[Vendor.ANTHROPIC],
             max_tokens=500,
@@ -94,7 +108,9 @@ async def test_the_anthropic_sdk_reads_a_verdict_by_schema(sim: VendorSim) -> No
 
 
 async def test_the_anthropic_sdk_reads_a_forced_tool_call(sim: VendorSim) -> None:
-    async with AsyncAnthropic(api_key="sk-test", base_url=sim.base_url("anthropic"), max_retries=0) as client:
+    from anthropic.types import ToolUseBlock
+
+    async with claude_client(sim) as client:
         answer = await client.messages.create(
             model=MODELS[Vendor.ANTHROPIC],
             max_tokens=500,
@@ -112,6 +128,9 @@ async def test_the_anthropic_sdk_reads_a_forced_tool_call(sim: VendorSim) -> Non
 @pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 @pytest.mark.parametrize("version", ["v1beta", "v1"])
 async def test_the_google_sdk_reads_a_verdict_by_schema(sim: VendorSim, version: str) -> None:
+    from google.genai import Client as GoogleClient
+    from google.genai.types import FinishReason, GenerateContentConfig, HttpOptions, ThinkingConfig
+
     sim.script("google", [Success(tokens=TOKENS)])
     options = HttpOptions(base_url=sim.base_url("google"), api_version=version)
     async with GoogleClient(api_key="sk-test", http_options=options).aio as client:

@@ -13,6 +13,8 @@ from tests.vendor_sim import JournalReader, SimProcess, Status, Vendor, VendorSi
 from tests.vendor_sim_tests.conftest import Client
 from tests.vendor_sim_tests.prompts import HEADERS, body_for, path_for
 
+pytestmark = pytest.mark.sockets
+
 
 async def ask(session: ClientSession, vendor: SimProcess, name: Vendor) -> int:
     url = vendor.base_url(name) + path_for(name)

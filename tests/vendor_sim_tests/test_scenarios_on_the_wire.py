@@ -34,6 +34,8 @@ from tests.vendor_sim import (
 )
 from tests.vendor_sim_tests.conftest import Client, until
 
+pytestmark = pytest.mark.sockets
+
 NOTHING = Tokens()
 
 

@@ -80,6 +80,7 @@ async def test_the_better_essay_wins_on_either_side(sim: VendorSim, client: Clie
     assert b'\\"Essay B\\"' in second.raw
 
 
+@pytest.mark.sockets
 async def test_a_share_of_failures_can_be_asked_for() -> None:
     async with VendorSim(fail_rate=0.5, seed=7) as sim:
         scenarios = [sim._scenario(call) for call in [sim.ledger.open(

@@ -10,6 +10,8 @@ from tests.vendor_sim import Status, Vendor, VendorSim
 from tests.vendor_sim_tests.conftest import Client
 from tests.vendor_sim_tests.prompts import HEADERS, SCHEMA, body_for
 
+pytestmark = pytest.mark.sockets
+
 CHAT: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
 CLAUDE: dict[str, Any] = {**CHAT, "model": "claude-haiku-4-5", "max_tokens": 3000}
 GEMINI: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}

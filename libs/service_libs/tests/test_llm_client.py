@@ -251,6 +251,7 @@ async def test_a_refused_connection_is_tried_again_until_the_gateway_is_there(ga
     await server.close()
 
 
+@pytest.mark.sockets
 async def test_an_absent_gateway_is_unreachable(pauses: Pauses) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]

@@ -71,6 +71,7 @@ class RedisWriter:
         self._filled = asyncio.Event()
         self._turn = asyncio.Lock()
         self._lately: dict[CacheKey, float] = {}
+        self._under_way: set[int] = set()
         self.dropped = 0
 
     def put(self, key: CacheKey, raw: bytes | None, *, replaces: bool) -> None:
@@ -106,9 +107,13 @@ class RedisWriter:
         return await self._pay(removal, ticket) or 0
 
     async def pay_all(self) -> None:
-        """Carry out everything that is owed, the oldest first, until Redis goes away."""
+        """Carry out everything that is owed, the oldest first, until Redis goes away.
+
+        What is being carried out for somebody is left to that: he is told how many entries went, and another pair of
+        hands would take some of them from the count.
+        """
         for removal, ticket in self._owed.pending():
-            if await self._pay(removal, ticket) is None:
+            if ticket not in self._under_way and await self._pay(removal, ticket) is None:
                 return
 
     async def removed_elsewhere(self, removal: Removal) -> None:
@@ -135,11 +140,14 @@ class RedisWriter:
         """Carry *removal* out; returns how many entries it took away, or `None` if it stays owed."""
         if not self._link.available:
             return None
+        self._under_way.add(ticket)
         try:
             removed = await remove(self._link, removal)
             (told,) = await self._link.run_all([self._telling(removal)])
         except (RedisAway, RedisRefused):
             return None
+        finally:
+            self._under_way.discard(ticket)
         return removed if self._settle(removal, ticket, told) else None
 
     def _settle(self, removal: Removal, ticket: int, told: Any) -> bool:

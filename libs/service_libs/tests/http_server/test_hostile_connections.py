@@ -9,6 +9,8 @@ import pytest
 
 from libs.service_libs.tests.conftest import RawReply, Served, one_answer
 
+pytestmark = pytest.mark.sockets
+
 GET = b"GET /resource HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

@@ -18,6 +18,8 @@ import pytest
 
 from libs.service_libs.tests.conftest import RawReply, one_answer
 
+pytestmark = pytest.mark.sockets
+
 PROGRAM = Path(__file__).with_name("process_app.py")
 
 

@@ -16,6 +16,8 @@ from huleedu_service_libs.web.fast_path import FastPath, PlainRequest, RawHeader
 from huleedu_service_libs.web.problem import Problem, ProblemError
 from huleedu_service_libs.web.quart_app import EdgeMiddleware, problem_for
 
+pytestmark = pytest.mark.sockets
+
 TYPE_PREFIX = "urn:test:"
 BODY_CAP = 100
 PLAIN = {"Content-Type": "application/json"}

@@ -58,6 +58,7 @@ async def connected(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, async
         listener.close()
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("arrived", [b"body", b"bo", b""])
 async def test_a_caller_who_hangs_up_cancels_the_handler(arrived: bytes) -> None:
     diary = Diary()
@@ -68,6 +69,7 @@ async def test_a_caller_who_hangs_up_cancels_the_handler(arrived: bytes) -> None
         await diary.cancelled.wait()
 
 
+@pytest.mark.sockets
 @pytest.mark.parametrize("pieces", [[POST + b"body"], [POST, b"body"], [POST + b"bo", b"dy"]])
 async def test_a_body_arrives_whole_in_however_many_pieces(pieces: list[bytes]) -> None:
     diary = Diary()
@@ -84,6 +86,7 @@ async def test_a_body_arrives_whole_in_however_many_pieces(pieces: list[bytes]) 
     assert not diary.cancelled.is_set()
 
 
+@pytest.mark.sockets
 async def test_a_request_whose_body_is_there_needs_one_task_only() -> None:
     diary = Diary()
     async with asyncio.timeout(5), connected(waiting_app(diary)) as (reader, writer, _server):
@@ -95,6 +98,7 @@ async def test_a_request_whose_body_is_there_needs_one_task_only() -> None:
     assert diary.tasks_while_waiting == before + 1
 
 
+@pytest.mark.sockets
 async def test_a_caller_who_pipelines_and_leaves_cancels_the_request_that_runs() -> None:
     diary = Diary()
     async with asyncio.timeout(5), connected(waiting_app(diary)) as (_, writer, _server):
@@ -104,6 +108,7 @@ async def test_a_caller_who_pipelines_and_leaves_cancels_the_request_that_runs()
         await diary.cancelled.wait()
 
 
+@pytest.mark.sockets
 async def test_the_cancellation_of_a_stopping_server_goes_on_to_the_layers_outside() -> None:
     diary, outside = Diary(), asyncio.Event()
     app = waiting_app(diary)

@@ -1,16 +1,17 @@
-"""What each vendor is sent: compared with files that a person has read, and with the types of the vendors' own SDKs."""
+"""What each vendor is sent: compared with files that a person has read, and with the types of the vendors' own SDKs.
+
+The SDKs take seconds to import, so only a test that runs does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
-from google.genai import types as google_types
-from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
 from common_core.config_enums import LLMProviderType
@@ -80,6 +81,9 @@ def test_every_golden_file_belongs_to_a_test() -> None:
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.name)
 def test_a_request_satisfies_the_types_of_the_vendors_sdk(golden: Golden) -> None:
+    from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+
     sent = body(golden.provider, golden.model, REQUESTS[golden.request])
     match golden.provider:
         case LLMProviderType.GOOGLE:
@@ -92,9 +96,13 @@ def test_a_request_satisfies_the_types_of_the_vendors_sdk(golden: Golden) -> Non
 
 def _check_typed(sent: dict[str, Any], params: Any) -> None:
     """The types ignore unknown keys, so what they understood is compared with what was sent."""
-    adapter: TypeAdapter[Any] = TypeAdapter(params)
     typed = {key: value for key, value in sent.items() if key not in BESIDE_THE_TYPES}
-    assert _read_through(adapter.validate_python(typed)) == typed
+    assert _read_through(_adapter(params).validate_python(typed)) == typed
+
+
+@cache
+def _adapter(params: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(params)
 
 
 def _read_through(value: Any) -> Any:
@@ -108,6 +116,8 @@ def _read_through(value: Any) -> Any:
 
 def _check_google(sent: dict[str, Any]) -> None:
     """These models forbid unknown keys."""
+    from google.genai import types as google_types
+
     assert sent.keys() <= {"contents", "systemInstruction", "generationConfig", "tools", "toolConfig"}
     for content in [*sent["contents"], sent.get("systemInstruction", {})]:
         google_types.Content.model_validate(content)

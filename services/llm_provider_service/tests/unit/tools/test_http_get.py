@@ -8,6 +8,8 @@ from aiohttp.test_utils import RawTestServer
 
 from services.llm_provider_service.tools.http_get import PageProblem, fetch
 
+pytestmark = pytest.mark.sockets
+
 
 async def echo(request: web.BaseRequest) -> web.Response:
     """Method, path and body."""

@@ -66,6 +66,7 @@ async def line_to(server: NameServer) -> AsyncIterator[Line]:
             await calls[0].resolver.close()
 
 
+@pytest.mark.sockets
 async def test_a_name_that_failed_is_reached_within_five_seconds_of_its_coming_back() -> None:
     async with name_server() as server, line_to(server) as line:
         with pytest.raises(ConnectFailed):
@@ -76,6 +77,7 @@ async def test_a_name_that_failed_is_reached_within_five_seconds_of_its_coming_b
         assert line.hits == 1
 
 
+@pytest.mark.sockets
 async def test_a_name_that_does_not_exist_is_asked_for_once_in_five_seconds() -> None:
     async with name_server() as server, line_to(server) as line:
         for number in range(10):

@@ -30,6 +30,8 @@ from services.llm_provider_service.providers.transport.http_transport import Htt
 from services.llm_provider_service.providers.transport.time_limits import TimeLimits
 from services.llm_provider_service.tests.unit.providers.transport.certificates import self_signed
 
+pytestmark = pytest.mark.sockets
+
 LIMITS = TimeLimits(connect=2.0, first_byte=5.0, idle=5.0, total=5.0)
 REQUEST = WireRequest(path="/v1/ask", headers={"Content-Type": "application/json"}, body=b"{}")
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

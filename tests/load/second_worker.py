@@ -1,7 +1,7 @@
 """What a second worker is worth: 1.8 times as many requests, measured where four cores are free.
 
-Where there are fewer, the summary of the tests says so, and what a request costs stands for it: two workers that have a
-core each serve 1.8 times as much as one process if a request costs them at most 2 / 1.8 of what it costs that.
+Where there are fewer, what a request costs stands for it: two workers that have a core each serve 1.8 times as much as
+one process if a request costs them at most 2 / 1.8 of what it costs that.
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ from math import inf
 from time import monotonic
 
 import orjson
-import pytest
 
+from tests.load.figures import Goal
 from tests.load.generator import Aim, closed_loop
 from tests.load.processes import pinned
 from tests.support.processes import children, cpu_seconds, pin
 from tests.support.service_process import ServiceProcess
 
-pytestmark = pytest.mark.serial
-
 CORES = sorted(os.sched_getaffinity(0))
 ENOUGH_CORES = 4
 WORTH = 1.8
 LEAST_ROUNDS = 3
-MOST_ROUNDS = 24
 SILENT = '"event":"worker_silent"'
 PATH = "/api/v1/comparison"
 ASKED = orjson.dumps({"user_prompt": "Which argues better?", "essay_a": "For.", "essay_b": "No.", "cache": "bypass"})
@@ -44,43 +41,45 @@ async def two_and_one() -> AsyncIterator[tuple[ServiceProcess, ServiceProcess]]:
         yield two, one
 
 
-@pytest.mark.skipif(len(CORES) < ENOUGH_CORES, reason=f"{len(CORES)} cores, not four: CPU per request is compared")
-async def test_two_workers_serve_1_8_times_as_much_as_one() -> None:
-    """The workers have a core each and the callers another; other work makes a round slower, so the best one counts."""
+async def second_worker(rounds: int) -> Goal:
+    """Up to so many rounds: other work on the machine makes one slower or dearer, never better, so the best counts."""
     async with two_and_one() as (two, one):
-        for pid, core in zip((*children(two.pid), one.pid), (*CORES[:2], CORES[0]), strict=True):
-            pin(pid, core)
-        served = {two: 0.0, one: 0.0}
-        with pinned(CORES[-1]):
-            for number in range(MOST_ROUNDS):
-                for running in served:
-                    served[running] = max(served[running], await served_per_second(running))
-                if number >= LEAST_ROUNDS and served[two] >= WORTH * served[one]:
-                    break
-    assert served[two] >= WORTH * served[one]
+        return await (_served(two, one, rounds) if len(CORES) >= ENOUGH_CORES else _cost(two, one, rounds))
 
 
-async def test_a_request_costs_a_worker_so_little_more_cpu_that_two_can_serve_1_8_times_as_much() -> None:
+async def _served(two: ServiceProcess, one: ServiceProcess, rounds: int) -> Goal:
+    """The workers have a core each and the callers another."""
+    for pid, core in zip((*children(two.pid), one.pid), (*CORES[:2], CORES[0]), strict=True):
+        pin(pid, core)
+    served = {two: 0.0, one: 0.0}
+    with pinned(CORES[-1]):
+        for number in range(rounds):
+            for running in served:
+                served[running] = max(served[running], await served_per_second(running))
+            if number >= LEAST_ROUNDS and served[two] >= WORTH * served[one]:
+                break
+    return Goal(name="a process beside two workers", value=served[one] / served[two], limit=1 / WORTH, unit="×")
+
+
+async def _cost(two: ServiceProcess, one: ServiceProcess, rounds: int) -> Goal:
     """The servers have one core and the callers another.
 
     Two busy workers on one core would measure its caches (they cost 1.17 to 1.22 of one then), so one of them is
-    frozen, and its sockets served by the other, while that is measured with its supervisor. Neighbours make a round
-    dearer, never cheaper: the cheapest round counts, and rounds go on, up to two dozen, while it is too dear.
+    frozen, and its sockets served by the other, while that is measured with its supervisor.
     """
-    async with two_and_one() as (two, one):
-        for pid in (two.pid, *children(two.pid), one.pid):
-            pin(pid, CORES[0])
-        os.kill(frozen := children(two.pid)[0], signal.SIGSTOP)
-        await is_silent(two)
-        cost = {two: inf, one: inf}
-        with pinned(CORES[-1]):
-            for number in range(MOST_ROUNDS):
-                for running in cost:
-                    cost[running] = min(cost[running], await cpu_per_request(running))
-                if number >= LEAST_ROUNDS and WORTH * cost[two] <= 2 * cost[one]:
-                    break
-        os.kill(frozen, signal.SIGCONT)
-    assert WORTH * cost[two] <= 2 * cost[one]
+    for pid in (two.pid, *children(two.pid), one.pid):
+        pin(pid, CORES[0])
+    os.kill(frozen := children(two.pid)[0], signal.SIGSTOP)
+    await is_silent(two)
+    cost = {two: inf, one: inf}
+    with pinned(CORES[-1]):
+        for number in range(rounds):
+            for running in cost:
+                cost[running] = min(cost[running], await cpu_per_request(running))
+            if number >= LEAST_ROUNDS and WORTH * cost[two] <= 2 * cost[one]:
+                break
+    os.kill(frozen, signal.SIGCONT)
+    return Goal(name="a worker, over a process alone", value=cost[two] / cost[one], limit=2 / WORTH, unit="×")
 
 
 async def is_silent(running: ServiceProcess) -> None:
