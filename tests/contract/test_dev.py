@@ -88,6 +88,7 @@ def test_a_step_that_fails_is_one_sentence_and_a_log_and_the_next_call_makes_it_
     assert machine.dev("serve").exit_code == 0
 
 
+@pytest.mark.sockets
 def test_a_real_pip_that_finds_no_index_is_one_sentence_too(bare: Machine) -> None:
     (bare.path / "python3").symlink_to(Path(sys.executable).resolve())
     bare.settings.update(PIP_INDEX_URL="http://127.0.0.1:9", PIP_RETRIES="0", PIP_CONFIG_FILE="/dev/null")

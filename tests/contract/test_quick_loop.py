@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.contract.dev_sandbox import ROOT
 
 PROBE = "tests/support/socket_probe.py"
@@ -28,6 +30,7 @@ def probed() -> str:
     return ran.stdout
 
 
+@pytest.mark.sockets
 def test_sockets_are_for_tests_with_the_mark_and_the_mark_is_for_tests_with_sockets() -> None:
     said = probed()
     ended = set(re.findall(r"^(PASSED|FAILED) \S+::test_(passes|fails)_", said, re.MULTILINE))

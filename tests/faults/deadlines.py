@@ -148,8 +148,12 @@ async def _behind_frozen_redis() -> Lateness:
                 headers = {"X-Request-Timeout-Ms": str(DEADLINE_MS)}
                 crowd = (gateway.compare(sample_index=1 + one, headers=headers) for one in range(AT_ONCE))
                 timed = await asyncio.gather(*map(_timed, crowd))
-                asked = {"operation": "get", "result": "away"}
-                assert await gateway.metric("llm_provider_redis_operations_total", **asked) > 0
+                in_vain = {"operation": "get", "result": "away"}
+                # On a busy machine the watch over Redis may have seen before all of them that it is away.
+                assert (
+                    await gateway.metric("llm_provider_redis_operations_total", **in_vain) > 0
+                    or await gateway.metric("llm_provider_redis_up") == 0
+                )
             return _lateness_of(BEHIND_REDIS, timed, sim.count() - 1)
 
 

@@ -37,7 +37,7 @@ async def _answer(url: str, path: str) -> Reply:
 
 async def _first_refusal(url: str) -> Reply:
     """What a worker says as soon as it has heard that it must stop."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (reply := await _answer(url, "/pid")).status == 200:  # noqa: ASYNC110 — only its answers tell
             await asyncio.sleep(0.01)
     return reply
@@ -49,7 +49,7 @@ async def test_a_signal_refuses_what_is_new_and_finishes_what_is_under_way(numbe
         await program.ready()
         kept = Caller(program.url)
         assert (await kept.ask("GET", "/pid")).status == 200
-        request = asyncio.create_task(_answer(program.url, "/slow/2.0"))
+        request = asyncio.create_task(_answer(program.url, "/slow/5.0"))
         assert await program.line() == "working"
         program.process.send_signal(number)
         refused = [await _first_refusal(program.url), await kept.ask("GET", "/pid")]
@@ -125,7 +125,7 @@ async def test_a_killed_supervisor_leaves_no_process_and_its_address_is_free_at_
     async with WorkerProgram("fine", grace=20) as program:
         await program.ready()
         workers = program.workers()
-        request = asyncio.create_task(_answer(program.url, "/slow/3.0"))
+        request = asyncio.create_task(_answer(program.url, "/slow/8.0"))
         assert await program.line() == "working"
         program.process.kill()
         assert await all_gone([program.process.pid], within=BUSY_SECONDS)
@@ -145,7 +145,7 @@ async def test_a_retiring_worker_finishes_what_is_under_way_and_answers_what_sti
         (before,) = program.workers()
         kept = Caller(program.url)
         assert (await kept.ask("GET", "/pid")).ends_connection is False
-        request = asyncio.create_task(_answer(program.url, "/slow/3.0"))
+        request = asyncio.create_task(_answer(program.url, "/slow/8.0"))
         assert await program.line() == "working"
         program.process.send_signal(signal.SIGHUP)
         await program.logged("worker_retiring")

@@ -23,7 +23,7 @@ from huleedu_service_libs.workers.worker_link import WorkerLink
 
 TYPE_PREFIX = "urn:test:"
 RETIRE_SECONDS = 20.0
-HANGING_START_SECONDS = 4.0
+HANGING_START_SECONDS = 8.0  # a worker that does not hang is there by then, on a busy machine too
 
 
 def _app(mode: str, slot: int, grace_over: asyncio.Event) -> tuple[Quart, Any]:

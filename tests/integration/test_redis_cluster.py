@@ -84,7 +84,8 @@ async def test_replicas_that_meet_in_a_cluster_of_one_share_everything(sim: Vend
                 while (await other.compare(sample_index=index)).body["provider"] == "openai":
                     index += 1
             assert (await other.compare()).body["cached"] is False, "it has heard of the clear too"
-            assert (await one.get("/healthz")).body["status"] == "healthy"
+            cache = (await one.get("/healthz")).body["dependencies"]["cache"]
+            assert (cache["cache_mode"], cache["redis_available"]) == ("healthy", True)
 
 
 async def test_a_node_that_does_not_have_the_key_is_as_good_as_away(sim: VendorSim, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class WorkerProgram:
         lines = os.pread(self._log.fileno(), size, 0).decode().splitlines()
         return [line for line in map(json.loads, lines) if line["event"] == name]
 
-    async def logged(self, name: str, count: int = 1, *, within: float = 15.0) -> list[dict[str, Any]]:
+    async def logged(self, name: str, count: int = 1, *, within: float = 45.0) -> list[dict[str, Any]]:
         """Wait for so many log lines of one kind."""
         end = monotonic() + within
         while len(found := self.events(name)) < count:
