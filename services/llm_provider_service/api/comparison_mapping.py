@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -34,7 +33,6 @@ from services.llm_provider_service.domain.usage import Usage
 
 REQUEST_TYPE = "comparison"
 LONGEST_TIMEOUT_MS = 600_000
-KEPT_TIMEOUTS = 256
 NO_OVERRIDES = LLMConfigOverrides()
 NO_METADATA = b"{}"
 OVERRIDE_POINTERS = {
@@ -173,7 +171,6 @@ def _without_null_members(value: Any) -> Any:
     return value
 
 
-@lru_cache(KEPT_TIMEOUTS)
 def _timeout_seconds(header: str) -> float:
     if header.isascii() and header.isdigit() and len(header) < 10 and 1 <= int(header) <= LONGEST_TIMEOUT_MS:
         return int(header) / 1000
