@@ -150,7 +150,7 @@ def test_a_vendor_is_added(tmp_path: Path) -> None:
 
 @pytest.mark.sockets
 def test_a_retry_rule_is_changed(tmp_path: Path) -> None:
-    changed = house(tmp_path, "change retry, fallback or breaker policy")
+    changed = house(tmp_path, "change how a kind of failure is retried, falls back or moves a breaker")
     print_the_calls = (
         "vendor.once = [503]\n"
         "        answer = await gateway.compare()\n"
@@ -170,7 +170,7 @@ def test_a_field_is_added_to_the_answer(tmp_path: Path) -> None:
         "llm_contracts.py",
         '    prompt_sha256: str = Field(description="Hash of the prompt that was sent, essays included.")\n',
         '    prompt_sha256: str = Field(description="Hash of the prompt that was sent, essays included.")\n'
-        '    finish_reason: str = Field(description="Why the model stopped.")\n',
+        '    finish_reason: str | None = Field(default=None, description="Why the model stopped.")\n',
     )
     changed.change(
         "comparison_mapping.py",
@@ -185,7 +185,7 @@ def test_a_field_is_added_to_the_answer(tmp_path: Path) -> None:
     said = changed.ask(
         "answer = (await gateway.compare()).body\n"
         "        schemas = (await gateway.get('/openapi.json')).body['components']['schemas']\n"
-        "        print(answer['finish_reason'], 'finish_reason' in schemas['LLMComparisonResponse']['required'])"
+        "        print(answer['finish_reason'], 'finish_reason' in schemas['LLMComparisonResponse']['properties'])"
     )
     assert said == "stop True"
     changed.change("api.md", "`prompt_sha256`, `metadata`", "`prompt_sha256`, `finish_reason`, `metadata`")

@@ -15,6 +15,7 @@ import pytest
 from common_core.error_enums import ErrorCode
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.metrics import GatewayMetrics, SharedTierMetrics
+from services.llm_provider_service.settings.prefix import PREFIX
 from services.llm_provider_service.startup_setup import create_app
 from tests.architecture.sources import ROOT, product_modules
 from tests.support.gateway import KEYS, MODELS, Answer, Gateway, running_gateway, vendors
@@ -68,7 +69,8 @@ def test_every_metric_on_the_page_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_and_code_on_the_page_exists(name: str) -> None:
-    shown = {word for code in in_code(name) for word in re.findall(r"\b[A-Z][A-Z_]{3,}\b", code)}
+    words = {word for code in in_code(name) for word in re.findall(r"\b[A-Z][A-Z_]{3,}\b", code)}
+    shown = {word.removeprefix(PREFIX) for word in words}
     assert shown - set(Settings.model_fields) - {code.value for code in ErrorCode} - OTHER_CAPITALS == set()
 
 

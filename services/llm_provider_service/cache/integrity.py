@@ -1,4 +1,4 @@
-"""Entries as they lie in a tier that others can write to: of one version, for one key of one tenant, whole.
+"""Checks that an entry from Redis is complete, and belongs to this version, this key and this tenant.
 
 A sealed entry is, in this order: the version, how the body is packed, a check sum, the tenant's length and name, the
 body. The check sum covers all of it and the key, so that an entry copied to another key or tenant does not fit there.

@@ -1,4 +1,4 @@
-"""What must not be read from a shared tier any more, and is not known to be gone from there yet.
+"""Removals that Redis has not confirmed yet; until then, the entries that they cover count as absent.
 
 A removal is owed from the moment somebody asks for it until the tier has confirmed it and the other replicas were told.
 While it is owed, what it covers counts as absent here, so that an outage cannot bring back what was cleared or

@@ -1,4 +1,4 @@
-"""What changes the shared tier, behind the requests' backs: answers that are put, and removals that are owed.
+"""Writes to Redis in the background: stores answers, and carries out removals.
 
 Answers are gathered for a few milliseconds and sent together; one that cannot be sent now is dropped and counted. A
 removal is never dropped: it stays owed until Redis has carried it out and holds the message that tells the other

@@ -1,6 +1,7 @@
 """The vendors that can be asked: one row each, from which codec, settings and prices find what they need.
 
-To add a vendor whose API copies a known dialect, add a member to `LLMProviderType` and a row here. What is known of its
+To add a vendor whose API copies a known dialect, add a member to `LLMProviderType` and a row here, before
+`openai_compatible`: the order of the rows is the default order of priority. It needs no class. What is known of its
 models goes into `providers/models/models.json`; without a section there, they are taken for those of any
 OpenAI-compatible server. Nothing else names a vendor, except the dialects themselves.
 """
@@ -27,10 +28,10 @@ class Dialect(StrEnum):
 class Vendor:
     """What is known of a vendor before any setting is read.
 
-    `label` names it in messages. `base_url` and `default_model` are defaults of its settings; empty, they must be set.
-    A vendor that is not `keyed` can be asked without a key. `allow_private`: its address may be a private one.
-    `charges`: whether its calls cost money; models whose name ends with `free_suffix` do not. `trace_name` is its name
-    in OpenTelemetry's GenAI conventions, where that differs from ours.
+    `label` names it in messages. `base_url` (with or without `/v1` at its end) and `default_model` are defaults of its
+    settings; empty, they must be set. A vendor that is not `keyed` can be asked without a key. `allow_private`: its
+    address may be a private one. `charges`: whether its calls cost money; models whose name ends with `free_suffix` do
+    not. `trace_name` is its name in OpenTelemetry's GenAI conventions, where that differs from ours.
     """
 
     provider: LLMProviderType

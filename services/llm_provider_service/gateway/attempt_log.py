@@ -1,4 +1,4 @@
-"""Writes every attempt down: into the run, the metrics and, where an operator must act, the log."""
+"""Records every attempt in its run and in the metrics; one that failed also in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The health of all workers as one: whatever is worst for one of them is shown, and who is missing is said."""
+"""Merges the health of all workers: the worst state is shown, and workers that did not answer are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moves the metrics; labels come from the registry and from enums, and label children are looked up once."""
+"""Updates the metrics. Labels come from the registry and from enums; what only one metric hears is bound once."""
 
 from __future__ import annotations
 

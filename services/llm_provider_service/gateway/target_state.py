@@ -1,4 +1,4 @@
-"""What stands between us and the vendors, and remembers how they fared; planning reads it, attempts move it."""
+"""The breakers, cooldowns and limits of each target. The planner reads them; attempts update them."""
 
 from __future__ import annotations
 

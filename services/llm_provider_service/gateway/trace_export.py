@@ -1,4 +1,4 @@
-"""Opens the way that spans take out of the process, where an operator has named a collector."""
+"""Exports spans to a collector, where an operator has named one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One upstream call to a vendor: encode (pure), send, decode (pure). Vendors differ in their rows and dialects."""
+"""One upstream call to a vendor: encode (pure), send, decode (pure). Vendors differ only in their row and dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breakers and cooldowns between replicas: what is told of them, and what is made of what others tell."""
+"""Messages about breakers and cooldowns: what this replica sends, and what it does with those it receives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work behind the requests that keeps replicas of one mind; it waits for Redis, and nobody waits for it."""
+"""Background work that keeps replicas in agreement. It waits for Redis; no request waits for it."""
 
 from __future__ import annotations
 
