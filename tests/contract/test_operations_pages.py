@@ -18,6 +18,7 @@ from services.llm_provider_service.metrics import GatewayMetrics, SharedTierMetr
 from services.llm_provider_service.settings.prefix import PREFIX
 from services.llm_provider_service.startup_setup import create_app
 from tests.architecture.sources import ROOT, product_modules
+from tests.contract.documents import PROBLEM, operations, resolved
 from tests.support.gateway import KEYS, MODELS, Answer, Gateway, running_gateway, vendors
 from tests.support.log_lines import log_lines
 from tests.support.redis_server import redis_server
@@ -205,6 +206,14 @@ async def test_from_a_503_to_its_cause_in_three_steps(sim: VendorSim) -> None:
     assert all(line["logger"] for line in lines.events)
     for shown in log_as_shown("why-503", "before"):
         assert any(same(shown, line) for line in lines.events), shown
+
+
+def test_every_503_of_a_comparison_has_its_row() -> None:
+    (operation,) = (one for _, path, one in operations() if path == "/api/v1/comparison")
+    examples = resolved(operation["responses"]["503"])["content"][PROBLEM]["examples"].values()
+    told = {(resolved(one)["value"]["type"].rpartition(":")[2], resolved(one)["value"]["title"]) for one in examples}
+    shown = page("why-503").partition("**1. Read the answer.**")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)` \| ([^|`]+) \|", shown, re.MULTILINE)) == told
 
 
 @pytest.mark.sockets

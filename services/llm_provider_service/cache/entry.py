@@ -107,7 +107,7 @@ _AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,60})?", re.ASCII)
 def encode(entry: CachedAnswer) -> bytes:
     """*entry* as bytes that `decode` reads; raises RecursionError if a tool call's arguments are nested too deeply."""
     answer, cost = entry.answer, entry.cost
-    names = map(_PART_NAMES.get, map(type, answer.parts))
+    names = map(_PART_NAMES.__getitem__, map(type, answer.parts))
     record = {
         "answer": {
             "parts": list(zip(names, answer.parts, strict=True)),
