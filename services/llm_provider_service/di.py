@@ -19,17 +19,17 @@ from services.llm_provider_service import policies
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.api.comparison_route import ComparisonRoute
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.di_state import StateProvider
+from services.llm_provider_service.di_process_state import ProcessStateProvider
 from services.llm_provider_service.gateway.account_limits import AccountLimits
 from services.llm_provider_service.gateway.all_workers import AllWorkers
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
-from services.llm_provider_service.gateway.attempts import AttemptRunner
 from services.llm_provider_service.gateway.day_totals import DayTotals
+from services.llm_provider_service.gateway.fallback import Fallback
+from services.llm_provider_service.gateway.gateway_status import GatewayStatus
 from services.llm_provider_service.gateway.metrics_recorder import GATEWAY, MetricsRecorder
 from services.llm_provider_service.gateway.planner import Planner
 from services.llm_provider_service.gateway.provider_status import ProviderStatuses
 from services.llm_provider_service.gateway.provider_test import ProviderTester
-from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.gateway.target_attempts import AttemptTools, ProvidersByAccount
 from services.llm_provider_service.gateway.target_state import TargetState
 from services.llm_provider_service.gateway.trace_export import open_tracing
@@ -51,7 +51,7 @@ from services.llm_provider_service.protocols import (
     LLMOrchestratorProtocol,
     LLMRetryManagerProtocol,
 )
-from services.llm_provider_service.providers.connections import open_vendors
+from services.llm_provider_service.providers.account_providers import open_account_providers
 from services.llm_provider_service.providers.vendor_provider import VendorProvider
 from services.llm_provider_service.replicas.replicas import Replicas
 from services.llm_provider_service.replicas.report_messages import AccountNames, PeerReportListener
@@ -88,8 +88,10 @@ class WorldProvider(Provider):
         if settings.mock_mode:
             yield {account.key: _mock(settings) for account in accounts.now.live}
             return
-        limits = policies.line_limits(settings)
-        opened = open_vendors(accounts, limits, clock=time.monotonic, wall_clock=time.time, classes=PROVIDER_CLASSES)
+        limits = policies.call_limits(settings)
+        opened = open_account_providers(
+            accounts, limits, clock=time.monotonic, wall_clock=time.time, classes=PROVIDER_CLASSES
+        )
         async with opened as providers:
             yield providers
 
@@ -136,7 +138,7 @@ class WorldProvider(Provider):
         return CallSlots(gateway, concurrency, reserve_seconds=policy.minimum_attempt_seconds)
 
     @provide
-    def attempts(
+    def fallback(
         self,
         providers: ProvidersByAccount,
         accounts: ProviderAccounts,
@@ -146,8 +148,8 @@ class WorldProvider(Provider):
         slots: CallSlots,
         attempt_log: AttemptLog,
         recorder: MetricsRecorder,
-    ) -> AttemptRunner:
-        return AttemptRunner(
+    ) -> Fallback:
+        return Fallback(
             AttemptTools(
                 providers=providers,
                 accounts=accounts,
@@ -169,14 +171,14 @@ class WorldProvider(Provider):
         planner: Planner,
         cache: LLMCacheManagerProtocol,
         flights: Flights,
-        attempts: AttemptRunner,
+        fallback: Fallback,
         recorder: MetricsRecorder,
     ) -> AsyncIterator[LLMOrchestratorProtocol]:
         orchestrator = LLMOrchestratorImpl(
             planner=planner,
             cache=cache,
             flights=flights,
-            attempts=attempts,
+            fallback=fallback,
             recorder=recorder,
             limits=policies.orchestrator_limits(settings),
             clock=time.monotonic,
@@ -227,7 +229,7 @@ def build_container(settings: Settings, peers: Peers, accounts: ProviderAccounts
     """The whole object graph of one process; close it after the last request. Raises `RuleError`."""
     policies.routing_rules(settings)  # what cannot be used is refused here, before anything is opened
     return make_async_container(
-        StateProvider(),
+        ProcessStateProvider(),
         WorldProvider(),
         context={Settings: settings, Peers: peers, ProviderAccounts: accounts},
         validation_settings=STRICT_VALIDATION,

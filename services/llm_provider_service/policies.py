@@ -17,15 +17,15 @@ from services.llm_provider_service.api.comparison_mapping import (
 from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.completion import Sampling
+from services.llm_provider_service.gateway.gateway_status import ServiceFacts
 from services.llm_provider_service.gateway.planner import request_bytes
 from services.llm_provider_service.gateway.provider_test import REQUEST_TYPE as TEST_REQUEST_TYPE
 from services.llm_provider_service.gateway.provider_test import TEST_REQUEST
-from services.llm_provider_service.gateway.status import ServiceFacts
 from services.llm_provider_service.gateway.trace_export import TracePolicy
 from services.llm_provider_service.implementations.cache_manager_impl import CacheLimits
 from services.llm_provider_service.implementations.llm_orchestrator_impl import OrchestratorLimits
 from services.llm_provider_service.implementations.mock_provider_impl import MOCK_MODEL
-from services.llm_provider_service.providers.connections import LineLimits
+from services.llm_provider_service.providers.account_providers import CallLimits
 from services.llm_provider_service.providers.models.capabilities import profiles
 from services.llm_provider_service.providers.transport.time_limits import TimeLimits
 from services.llm_provider_service.resilience.admission import AdmissionPolicy
@@ -183,7 +183,7 @@ def comparison_defaults(settings: Settings) -> ComparisonDefaults:
     return ComparisonDefaults(sampling=sampling, cache=settings.LLM_CACHE_DEFAULT)
 
 
-def line_limits(settings: Settings) -> LineLimits:
+def call_limits(settings: Settings) -> CallLimits:
     """Time and bytes of a call to a vendor."""
     times = TimeLimits(
         connect=settings.LLM_CONNECT_TIMEOUT,
@@ -191,7 +191,7 @@ def line_limits(settings: Settings) -> LineLimits:
         idle=settings.LLM_IDLE_TIMEOUT,
         total=settings.LLM_REQUEST_TIMEOUT,
     )
-    return LineLimits(
+    return CallLimits(
         times=times,
         max_bytes=settings.LLM_MAX_RESPONSE_BYTES,
     )

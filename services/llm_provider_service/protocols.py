@@ -13,10 +13,10 @@ from common_core.llm_status_contracts import CacheStats
 from services.llm_provider_service.cache.entry import CachedAnswer
 from services.llm_provider_service.cache.key import CacheKey
 from services.llm_provider_service.domain.completion import CompletionAnswer, CompletionRequest
-from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
+from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_policy import RetryAllowance
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 
 Returned = TypeVar("Returned")
 
@@ -53,7 +53,7 @@ class LLMOrchestratorProtocol(Protocol):
 class LLMCacheManagerProtocol(Protocol):
     """Accepted answers, kept for a while."""
 
-    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+    async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
         """The stored answer; a damaged or expired one counts as absent, and so does one that *budget* cannot buy."""
         ...
 

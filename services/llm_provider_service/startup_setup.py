@@ -35,8 +35,8 @@ from services.llm_provider_service.di import build_container
 from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.exceptions import TYPE_PREFIX, GatewayError
 from services.llm_provider_service.gateway.all_workers import AllWorkers
+from services.llm_provider_service.gateway.gateway_status import GatewayStatus
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
-from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.protocols import (
     LLMOrchestratorProtocol,
 )

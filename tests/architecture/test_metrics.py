@@ -24,8 +24,8 @@ from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionRequest
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.money import Cost
-from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.gateway.day_totals import DayTotals

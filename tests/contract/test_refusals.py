@@ -21,9 +21,9 @@ from services.llm_provider_service.domain.completion import (
     Role,
     TextPart,
 )
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.failures import AnswerRejected
 from services.llm_provider_service.domain.not_sent import NotSent
-from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN

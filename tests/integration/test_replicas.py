@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from services.llm_provider_service.cache.redis_keys import REMOVALS_FEED, REPORTS_FEED
+from services.llm_provider_service.cache.redis_keys import REMOVALS_STREAM, REPORTS_STREAM
 from services.llm_provider_service.cache.redis_removals import NAMES_PER_STEP
-from services.llm_provider_service.replicas.feed import KEPT_MESSAGES
+from services.llm_provider_service.replicas.redis_streams import KEPT_MESSAGES
 from tests.support.gateway import Gateway, running_gateway, vendors
 from tests.support.log_lines import log_lines
 from tests.support.programs import ROOT, run_tool
@@ -62,7 +62,7 @@ async def have_come_to_read(redis: RedisServer, replicas: int) -> None:
 
 async def everybody_was_told(redis: RedisServer, replicas: int = 2) -> None:
     """Wait until there is a hint, and each of the replicas has come to read it."""
-    await redis.wait_for("XLEN", REPORTS_FEED, holds=lambda hints: hints > 0)
+    await redis.wait_for("XLEN", REPORTS_STREAM, holds=lambda hints: hints > 0)
     await have_come_to_read(redis, replicas)
 
 
@@ -269,7 +269,7 @@ async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: V
         await have_come_to_read(redis, replicas=1)
         async with redis.operator() as operator, operator.pipeline(transaction=True) as feed:
             for number in range(KEPT_MESSAGES):
-                feed.xadd(REMOVALS_FEED, {"origin": "somebody", "key": f"local:{number:064x}"})
+                feed.xadd(REMOVALS_STREAM, {"origin": "somebody", "key": f"local:{number:064x}"})
             await feed.execute()
 
         async def forgotten() -> bool:
@@ -281,8 +281,8 @@ async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: V
 
 
 async def test_a_feed_that_is_no_stream_harms_nobody(sim: VendorSim, redis: RedisServer) -> None:
-    await redis.say("SET", REMOVALS_FEED, "x")
-    await redis.say("SET", REPORTS_FEED, "x")
+    await redis.say("SET", REMOVALS_STREAM, "x")
+    await redis.say("SET", REPORTS_STREAM, "x")
     async with replicas(sim, redis) as (one, other):
         await one.compare(cache="refresh")
         await redis.holds(1)
@@ -399,7 +399,7 @@ async def test_a_clear_is_heard_by_those_who_have_not_met_redis_yet(sim: VendorS
 async def test_who_starts_with_nothing_has_nothing_to_forget(sim: VendorSim, redis: RedisServer) -> None:
     async with replicas(sim, redis) as (one, _):
         await one.compare(cache="refresh")
-        await redis.wait_for("XLEN", REMOVALS_FEED, holds=lambda removals: removals > 0)
+        await redis.wait_for("XLEN", REMOVALS_STREAM, holds=lambda removals: removals > 0)
     async with running_gateway(**vendors(sim, "openai"), REDIS_URL=redis.url()) as young:
         await have_come_to_read(redis, replicas=1)
         assert await young.metric("llm_provider_cache_operations_total") == 0
@@ -579,7 +579,7 @@ async def test_a_cooldown_belongs_to_the_key_that_was_limited(sim: VendorSim, re
         assert sim.count("openai") == 1
         assert (await other_key.compare()).status == 200
         assert sim.count("openai") == 2
-    told = str(await redis.say("XRANGE", REPORTS_FEED, "-", "+"))
+    told = str(await redis.say("XRANGE", REPORTS_STREAM, "-", "+"))
     assert "account" in told
     assert not any(part in told for part in ("sk-", "0123456789", "abcdef"))
 

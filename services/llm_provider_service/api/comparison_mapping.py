@@ -27,8 +27,8 @@ from services.llm_provider_service.comparison.verdict import verdict_of
 from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.domain.comparison import Comparison
 from services.llm_provider_service.domain.completion import Sampling
+from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.money import decimal_text
-from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.usage import Usage
 
 REQUEST_TYPE = "comparison"

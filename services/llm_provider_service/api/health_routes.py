@@ -9,7 +9,7 @@ from huleedu_service_libs.web.quart_app import inject
 from services.llm_provider_service.api.problems import unavailable
 from services.llm_provider_service.api_models import HealthStatus
 from services.llm_provider_service.gateway.all_workers import AllWorkers
-from services.llm_provider_service.gateway.status import GatewayStatus
+from services.llm_provider_service.gateway.gateway_status import GatewayStatus
 
 JSON = "application/json"
 health_routes = Blueprint("health", __name__)

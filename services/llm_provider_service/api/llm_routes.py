@@ -12,8 +12,8 @@ from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, 
 from services.llm_provider_service.api.door import caller_of
 from services.llm_provider_service.api.problems import invalid_fields, not_found
 from services.llm_provider_service.gateway.all_workers import AllWorkers
+from services.llm_provider_service.gateway.gateway_status import GatewayStatus
 from services.llm_provider_service.gateway.provider_test import ProviderTester
-from services.llm_provider_service.gateway.status import GatewayStatus
 
 PREFIX = "/api/v1"
 llm_routes = Blueprint("llm", __name__, url_prefix=PREFIX)

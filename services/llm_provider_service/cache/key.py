@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.cache.canonical_json import canonical
-from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 
 FlightKey = tuple[str, ...]

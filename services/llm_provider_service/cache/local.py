@@ -11,7 +11,7 @@ from common_core.llm_status_contracts import CacheStats, CacheTierStats
 from common_core.observability_enums import CacheOperation
 from services.llm_provider_service.cache.entry import CachedAnswer, DamagedEntry, decode, encode
 from services.llm_provider_service.cache.key import CacheKey
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 
 Clock = Callable[[], float]
 OnOperation = Callable[[CacheOperation, str], None]
@@ -80,7 +80,7 @@ class LocalCache:
         """Whether nothing is kept."""
         return not self._by_use
 
-    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+    async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
         """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
         stored = self._by_use.get(key.text)
         entry = None if stored is None else stored.entry
@@ -194,7 +194,7 @@ class LocalCache:
 class NoCache:
     """The cache that is switched off: it keeps nothing, and its statistics say so."""
 
-    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+    async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
         """Nothing."""
         return None
 

@@ -14,8 +14,8 @@ from services.llm_provider_service.cache.key import CacheKey
 MOST_TENANTS = 1024
 PREFIX = "llm-provider:1"
 ENTRIES = f"{PREFIX}:answer"
-REMOVALS_FEED = f"{PREFIX}:{{feed}}:removals"
-REPORTS_FEED = f"{PREFIX}:{{feed}}:hints"
+REMOVALS_STREAM = f"{PREFIX}:{{feed}}:removals"
+REPORTS_STREAM = f"{PREFIX}:{{feed}}:hints"
 
 
 def entry_name(key: CacheKey) -> str:

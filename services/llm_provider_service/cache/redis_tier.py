@@ -17,7 +17,7 @@ from services.llm_provider_service.cache.pending_removals import PendingRemovals
 from services.llm_provider_service.cache.redis_keys import entry_name
 from services.llm_provider_service.metrics import SharedTierMetrics
 from services.llm_provider_service.resilience.deadline import Clock
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 
 Found = tuple[CachedAnswer, bytes]
 
@@ -32,7 +32,7 @@ class RedisTier:
         self._clock = clock
         self._hits = self._misses = self._damaged = 0
 
-    async def get(self, key: CacheKey, budget: TimeBudget | None) -> Found | None:
+    async def get(self, key: CacheKey, budget: WaitBudget | None) -> Found | None:
         """The stored answer and its plain bytes; waits no longer than *budget*, and not at all while Redis is away."""
         if not self._link.available or self._owed.covers(key) or (budget is not None and budget.left <= 0):
             self._misses += 1

@@ -14,7 +14,7 @@ from services.llm_provider_service.cache.pending_removals import PendingRemovals
 from services.llm_provider_service.cache.redis_keys import key_of
 from services.llm_provider_service.cache.redis_tier import RedisTier
 from services.llm_provider_service.cache.redis_writer import RedisWriter
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 
 
 class TwoTierCache:
@@ -27,7 +27,7 @@ class TwoTierCache:
         self._removed = 0
         self.writer = writer
 
-    async def get(self, key: CacheKey, budget: TimeBudget | None = None) -> CachedAnswer | None:
+    async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
         """The answer of either tier; what *budget* has left bounds the wait for Redis."""
         entry = await self._local.get(key)
         if entry is not None:

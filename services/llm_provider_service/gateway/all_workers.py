@@ -28,8 +28,8 @@ from huleedu_service_libs.observability.metrics import render
 from huleedu_service_libs.workers.peers import ANSWER_SECONDS, QUICK_WAY_SECONDS, WAY_SECONDS, Fold, Peers, Poll
 from services.llm_provider_service.api_models import Health
 from services.llm_provider_service.gateway.day_totals import DayTotals, add_totals
+from services.llm_provider_service.gateway.gateway_status import GatewayStatus
 from services.llm_provider_service.gateway.health_of_workers import BREAKERS_BY_WEIGHT, together, worst_state
-from services.llm_provider_service.gateway.status import GatewayStatus
 from services.llm_provider_service.metrics import GAUGE_MERGES, PREFIX, GatewayMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 

@@ -10,7 +10,7 @@ from typing import Any
 from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.observability.logging import get_logger
 from huleedu_service_libs.resilience.circuit_breaker import Transition
-from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import GatewayError

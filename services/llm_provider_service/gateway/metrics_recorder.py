@@ -11,7 +11,7 @@ from common_core.llm_contracts import PricingStatus
 from common_core.observability_enums import CacheOperation, CircuitBreakerState
 from huleedu_service_libs.resilience.circuit_breaker import Transition
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.gateway.day_totals import DayTotals
 from services.llm_provider_service.metrics import OTHER, GatewayMetrics

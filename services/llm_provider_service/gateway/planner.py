@@ -12,8 +12,8 @@ from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.error_enums import ErrorCode
 from services.llm_provider_service.accounting.price_book import PriceBook
 from services.llm_provider_service.domain.completion import CompletionRequest, ImagePart, TextPart
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.model import ModelProfile
-from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import AccountKey, Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.gateway.error_mapping import nobody_is_live

@@ -10,7 +10,7 @@ from common_core.llm_contracts import CacheMode, FallbackMode
 from common_core.llm_status_contracts import ProviderTestResult
 from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.domain.completion import CompletionRequest, Message, Role, Sampling, TextPart
-from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.exceptions import GatewayError, NobodyAnswered, UnknownProvider
 from services.llm_provider_service.protocols import LLMOrchestratorProtocol
 from services.llm_provider_service.resilience.deadline import Clock

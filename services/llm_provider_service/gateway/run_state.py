@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from common_core.llm_attempts import AttemptOutcome
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionRequest
-from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.skipped import Skipped
 from services.llm_provider_service.domain.target import Target

@@ -24,14 +24,14 @@ from huleedu_service_libs.observability.tracing import traced
 from services.llm_provider_service.cache.entry import CachedAnswer
 from services.llm_provider_service.cache.key import CacheKey, FlightKey, cache_key, flight_key
 from services.llm_provider_service.domain.completion import CompletionAnswer, FinishReason
+from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.money import FREE, total_cost
-from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import total_usage
-from services.llm_provider_service.domain.waiting import is_order, waited
+from services.llm_provider_service.domain.wait_time import is_order, waited
 from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GatewayOverloaded
-from services.llm_provider_service.gateway.attempts import AttemptRunner
 from services.llm_provider_service.gateway.error_mapping import deadline_reached, nobody_can_be_asked
+from services.llm_provider_service.gateway.fallback import Fallback
 from services.llm_provider_service.gateway.incident_log import log_refused
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder
 from services.llm_provider_service.gateway.planner import Planner
@@ -40,7 +40,7 @@ from services.llm_provider_service.gateway.single_flight import SingleFlight
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 from services.llm_provider_service.resilience.admission import ShedReason
 from services.llm_provider_service.resilience.deadline import Clock, Deadline
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan
 
@@ -71,7 +71,7 @@ class OrchestratorLimits:
 class _Asked:
     """When the cache was asked: how many flights had *landed* by then, and what is left of the time for it."""
 
-    budget: TimeBudget
+    budget: WaitBudget
     landed: int
 
 
@@ -84,7 +84,7 @@ class LLMOrchestratorImpl:
         planner: Planner,
         cache: LLMCacheManagerProtocol,
         flights: Flights,
-        attempts: AttemptRunner,
+        fallback: Fallback,
         recorder: MetricsRecorder,
         limits: OrchestratorLimits,
         clock: Clock,
@@ -93,7 +93,7 @@ class LLMOrchestratorImpl:
         self._planner = planner
         self._cache = cache
         self._flights = flights
-        self._attempts = attempts
+        self._fallback = fallback
         self._recorder = recorder
         self._limits = limits
         self._clock = clock
@@ -146,7 +146,7 @@ class LLMOrchestratorImpl:
             raise nobody_can_be_asked(made.skipped, made.retry_after)
         deadline = self._deadline(order)
         key = cache_key(order, made.first)
-        budget = TimeBudget(min(LOOK_UP_SECONDS, deadline.at - self._clock()))
+        budget = WaitBudget(min(LOOK_UP_SECONDS, deadline.at - self._clock()))
         landed = self._flights.landed
         if order.cache is CacheMode.USE:
             hit = await self._look_up(order, made, key, budget)
@@ -158,7 +158,7 @@ class LLMOrchestratorImpl:
         return await self._shielded(run, made, key, _Asked(budget, landed))
 
     async def _look_up(
-        self, order: CompletionOrder, made: Plan, key: CacheKey, budget: TimeBudget
+        self, order: CompletionOrder, made: Plan, key: CacheKey, budget: WaitBudget
     ) -> CompletionResult | None:
         """The stored answer of the first target; while that is away, the one of whoever would be asked instead."""
         with traced("cache get") as span:
@@ -229,7 +229,7 @@ class LLMOrchestratorImpl:
             self._recorder.shed(ShedReason.NO_TIME_LEFT)
             raise deadline_reached()
         try:
-            answer, candidate = await self._attempts.try_candidates(run, made.candidates)
+            answer, candidate = await self._fallback.try_candidates(run, made.candidates)
             run.answered = True
         except GatewayOverloaded:
             self._recorder.shed(run.shed)

@@ -24,7 +24,7 @@ from services.llm_provider_service.cache.two_tiers import TwoTierCache
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.metrics import SharedTierMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
-from services.llm_provider_service.replicas.feed import ReplicaFeed
+from services.llm_provider_service.replicas.redis_streams import ReplicaStreams
 from services.llm_provider_service.replicas.report_messages import (
     AccountNames,
     PeerReportListener,
@@ -45,7 +45,7 @@ class _Shared:
     background: BackgroundWork
     names: AccountNames
     metrics: SharedTierMetrics
-    feed: ReplicaFeed
+    streams: ReplicaStreams
     owed: PendingRemovals = field(default_factory=PendingRemovals)
 
 
@@ -69,7 +69,7 @@ class Replicas:
             return None
 
         def cools(target: Target, seconds: float) -> None:
-            shared.feed.report(about_cooldown(target, seconds, shared.names.name_of(target.account_key)))
+            shared.streams.report(about_cooldown(target, seconds, shared.names.name_of(target.account_key)))
 
         return cools
 
@@ -81,7 +81,7 @@ class Replicas:
 
         def moved(key: BreakerKey, transition: Transition) -> None:
             listener(key, transition)
-            shared.feed.report(about_breaker(key, transition, shared.names.name_of((key.provider, key.account))))
+            shared.streams.report(about_breaker(key, transition, shared.names.name_of((key.provider, key.account))))
 
         return moved
 
@@ -94,7 +94,7 @@ class Replicas:
         writer = RedisWriter(
             shared.link,
             shared.owed,
-            telling=shared.feed.telling,
+            telling=shared.streams.telling,
             ttl_seconds=ttl_seconds,
             metrics=shared.metrics,
             clock=monotonic,
@@ -111,7 +111,7 @@ class Replicas:
             async with _tiers_in_step(shared, cache, listener):
                 yield
         else:
-            exchange = partial(shared.feed.exchange, _nothing_to_forget, listener.told)
+            exchange = partial(shared.streams.exchange, _nothing_to_forget, listener.told)
             async with keeping_in_step(
                 shared.background, ever={}, each_round={"replica_exchanging": exchange}, last=exchange
             ):
@@ -121,7 +121,7 @@ class Replicas:
 @asynccontextmanager
 async def _tiers_in_step(shared: _Shared, cache: TwoTierCache, listener: PeerReportListener) -> AsyncIterator[None]:
     writer = cache.writer
-    exchange = partial(shared.feed.exchange, cache.removed_elsewhere, listener.told)
+    exchange = partial(shared.streams.exchange, cache.removed_elsewhere, listener.told)
 
     async def last_words() -> None:
         await writer.write_waiting()
@@ -151,4 +151,4 @@ async def open_replicas(
         return
     metrics = SharedTierMetrics(registry)
     async with redis_link(url, LinkPolicy(), background, on_moved=metrics.moved) as link:
-        yield Replicas(_Shared(link, background, names, metrics, ReplicaFeed(link, origin=uuid4().hex)))
+        yield Replicas(_Shared(link, background, names, metrics, ReplicaStreams(link, origin=uuid4().hex)))

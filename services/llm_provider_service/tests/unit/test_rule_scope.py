@@ -15,7 +15,7 @@ from huleedu_service_libs.web.problem import ProblemError
 from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
 from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
-from services.llm_provider_service.domain.order import CompletionOrder, CompletionResult
+from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.exceptions import UnknownProvider
 from services.llm_provider_service.gateway.planner import request_bytes
 from services.llm_provider_service.gateway.provider_test import ProviderTester

@@ -23,8 +23,8 @@ from services.llm_provider_service.domain.completion import (
     ToolCallPart,
     ToolResultPart,
 )
+from services.llm_provider_service.domain.completion_order import CompletionResult
 from services.llm_provider_service.domain.money import Cost
-from services.llm_provider_service.domain.order import CompletionResult
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.tests.unit.cache import samples

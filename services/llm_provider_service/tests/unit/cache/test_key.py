@@ -29,7 +29,7 @@ from services.llm_provider_service.domain.completion import (
     ToolCallPart,
     ToolResultPart,
 )
-from services.llm_provider_service.domain.order import CompletionOrder
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.tests.unit.cache import samples
 

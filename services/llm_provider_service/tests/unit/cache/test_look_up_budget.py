@@ -16,7 +16,7 @@ from services.llm_provider_service.cache.redis_tier import RedisTier
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.implementations.llm_orchestrator_impl import LOOK_UP_SECONDS
 from services.llm_provider_service.metrics import SharedTierMetrics
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 from services.llm_provider_service.tests.unit.cache.samples import ORDER
 
 MOST_SECONDS = 0.2
@@ -61,7 +61,7 @@ async def test_three_look_ups_of_one_order_take_no_longer_than_one_budget(server
     link = SlowLink(server_seconds)
     metrics = SharedTierMetrics(CollectorRegistry())
     cache = RedisTier(link, PendingRemovals(), metrics=metrics, clock=lambda: link.now)
-    budget = TimeBudget(LOOK_UP_SECONDS)
+    budget = WaitBudget(LOOK_UP_SECONDS)
     for model in ("one", "two", "three"):
         assert await cache.get(key(model), budget) is None
     assert link.now == pytest.approx(LOOK_UP_SECONDS)

@@ -16,6 +16,7 @@ from services.llm_provider_service.domain.completion import (
     Role,
     TextPart,
 )
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,
@@ -38,7 +39,6 @@ from services.llm_provider_service.domain.failures import (
     ServerError,
 )
 from services.llm_provider_service.domain.not_sent import CapacityExhausted, CircuitOpen, NotSent
-from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN

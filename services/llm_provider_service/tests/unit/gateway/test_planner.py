@@ -28,8 +28,8 @@ from services.llm_provider_service.domain.completion import (
     TextPart,
     Tool,
 )
+from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.failures import AuthenticationFailed
-from services.llm_provider_service.domain.order import CompletionOrder
 from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT, Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.gateway.planner import (

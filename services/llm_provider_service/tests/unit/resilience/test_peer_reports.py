@@ -8,7 +8,7 @@ from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT, Target
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.peer_reports import LONGEST_SECONDS, MOST_REPORTS, PeerReports
-from services.llm_provider_service.resilience.time_budget import TimeBudget
+from services.llm_provider_service.resilience.wait_budget import WaitBudget
 
 MOCK = LLMProviderType.MOCK
 TARGET = Target(MOCK, "one")
@@ -84,7 +84,7 @@ def test_a_vendors_cooldown_is_told_once_and_anothers_word_is_not_told_on() -> N
 
 
 def test_a_budget_is_spent_once_and_never_below_nothing() -> None:
-    budget = TimeBudget(0.2)
+    budget = WaitBudget(0.2)
     budget.spend(0.15)
     assert budget.left == pytest.approx(0.05)
     budget.spend(1.0)

@@ -1,4 +1,4 @@
-"""Asks the candidates of a plan, one after the other, until one answers.
+"""Fallback: asks the candidates of a plan, one after the other, until one answers.
 
 For each candidate, from the outside in: retry( cooldown, slots, breaker( provider ), the request's own `accept` ); see
 `target_attempts`.
@@ -20,7 +20,7 @@ from services.llm_provider_service.routing.candidates import Candidate
 TARGET_OF = attrgetter("target")
 
 
-class AttemptRunner:
+class Fallback:
     """Turns a plan into an answer or an error."""
 
     def __init__(self, tools: AttemptTools) -> None:

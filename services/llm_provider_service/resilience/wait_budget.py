@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class TimeBudget:
+class WaitBudget:
     """Seconds that are `left`; whoever waits takes what it used."""
 
     __slots__ = ("left",)

@@ -36,7 +36,7 @@ from services.llm_provider_service.routing.scoreboard import Scoreboard
 from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 
-class StateProvider(Provider):
+class ProcessStateProvider(Provider):
     """What the process remembers and counts, and the parts that decide."""
 
     scope = Scope.APP

@@ -13,7 +13,7 @@ from typing import Any
 from huleedu_service_libs.redis_link.link import RedisLink
 from huleedu_service_libs.redis_link.values import RedisRefused, Word
 from services.llm_provider_service.cache.pending_removals import EVERYTHING, Removal
-from services.llm_provider_service.cache.redis_keys import REMOVALS_FEED, REPORTS_FEED, key_of
+from services.llm_provider_service.cache.redis_keys import REMOVALS_STREAM, REPORTS_STREAM, key_of
 
 KEPT_MESSAGES = 2000
 MOST_UNSENT = 1000
@@ -25,18 +25,18 @@ Message = Mapping[str, str]
 News = list[tuple[bytes, Message]]
 
 
-class ReplicaFeed:
+class ReplicaStreams:
     """Tells what this replica, *origin*, knows and reads what others tell; not safe to run twice at once."""
 
     def __init__(self, link: RedisLink, *, origin: str) -> None:
         self._link = link
         self._origin = origin
         self._unsent: list[Message] = []
-        self._read = {REMOVALS_FEED: b"0", REPORTS_FEED: b"0"}
+        self._read = {REMOVALS_STREAM: b"0", REPORTS_STREAM: b"0"}
 
     def telling(self, removal: Removal) -> tuple[Word, ...]:
         """The command that tells the others of *removal*."""
-        return self._entry(REMOVALS_FEED, _as_message(removal))
+        return self._entry(REMOVALS_STREAM, _as_message(removal))
 
     def report(self, message: Message | None) -> None:
         """Tell the others in the next round; `None` is nothing to tell."""
@@ -52,15 +52,15 @@ class ReplicaFeed:
         Raises `RedisAway`, and then all of it is done in a later round, and `RedisRefused`.
         """
         now_ms, news = await self._round()
-        for removal in self._removals(news.get(REMOVALS_FEED, [])):
+        for removal in self._removals(news.get(REMOVALS_STREAM, [])):
             await removed(removal)
-        for name, message in self._from_others(news.get(REPORTS_FEED, [])):
+        for name, message in self._from_others(news.get(REPORTS_STREAM, [])):
             told(message, max(0.0, (now_ms - _milliseconds(name)) / 1000))
         self._go_on_from(news, now_ms)
 
     async def _round(self) -> tuple[int, dict[str, News]]:
         """Send the reports; returns the milliseconds of Redis's clock, and what is new in each stream."""
-        reports = [self._entry(REPORTS_FEED, one) for one in self._unsent]
+        reports = [self._entry(REPORTS_STREAM, one) for one in self._unsent]
         asked: tuple[Word, ...] = ("XREAD", "COUNT", MOST_READ, "STREAMS", *self._read, *self._read.values())
         *_, time, answer = await self._link.run_all([*reports, ("TIME",), asked])
         del self._unsent[: len(reports)]

@@ -57,7 +57,7 @@ class ServiceFacts:
 
 
 class GatewayStatus:
-    """See `GatewayStatus`."""
+    """What health, the list of providers, of models and of breakers say; each is read when it is asked for."""
 
     def __init__(
         self,

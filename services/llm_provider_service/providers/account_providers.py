@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,7 +26,7 @@ NO_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = MappingProxyType({}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineLimits:
+class CallLimits:
     """What holds for every call to a vendor: seconds, and bytes of one answer after decompression."""
 
     times: TimeLimits
@@ -34,7 +34,7 @@ class LineLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _SocketPool:
     """The sockets to one address."""
 
     session: aiohttp.ClientSession
@@ -51,10 +51,10 @@ class _Connected:
 
     account: ProviderAccount
     provider: VendorProvider
-    line: _Line
+    pool: _SocketPool
 
 
-class VendorConnections:
+class AccountProviders:
     """The provider of each account that is live now.
 
     A provider is made for one state of its account and never changes: a call that began with a key ends with it, and a
@@ -65,7 +65,7 @@ class VendorConnections:
     def __init__(
         self,
         accounts: ProviderAccounts,
-        limits: LineLimits,
+        limits: CallLimits,
         *,
         clock: Clock,
         wall_clock: Callable[[], float],
@@ -77,7 +77,7 @@ class VendorConnections:
         self._wall_clock = wall_clock
         self._classes = classes
         self._connected: dict[AccountKey, _Connected] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], _SocketPool] = {}
 
     def __getitem__(self, key: AccountKey) -> VendorProvider:
         """The provider of the account *key* as it is now; raises `KeyError` where that is not live."""
@@ -89,42 +89,42 @@ class VendorConnections:
 
     async def close(self) -> None:
         """Close every socket."""
-        for task in self._closing:
+        retiring = dict(self._retiring)
+        for task in retiring:
             task.cancel()
-        await asyncio.gather(*self._closing, return_exceptions=True)
-        for connected in self._connected.values():
-            await connected.line.close()
+        await asyncio.gather(*retiring, return_exceptions=True)
+        for pool in (*retiring.values(), *(connected.pool for connected in self._connected.values())):
+            await pool.close()
 
     def _connect(self, account: ProviderAccount, before: _Connected | None) -> _Connected:
         """A provider for *account*; a vendor without a class of its own is built from its row alone."""
-        line = self._line(account, before)
+        pool = self._socket_pool(account, before)
         codec = codec_for(account.provider, static_headers=account.headers)
         transport = HttpTransport(
-            line.session,
+            pool.session,
             base_url=account.base_url,
             credentials=codec.auth_headers(account.secret),
             max_bytes=self._limits.max_bytes,
         )
         kind = self._classes.get(account.provider, VendorProvider)
         provider = kind(codec, transport, limits=self._limits.times, wall_clock=self._wall_clock)
-        return _Connected(account, provider, line)
+        return _Connected(account, provider, pool)
 
-    def _line(self, account: ProviderAccount, before: _Connected | None) -> _Line:
+    def _socket_pool(self, account: ProviderAccount, before: _Connected | None) -> _SocketPool:
         if before is not None:
             if _address(before.account) == _address(account):
-                return before.line
-            task = asyncio.create_task(self._close_when_idle(before.line))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+                return before.pool
+            task = asyncio.create_task(self._close_when_idle(before.pool))
+            self._retiring[task] = before.pool
+            task.add_done_callback(self._retiring.pop)
         resolver = CachingResolver(clock=self._clock)
         guarded: AbstractResolver = resolver if account.allow_private else GuardedResolver(resolver)
-        return _Line(open_session(resolver=guarded, connections=account.max_concurrent), resolver)
+        return _SocketPool(open_session(resolver=guarded, connections=account.max_concurrent), resolver)
 
-    async def _close_when_idle(self, line: _Line) -> None:
-        """No call takes longer than its whole time, so none of those that began on *line* is left after it."""
-        with suppress(asyncio.CancelledError):  # the process stops, after the last call
-            await asyncio.sleep(self._limits.times.total)
-        await line.close()
+    async def _close_when_idle(self, pool: _SocketPool) -> None:
+        """No call takes longer than its whole time, so none of those that began on *pool* is left after it."""
+        await asyncio.sleep(self._limits.times.total)
+        await pool.close()
 
 
 def _address(account: ProviderAccount) -> tuple[str, bool, int]:
@@ -133,19 +133,19 @@ def _address(account: ProviderAccount) -> tuple[str, bool, int]:
 
 
 @asynccontextmanager
-async def open_vendors(
+async def open_account_providers(
     accounts: ProviderAccounts,
-    limits: LineLimits,
+    limits: CallLimits,
     *,
     clock: Clock,
     wall_clock: Callable[[], float],
     classes: Mapping[LLMProviderType, type[VendorProvider]] = NO_CLASSES,
-) -> AsyncIterator[VendorConnections]:
+) -> AsyncIterator[AccountProviders]:
     """The providers of *accounts*, those of today's made already; their connections close with the context."""
-    connections = VendorConnections(accounts, limits, clock=clock, wall_clock=wall_clock, classes=classes)
+    providers = AccountProviders(accounts, limits, clock=clock, wall_clock=wall_clock, classes=classes)
     try:
         for account in accounts.now.live:
-            connections[account.key]
-        yield connections
+            providers[account.key]
+        yield providers
     finally:
-        await connections.close()
+        await providers.close()
