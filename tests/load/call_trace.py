@@ -3,7 +3,8 @@
 What is counted is what `sys.setprofile` reports as `call`: a function that begins, and a coroutine or generator each
 time it begins or goes on. So an `await` that had to wait counts once for every coroutine that waited. Lambdas count
 too, and comprehensions up to Python 3.11. Calls of C functions do not, nor does code outside `libs/` and `services/`.
-Methods that dataclasses were given (constructors, comparisons, hashes) come from no file of ours and are counted apart.
+Methods that dataclasses and named tuples were given (constructors, comparisons, hashes) come from no file of ours and
+are counted apart.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from types import FrameType
 
 # What the names of the product's modules begin with; see `product_module`.
 PACKAGES = ("common_core.", "huleedu_service_libs.", "services.")
+# The constructor of a named tuple runs in a module of its own; the class that it makes knows where it comes from.
+OF_A_NAMED_TUPLE = "namedtuple_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Call:
 
 @dataclass(slots=True)
 class CallTrace:
-    """The calls of one request; `generated` is how many went to methods that dataclasses were given."""
+    """The calls of one request; `generated` is how many went to methods that classes were given."""
 
     calls: list[Call] = field(default_factory=list)
     generated: int = 0
@@ -98,6 +101,8 @@ def tracing_calls(trace: CallTrace) -> Iterator[None]:
 def product_module(frame: FrameType) -> str | None:
     """The name of our module that *frame* runs in; `None` for tests and for what is not ours."""
     name: str = frame.f_globals.get("__name__", "")
+    if name.startswith(OF_A_NAMED_TUPLE):
+        name = getattr(frame.f_locals.get("_cls"), "__module__", "")
     return name if name.startswith(PACKAGES) and ".tests." not in name else None
 
 

@@ -156,7 +156,7 @@ def described(kind: Kind, trace: CallTrace) -> Iterator[str]:
     """The figures, the calls as a tree, and how many of them each module got."""
     again = f"{trace.entered_again} of them entered more than once"
     yield f"a {kind.value}: {len(trace.calls)} calls in {trace.modules} modules, {again}"
-    yield f"beside them {trace.generated} calls of methods that dataclasses were given"
+    yield f"beside them {trace.generated} calls of methods that classes were given"
     yield ""
     yield from (f"{'  ' * call.depth}{call.module}:{call.function}" for call in trace.calls)
     yield ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ from services.llm_provider_service.comparison.prompt import build_request
 from services.llm_provider_service.comparison.verdict import verdict_of
 from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.domain.comparison import Comparison
-from services.llm_provider_service.domain.completion import Sampling
+from services.llm_provider_service.domain.completion import NOTHING_GIVEN, Sampling
 from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.money import decimal_text
 from services.llm_provider_service.domain.usage import Usage
@@ -52,16 +52,14 @@ class ComparisonDefaults:
     cache: CacheMode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """What a caller sent; `metadata` is the JSON to echo, its numbers as they were written."""
 
     request: LLMComparisonRequest
     metadata: bytes = NO_METADATA
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonCase:
+class ComparisonCase(NamedTuple):
     """One request as it was understood: what the orchestrator is asked, and what the caller gets back as it came."""
 
     comparison: Comparison
@@ -99,11 +97,13 @@ class ComparisonMapping:
             essay_b=request.essay_b,
             system_text=overrides.system_prompt_override,
         )
-        given = Sampling(
-            temperature=overrides.temperature_override,
-            max_output_tokens=overrides.max_tokens_override,
-            reasoning_effort=overrides.reasoning_effort,
-        )
+        given = NOTHING_GIVEN
+        if overrides is not NO_OVERRIDES:
+            given = Sampling(
+                temperature=overrides.temperature_override,
+                max_output_tokens=overrides.max_tokens_override,
+                reasoning_effort=overrides.reasoning_effort,
+            )
         order = CompletionOrder(
             request=build_request(comparison, sampling=given, defaults=self._defaults.sampling),
             request_type=REQUEST_TYPE,
@@ -129,7 +129,7 @@ class ComparisonMapping:
         flags = set(result.flags)
         if verdict.justification_truncated:
             flags.add(ResultFlag.JUSTIFICATION_TRUNCATED)
-        if injection_suspected(case.comparison):
+        if injection_suspected(case.comparison, case.order.request.prompt_sha256):
             flags.add(ResultFlag.INJECTION_SUSPECTED)
         usd = result.cost.usd
         return orjson.dumps(

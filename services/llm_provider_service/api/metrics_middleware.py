@@ -37,13 +37,14 @@ class MetricsMiddleware:
         waiting = begin_waiting()
         status = 0
 
-        async def send_and_see(message: Any) -> None:
+        def send_and_see(message: Any) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if waiting.order:
                     self._on_overhead(perf_counter() - started - waiting.seconds)
-            await send(message)
+            sent: Awaitable[None] = send(message)
+            return sent
 
         try:
             await self._app(scope, receive, send_and_see)

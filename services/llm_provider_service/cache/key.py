@@ -6,15 +6,22 @@ service and deadline. They may choose another target, and the target is in the k
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
 
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.cache.canonical_json import canonical
+from services.llm_provider_service.domain.completion import ResponseSchema, Tool
 from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
 FlightKey = tuple[str, ...]
+KEPT_HASHES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +42,74 @@ class CacheKey:
         return self.text
 
 
+class _Known(NamedTuple):
+    tools: tuple[Tool, ...]
+    schema: ResponseSchema | None
+    hashed: _Hash
+
+
+_hashes: dict[tuple[Hashable, ...], _Known] = {}
+
+
 def cache_key(order: CompletionOrder, target: Target) -> CacheKey:
     """The key of the answer that *target* gives to *order*, through whichever account.
 
+    A request that names its texts is known by that name, which is quicker to hash.
+    """
+    request, named = order.request, order.request.prompt_sha256
+    if named is None:
+        hashed = sha256(canonical((*_beside_the_texts(order, target), (request.messages, request.system))))
+    else:
+        hashed = _hash_beside_the_texts(order, target).copy()
+        hashed.update(named.encode())
+    return CacheKey(order.caller.tenant, hashed.hexdigest())
+
+
+def _beside_the_texts(order: CompletionOrder, target: Target) -> tuple[object, ...]:
+    """All else that makes the key. As JSON it is an array, so its end is known and whatever follows stays apart.
+
     `request.accept` is a function and has no bytes: `request_type` stands for it. The kind of a content part is
-    told by the names of its fields. A request that names its texts is known by that name, which is quicker to hash.
+    told by the names of its fields.
     """
     request = order.request
-    named = request.prompt_sha256
-    identity = (
+    return (
         order.caller.tenant,
         {"provider": target.provider, "model": target.model},
         order.request_type,
         order.sample_index,
-        (request.messages, request.system) if named is None else named,
         request.tools,
-        request.sampling,
-        request.defaults,
+        request.sampling._asdict(),
+        request.defaults._asdict(),
         request.response_schema,
     )
-    return CacheKey(order.caller.tenant, sha256(canonical(identity)).hexdigest())
+
+
+def _hash_beside_the_texts(order: CompletionOrder, target: Target) -> _Hash:
+    """A hash that has taken in `_beside_the_texts`; remembered, because requests differ in hardly more than texts.
+
+    Tools and schema count as known only when they are the very same objects: equal ones can differ in their order.
+    """
+    request = order.request
+    tools, schema = request.tools, request.response_schema
+    name = (
+        order.caller.tenant,
+        target.provider,
+        target.model,
+        order.request_type,
+        order.sample_index,
+        request.sampling,
+        request.defaults,
+        id(tools),
+        id(schema),
+    )
+    known = _hashes.get(name)
+    if known is not None and known.tools is tools and known.schema is schema:
+        return known.hashed
+    if len(_hashes) >= KEPT_HASHES:
+        _hashes.clear()
+    hashed = sha256(canonical(_beside_the_texts(order, target)))
+    _hashes[name] = _Known(tools, schema, hashed)
+    return hashed
 
 
 def flight_key(order: CompletionOrder, key: CacheKey) -> FlightKey | None:

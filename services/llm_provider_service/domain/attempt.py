@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common_core.llm_attempts import AttemptOutcome
 from services.llm_provider_service.domain.money import UNPRICED, Cost
@@ -10,8 +10,7 @@ from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One upstream call (or one that was not sent), numbered from 1 within its request; durations in seconds.
 
     `status` is the HTTP status with which the vendor said that it failed.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common_core.domain_enums import EssayComparisonWinner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What is to be judged; `instructions` is the caller's prompt, the essays are data."""
 
     instructions: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from common_core.llm_contracts import ReasoningEffortLevel
 from services.llm_provider_service.domain.usage import Usage
@@ -91,8 +91,7 @@ class ResponseSchema:
     schema: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
+class Sampling(NamedTuple):
     """Knobs of one generation; each may be absent."""
 
     temperature: float | None = None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_attempts import AttemptOutcome
@@ -16,8 +14,7 @@ from services.llm_provider_service.domain.money import Cost
 from services.llm_provider_service.domain.target import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionOrder:
+class CompletionOrder(NamedTuple):
     """A completion that somebody wants, and how. `timeout_seconds` is the caller's own deadline, if any.
 
     Without `may_retry` each target is asked once.
@@ -30,7 +27,6 @@ class CompletionOrder:
     caller: Caller
     user_id: str | None = None
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     provider: LLMProviderType | None = None
     model: str | None = None
     fallback: FallbackMode = FallbackMode.ANY
@@ -40,8 +36,7 @@ class CompletionOrder:
     may_retry: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionResult:
+class CompletionResult(NamedTuple):
     """An accepted answer: who gave it, what it took, what it cost. `attempts` is empty when it was cached."""
 
     answer: CompletionAnswer

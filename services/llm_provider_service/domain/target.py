@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from common_core.config_enums import LLMProviderType
 
@@ -12,8 +12,7 @@ DEFAULT_ACCOUNT = "default"
 AccountKey = tuple[LLMProviderType, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One model at one provider, through one account.
 
     Breakers, cooldowns and limits belong to it; cached answers and prices are the same for every account.

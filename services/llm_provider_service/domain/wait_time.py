@@ -11,11 +11,8 @@ class Waiting:
     Mutable, so that the layer that answers the request sees what the tasks below it have added.
     """
 
-    __slots__ = ("order", "seconds")
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.order = False
+    seconds = 0.0
+    order = False
 
 
 _current: ContextVar[Waiting | None] = ContextVar("waiting", default=None)

@@ -23,7 +23,7 @@ from services.llm_provider_service.providers.models.capabilities import profile_
 from services.llm_provider_service.providers.models.sampling import Knobs, effective_sampling, thinking_budget, thinks
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
-from services.llm_provider_service.routing.rules import Choice, RequestFacts, Rule, choose
+from services.llm_provider_service.routing.rules import RequestFacts, Rule, choose
 from services.llm_provider_service.settings.accounts import AccountsNow, ProviderAccount, ProviderAccounts
 
 MOST_KEPT_PLANS = 256
@@ -123,15 +123,16 @@ class Planner:
         ] + [_switched_off(account) for account in now.switched_off]
 
     def _question(self, order: CompletionOrder, generation: int) -> PlanQuestion:
-        choice = Choice(strategy=self._strategy, provider=order.provider, model=order.model)
+        strategy, provider, model = self._strategy, order.provider, order.model
         if self._mock_answers_all:
-            choice = Choice(strategy=self._strategy, provider=None, model=None)
+            provider, model = None, None
         elif self._rules:
             choice = choose(self._rules, _facts(order), self._strategy)
+            strategy, provider, model = choice.strategy, choice.provider, choice.model
         return PlanQuestion(
-            strategy=choice.strategy,
-            provider=choice.provider,
-            model=choice.model,
+            strategy=strategy,
+            provider=provider,
+            model=model,
             fallback=order.fallback,
             patience_seconds=self._patience,
             generation=generation,

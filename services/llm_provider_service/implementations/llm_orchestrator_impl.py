@@ -17,6 +17,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from common_core.llm_contracts import CacheMode, ResultFlag
 from huleedu_service_libs.observability.logging import failure_fields, get_logger
@@ -67,8 +68,7 @@ class OrchestratorLimits:
     caching: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """When the cache was asked: how many flights had *landed* by then, and what is left of the time for it."""
 
     budget: WaitBudget
@@ -104,7 +104,7 @@ class LLMOrchestratorImpl:
     async def complete(self, order: CompletionOrder) -> CompletionResult:
         """Answer *order*; raise a `GatewayError` if nobody could."""
         if not self._limits.caching:
-            order = replace(order, cache=CacheMode.BYPASS)
+            order = order._replace(cache=CacheMode.BYPASS)
         is_order()
         started = self._clock()
         target: Target | None = None
@@ -286,4 +286,4 @@ def _flags(run: Run, answer: CompletionAnswer, candidate: Candidate, *, fallback
 
 def _second_hand(result: CompletionResult) -> CompletionResult:
     """What a follower is told: the same answer, which cost it nothing."""
-    return replace(result, cached=True, cost=FREE, attempts=())
+    return result._replace(cached=True, cost=FREE, attempts=())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Clock = Callable[[], float]
 
@@ -11,8 +11,7 @@ Clock = Callable[[], float]
 CLOCK_TOLERANCE_SECONDS = 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment on *clock*, in seconds; `callers_own` says that the caller asked for less than the service allows."""
 
     at: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.llm_provider_service.domain.failure_policy import Backoff
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
@@ -11,8 +12,7 @@ from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryAllowance:
+class RetryAllowance(NamedTuple):
     """What one run of the retry loop, on one target, may use.
 
     `attempts_left` is what the whole request may still spend, `budget` what all requests to the provider may.

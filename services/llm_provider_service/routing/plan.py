@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.llm_attempts import SkipReason
@@ -28,8 +29,7 @@ from services.llm_provider_service.routing.scoreboard import Scoreboard
 from services.llm_provider_service.routing.strategies import LASTING, STRATEGIES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanQuestion:
+class PlanQuestion(NamedTuple):
     """What a request wants of routing, rules already applied.
 
     `model` fits a candidate by its own id or by the canonical name. `patience_seconds`: a first target that cools

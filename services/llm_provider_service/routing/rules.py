@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 
@@ -84,8 +85,7 @@ class RuleScope:
     callers: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(NamedTuple):
     """What is asked of the plan once the rules have spoken; `rule` is the index of the one that did."""
 
     strategy: SelectionStrategy

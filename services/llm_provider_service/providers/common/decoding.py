@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.llm_provider_service.domain.completion import (
     CompletionAnswer,
@@ -18,8 +17,7 @@ from services.llm_provider_service.providers.common.failure_table import ReplyHe
 from services.llm_provider_service.providers.common.redaction import vendor_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyContext:
+class ReplyContext(NamedTuple):
     """A reply that arrived and may have cost something; every failure that it turns out to be keeps the usage.
 
     `model` is empty when the vendor did not name it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.llm_provider_service.domain.failures import (
     AuthenticationFailed,
@@ -28,8 +29,7 @@ CREDIT_COOLDOWN_SECONDS = 300.0
 _CODE = re.compile(r"[a-z0-9_.:/-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyHead:
+class ReplyHead(NamedTuple):
     """Status, headers (names in lower case) and the moment (Unix seconds) of a reply."""
 
     status: int

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireRequest:
+class WireRequest(NamedTuple):
     """One POST to a vendor; `path` is appended to the provider's base URL, `headers` are without credentials."""
 
     path: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from common_core.llm_contracts import ReasoningEffortLevel
 from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
@@ -14,8 +14,7 @@ from services.llm_provider_service.domain.model import ModelProfile
 KEPT_ANSWERS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Knobs:
+class Knobs(NamedTuple):
     """All of a request that decides about its parameters."""
 
     sampling: Sampling
@@ -39,7 +38,7 @@ def effective_sampling(request: CompletionRequest, profile: ModelProfile) -> Sam
 
 @lru_cache(KEPT_ANSWERS)
 def _effective(request: Knobs, profile: ModelProfile) -> Sampling:
-    given = replace(request.sampling, max_output_tokens=_output_limit(request, profile))
+    given = request.sampling._replace(max_output_tokens=_output_limit(request, profile))
     return _with_defaults(request, given, profile) if profile.known else given
 
 
@@ -61,7 +60,7 @@ def _with_defaults(request: Knobs, given: Sampling, profile: ModelProfile) -> Sa
     if not (profile.reasoning_forbids_sampling and (profile.reasons_by_default or thinks(effort, profile))):
         temperature, top_p = _temperature_and_top_p(given, request.defaults, profile)
     stop = given.stop or (request.defaults.stop if profile.stop else ())
-    return replace(given, temperature=temperature, top_p=top_p, stop=stop, reasoning_effort=effort)
+    return given._replace(temperature=temperature, top_p=top_p, stop=stop, reasoning_effort=effort)
 
 
 def _effort(request: Knobs, profile: ModelProfile) -> ReasoningEffortLevel | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SECONDS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeLimits:
+class TimeLimits(NamedTuple):
     """Seconds: to connect, to the first byte of the answer, between two chunks, and for the whole call."""
 
     connect: float
@@ -18,4 +17,4 @@ class TimeLimits:
 
     def within(self, remaining: float) -> TimeLimits:
         """The same limits for a call that has only *remaining* seconds, as exactly as a timer fires."""
-        return self if remaining + CLOCK_TOLERANCE_SECONDS >= self.total else replace(self, total=max(remaining, 0.001))
+        return self if remaining + CLOCK_TOLERANCE_SECONDS >= self.total else self._replace(total=max(remaining, 0.001))

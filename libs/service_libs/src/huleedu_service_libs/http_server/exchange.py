@@ -1,7 +1,11 @@
-"""What our server tells an application beyond ASGI, so that it need not wait for messages in a task of its own."""
+"""An ASGI extension of our server: is the body complete, and a callback for a caller who hangs up.
+
+With it the application needs no extra task that waits for messages.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,18 +15,22 @@ EXTENSION: Final = "huleedu.exchange"
 class Exchange:
     """One request and its answer, in `scope["extensions"]`.
 
-    `body_is_whole` says that one `receive()` returns the whole body at once; `on_hang_up` is called when the caller
-    is gone before the answer is complete. Whoever sets it takes it back, or the scope keeps itself alive.
+    `body_is_whole` means that one `receive()` returns the whole body. `on_hang_up` is called when the caller
+    disconnects before the answer is complete. Code that sets `on_hang_up` must reset it, or a reference cycle keeps the
+    scope alive. The application sets `answer_is_whole` before it sends the head and directly after it the whole body
+    (never for HEAD, where no body is written): the server then writes both at once. `loop` is the running event loop.
     """
 
-    __slots__ = ("body_is_whole", "on_hang_up")
+    __slots__ = ("answer_is_whole", "body_is_whole", "loop", "on_hang_up")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self.body_is_whole = False
+        self.answer_is_whole = False
         self.on_hang_up: Callable[[], None] | None = None
 
 
 def exchange_of(scope: Mapping[str, Any]) -> Exchange | None:
-    """The exchange that *scope* belongs to; `None` under another server."""
+    """Returns the exchange of *scope*; `None` under another server."""
     exchange = (scope.get("extensions") or {}).get(EXTENSION)
     return exchange if isinstance(exchange, Exchange) else None

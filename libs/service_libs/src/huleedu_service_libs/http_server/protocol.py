@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.http_server.exchange import EXTENSION, Exchange
+from huleedu_service_libs.http_server.joined_writes import JoinedWrites
 from huleedu_service_libs.web.correlation import CORRELATION_HEADER, new_correlation_id
 from huleedu_service_libs.web.problem import Problem, problem_body, problem_headers
 
@@ -77,6 +78,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._deaf = False
         self._refusal = HTTPStatus.BAD_REQUEST
         self._exchanges: deque[Exchange] = deque()
+        self._writes: JoinedWrites
 
     @property
     def idle(self) -> bool:
@@ -87,6 +89,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
+        self._writes = JoinedWrites(transport, self._exchanges)
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -169,8 +172,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 raise _HeadRefused
             return  # `_ignore_upgrade` follows
         super().on_headers_complete()
-        exchange = Exchange()
+        exchange = Exchange(self.loop)
         self._exchanges.append(exchange)
+        self.cycle.transport = self._writes  # type: ignore[assignment]  # all of a transport that a cycle uses
         self.cycle.scope["extensions"] = {EXTENSION: exchange}  # type: ignore[dict-item]  # an object beside ASGI's dicts
         if self._upgrade_ignored:
             self.cycle.keep_alive = False

@@ -21,7 +21,7 @@ class CancelOnDisconnect:
     def __init__(self, exchange: Exchange | None) -> None:
         self._exchange = exchange
         self._hung_up = False
-        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task(None if exchange is None else exchange.loop))
 
     def __enter__(self) -> CancelOnDisconnect:
         if self._exchange is not None:

@@ -44,7 +44,7 @@ def is_acceptable(candidate: str) -> bool:
 def new_correlation_id() -> str:
     """A fresh UUID of version 4: unique, but no secret, for it can be foretold from enough others."""
     # A fraction of the time of uuid4, which asks the kernel for each.
-    digits = f"{_source.getrandbits(128) & _RANDOM_BITS | _VERSION_4:032x}"
+    digits = (_source.getrandbits(128) & _RANDOM_BITS | _VERSION_4).to_bytes(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

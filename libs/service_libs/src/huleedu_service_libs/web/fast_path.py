@@ -8,7 +8,7 @@ plain JSON of a declared length. Every other request goes on to the framework, w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from huleedu_service_libs.http_server.exchange import Exchange, exchange_of
 from huleedu_service_libs.web.cancel_on_disconnect import CancelOnDisconnect
@@ -26,19 +26,16 @@ _LONGEST_LENGTH: Final = 10
 Caller = TypeVar("Caller")
 
 
-class PlainRequest(Generic[Caller]):
-    """Who asks, the body of the request, and its headers on demand."""
+class PlainRequest(NamedTuple, Generic[Caller]):
+    """Who asks, the body of the request, and its headers as they came."""
 
-    __slots__ = ("_headers", "body", "caller")
-
-    def __init__(self, caller: Caller, body: bytes, headers: RawHeaders) -> None:
-        self.caller = caller
-        self.body = body
-        self._headers = headers
+    caller: Caller
+    body: bytes
+    headers: RawHeaders
 
     def header(self, name: bytes) -> str | None:
         """The first value of the header *name*, which is in lower case; `None` if it was not sent."""
-        for given, value in self._headers:
+        for given, value in self.headers:
             if given == name:
                 return value.decode("latin-1")
         return None
@@ -74,15 +71,14 @@ class FastPath(Generic[Caller]):
         """Let *answer* answer ordinary POSTs to *path*."""
         self._answers[path] = answer
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         """One exchange."""
         exchange = exchange_of(scope)
         if exchange is not None and exchange.body_is_whole and scope["method"] == "POST":
             answer = self._answers.get(scope["path"])
             if answer is not None and _is_plain_json(scope["headers"], self._body_cap):
-                await self._answer(answer, exchange, scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+                return self._answer(answer, exchange, scope, receive, send)
+        return self._app(scope, receive, send)
 
     async def _answer(self, answer: Answer[Caller], exchange: Exchange, scope: Any, receive: Any, send: Any) -> None:
         with CancelOnDisconnect(exchange):
@@ -97,6 +93,7 @@ class FastPath(Generic[Caller]):
                 problem = self._problem_for(error)
                 status, body, headers = problem.status, self._body(problem, scope), _headers(problem)
             headers.append((b"content-length", b"%d" % len(body)))
+            exchange.answer_is_whole = True
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -66,12 +66,13 @@ class EdgeMiddleware:
         bind_correlation(correlation)
         started = False
 
-        async def send_with_id(message: Any) -> None:
+        def send_with_id(message: Any) -> Awaitable[None]:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 message = {**message, "headers": [*message["headers"], (_HEADER_NAME, correlation.id.encode())]}
-            await send(message)
+            sent: Awaitable[None] = send(message)
+            return sent
 
         try:
             await self._app(scope, receive, send_with_id)

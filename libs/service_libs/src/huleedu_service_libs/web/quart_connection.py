@@ -51,5 +51,8 @@ class LeanHttpConnection(ASGIHTTPConnection):
             await super()._send_response(send, response)
             return
         headers = encode_headers(response.headers)
+        exchange = exchange_of(self.scope)
+        if exchange is not None and self.scope["method"] != "HEAD":
+            exchange.answer_is_whole = True
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": body.data[body.begin : body.end], "more_body": False})

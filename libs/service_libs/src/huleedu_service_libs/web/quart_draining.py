@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.web.body_budget import refuse
 from huleedu_service_libs.web.problem import Problem
 
-AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+AsgiApp = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 
 
 class DrainMiddleware:
@@ -28,12 +28,11 @@ class DrainMiddleware:
         """Refuse from now on."""
         self._closed = True
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """One exchange."""
         if not self._closed or scope["type"] != "http" or scope["path"] in self._open_paths:
-            await self._app(scope, receive, send)
-            return
-        await refuse(_STOPPING, scope, send, type_prefix=self._type_prefix)
+            return self._app(scope, receive, send)
+        return refuse(_STOPPING, scope, send, type_prefix=self._type_prefix)
 
 
 _STOPPING = Problem(

@@ -64,7 +64,6 @@ ORDER = CompletionOrder(
     caller=CALLER,
     user_id="u-1",
     tags=("batch-7",),
-    metadata={"bos": 1},
     provider=LLMProviderType.OPENAI,
     model="model-1",
     fallback=FallbackMode.ANY,

@@ -25,7 +25,7 @@ from services.llm_provider_service.domain.completion import (
 )
 from services.llm_provider_service.domain.completion_order import CompletionResult
 from services.llm_provider_service.domain.money import Cost
-from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT, Target
 from services.llm_provider_service.domain.usage import Usage
 from services.llm_provider_service.tests.unit.cache import samples
 
@@ -62,7 +62,7 @@ entries = st.builds(
         model=texts,
         vendor_request_id=st.none() | texts,
     ),
-    target=st.builds(Target, st.sampled_from(LLMProviderType), texts),
+    target=st.builds(Target, st.sampled_from(LLMProviderType), texts, st.just(DEFAULT_ACCOUNT)),
     cost=st.builds(
         Cost,
         usd=st.none() | st.decimals(min_value=0, max_value=10**6, places=18),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from itertools import permutations
 from typing import Any, get_args
 
 import pytest
@@ -35,7 +36,7 @@ from services.llm_provider_service.tests.unit.cache import samples
 
 
 def _asking(**changes: Any) -> CacheKey:
-    return cache_key(replace(samples.ORDER, request=replace(samples.REQUEST, **changes)), samples.TARGET)
+    return cache_key(samples.ORDER._replace(request=replace(samples.REQUEST, **changes)), samples.TARGET)
 
 
 def _with_part(part: Any) -> CacheKey:
@@ -58,7 +59,7 @@ ROWS: Mapping[type, Row] = {
     ),
     CompletionRequest: (
         samples.REQUEST,
-        lambda request: cache_key(replace(samples.ORDER, request=request), samples.TARGET),
+        lambda request: cache_key(samples.ORDER._replace(request=request), samples.TARGET),
         {
             "messages": (samples.MESSAGE, samples.MESSAGE),
             "system": None,
@@ -71,7 +72,7 @@ ROWS: Mapping[type, Row] = {
     ),
     Caller: (
         samples.CALLER,
-        lambda caller: cache_key(replace(samples.ORDER, caller=caller), samples.TARGET),
+        lambda caller: cache_key(samples.ORDER._replace(caller=caller), samples.TARGET),
         {"tenant": "cj2"},
     ),
     Target: (
@@ -122,7 +123,6 @@ LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
         "correlation_id": "c-2",
         "user_id": None,
         "tags": (),
-        "metadata": {},
         "provider": None,
         "model": None,
         "fallback": FallbackMode.NONE,
@@ -135,11 +135,21 @@ LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
     Target: {"account": "second"},
 }
 # What else must be equal before two running requests may share an answer.
+
 FLIGHT_ONLY = {"provider", "model", "fallback", "cache"}
 
 
 def _names(kind: type) -> list[str]:
-    return [field.name for field in fields(kind)]
+    named: tuple[str, ...] | None = getattr(kind, "_fields", None)
+    return [field.name for field in fields(kind)] if named is None else list(named)
+
+
+def _changed(sample: Any, **changes: Any) -> Any:
+    return (
+        sample._replace(**changes)
+        if isinstance(sample, CompletionOrder | Target | Sampling)
+        else replace(sample, **changes)
+    )
 
 
 EVERY_FIELD = [(kind, name) for kind in ROWS for name in _names(kind) if name not in LEFT_OUT.get(kind, {})]
@@ -150,13 +160,13 @@ EVERY_FIELD_LEFT_OUT = [(kind, name) for kind, names in LEFT_OUT.items() for nam
 def test_every_field_that_can_change_the_answer_changes_the_key(kind: type, name: str) -> None:
     sample, key_with, others = ROWS[kind]
     assert getattr(sample, name) != others[name]
-    assert key_with(replace(sample, **{name: others[name]})).digest != key_with(sample).digest
+    assert key_with(_changed(sample, **{name: others[name]})).digest != key_with(sample).digest
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY_FIELD_LEFT_OUT)
 def test_what_does_not_change_the_answer_does_not_change_the_key(kind: type, name: str) -> None:
     sample, key_with, _ = ROWS[kind]
-    changed = replace(sample, **{name: LEFT_OUT[kind][name]})
+    changed = _changed(sample, **{name: LEFT_OUT[kind][name]})
     assert getattr(changed, name) != getattr(sample, name)
     assert key_with(changed) == key_with(sample)
 
@@ -184,6 +194,39 @@ def test_the_order_of_a_schemas_properties_is_part_of_the_key(system: str) -> No
     assert _asking(system=system, response_schema=turned) != _asking(system=system, response_schema=samples.SCHEMA)
 
 
+def test_all_beside_the_texts_of_a_request_that_names_them_changes_its_key() -> None:
+    named = replace(samples.REQUEST, prompt_sha256="1" * 64)
+    row = ROWS[CompletionRequest][2]
+    requests = [replace(named, **{name: row[name]}) for name in ("tools", "sampling", "defaults", "response_schema")]
+    order, target = samples.ORDER._replace(request=named), samples.TARGET
+    asked = [
+        (order, target),
+        *((order._replace(request=request), target) for request in requests),
+        (order._replace(caller=Caller(tenant="another", service="s")), target),
+        (order._replace(request_type="another"), target),
+        (order._replace(sample_index=order.sample_index + 1), target),
+        (order, target._replace(provider=LLMProviderType.GOOGLE)),
+        (order, target._replace(model="another")),
+    ]
+    digests = [cache_key(*one).digest for one in asked]
+    assert len(set(digests)) == len(digests)
+    assert [cache_key(*one).digest for one in asked] == digests
+
+
+def test_an_equal_schema_in_another_order_is_another_one_for_a_request_that_names_its_texts_too() -> None:
+    turned = [ResponseSchema(name="verdict", schema=dict(order)) for order in permutations((("a", 1), ("b", 2)))]
+    keys = [_asking(prompt_sha256="1" * 64, response_schema=schema) for schema in (*turned, *turned)]
+    assert turned[0] == turned[1]
+    assert keys[0] != keys[1]
+    assert keys[2:] == keys[:2]
+
+
+def test_a_key_stays_the_same_when_many_other_kinds_of_requests_came_between() -> None:
+    keys = [_asking(prompt_sha256="1" * 64, sampling=Sampling(max_output_tokens=limit)) for limit in range(1, 600)]
+    assert len(set(keys)) == len(keys)
+    assert _asking(prompt_sha256="1" * 64, sampling=Sampling(max_output_tokens=1)) == keys[0]
+
+
 TEXTS = st.lists(st.text(alphabet=st.characters() | st.sampled_from('",[]{}\\\0:\ud800\udfff'), max_size=8), max_size=4)
 
 
@@ -196,7 +239,7 @@ def test_no_two_conversations_share_a_key(one: list[str], other: list[str]) -> N
 @given(st.text(), st.text())
 def test_no_two_tenants_share_a_key(one: str, other: str) -> None:
     keys = [
-        cache_key(replace(samples.ORDER, caller=Caller(tenant=tenant, service="s")), samples.TARGET)
+        cache_key(samples.ORDER._replace(caller=Caller(tenant=tenant, service="s")), samples.TARGET)
         for tenant in (one, other)
     ]
     assert (keys[0].digest == keys[1].digest) == (str(keys[0]) == str(keys[1])) == (one == other)
@@ -213,33 +256,33 @@ def test_the_text_form_is_the_tenant_and_a_hexadecimal_sha256() -> None:
 @pytest.mark.parametrize("name", sorted(LEFT_OUT[CompletionOrder]))
 def test_running_requests_share_an_answer_unless_they_may_end_elsewhere(name: str) -> None:
     key = cache_key(samples.ORDER, samples.TARGET)
-    changed = replace(samples.ORDER, **{name: LEFT_OUT[CompletionOrder][name]})
+    changed = samples.ORDER._replace(**{name: LEFT_OUT[CompletionOrder][name]})
     assert (flight_key(changed, key) != flight_key(samples.ORDER, key)) == (name in FLIGHT_ONLY)
 
 
 @pytest.mark.parametrize("mode", FallbackMode)
 def test_each_fallback_mode_flies_alone(mode: FallbackMode) -> None:
     key = cache_key(samples.ORDER, samples.TARGET)
-    others = {flight_key(replace(samples.ORDER, fallback=other), key) for other in FallbackMode if other is not mode}
-    assert flight_key(replace(samples.ORDER, fallback=mode), key) not in others
+    others = {flight_key(samples.ORDER._replace(fallback=other), key) for other in FallbackMode if other is not mode}
+    assert flight_key(samples.ORDER._replace(fallback=mode), key) not in others
 
 
 def test_running_requests_for_different_answers_never_share() -> None:
     key = cache_key(samples.ORDER, samples.TARGET)
-    second = replace(samples.ORDER, sample_index=1)
+    second = samples.ORDER._replace(sample_index=1)
     assert flight_key(samples.ORDER, key) != flight_key(second, cache_key(second, samples.TARGET))
 
 
 def test_a_request_that_bypasses_the_cache_shares_with_nobody() -> None:
-    order = replace(samples.ORDER, cache=CacheMode.BYPASS)
+    order = samples.ORDER._replace(cache=CacheMode.BYPASS)
     assert flight_key(order, cache_key(order, samples.TARGET)) is None
 
 
 def test_a_request_that_names_its_texts_is_known_by_that_name() -> None:
     named = replace(samples.REQUEST, prompt_sha256="1" * 64)
     keys = [
-        cache_key(replace(samples.ORDER, request=request), samples.TARGET)
+        cache_key(samples.ORDER._replace(request=request), samples.TARGET)
         for request in (named, replace(named, prompt_sha256="2" * 64), replace(named, sampling=Sampling()))
     ]
     assert len(set(keys)) == len(keys)
-    assert cache_key(replace(samples.ORDER, request=replace(named, system="another")), samples.TARGET) == keys[0]
+    assert cache_key(samples.ORDER._replace(request=replace(named, system="another")), samples.TARGET) == keys[0]

@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.llm_provider_service.comparison.prompt import (
-    _USER_TEXT,
     PROMPT_VERSION,
     SYSTEM_TEXT,
     build_request,
@@ -176,5 +175,7 @@ def test_other_words_are_another_version() -> None:
     The order of the schema's keys counts: a model writes them in that order, the reasons first.
     """
     schema = orjson.dumps({"name": VERDICT_SCHEMA.name, "schema": VERDICT_SCHEMA.schema})
-    words = b"\0".join((SYSTEM_TEXT.encode(), _USER_TEXT.encode(), schema))
+    request = asked("{essay_a}", "{essay_b}", instructions="{instructions}")
+    text = prompt_of(request).replace(key_of(request), "{key}")
+    words = b"\0".join((SYSTEM_TEXT.encode(), text.encode(), schema))
     assert WORDINGS.get(PROMPT_VERSION) == sha256(words).hexdigest(), "the words have changed: set a new version"

@@ -44,14 +44,14 @@ def test_without_overrides_the_strategy_decides_and_its_first_names_the_cache_ke
 
 
 def test_the_provider_asked_for_comes_first_and_the_rest_in_the_order_of_the_strategy() -> None:
-    made = plan(replace(BY_PRIORITY, provider=GOOGLE), _three(), board())
+    made = plan(BY_PRIORITY._replace(provider=GOOGLE), _three(), board())
     assert providers(made) == [GOOGLE, ANTHROPIC, OPENAI]
 
 
 def test_the_model_asked_for_is_found_at_every_provider_that_has_it() -> None:
     elsewhere = candidate(OPENROUTER, model="openai/gpt", canonical="gpt", priority=0)
     itself = candidate(OPENAI, model="gpt", priority=1)
-    made = plan(replace(BY_PRIORITY, model="gpt"), [candidate(ANTHROPIC, priority=-1), itself, elsewhere], board())
+    made = plan(BY_PRIORITY._replace(model="gpt"), [candidate(ANTHROPIC, priority=-1), itself, elsewhere], board())
     assert providers(made) == [OPENROUTER, OPENAI, ANTHROPIC]
 
 
@@ -65,7 +65,7 @@ def test_fallback_none_asks_exactly_one(strategy: SelectionStrategy) -> None:
 
 def test_fallback_none_does_not_go_elsewhere_when_the_one_asked_for_is_away() -> None:
     away = candidate(OPENAI, ready=False, opens_in_seconds=4.0)
-    question = replace(BY_PRIORITY, provider=OPENAI, fallback=FallbackMode.NONE)
+    question = BY_PRIORITY._replace(provider=OPENAI, fallback=FallbackMode.NONE)
     made = plan(question, _three(openai=away), board())
     assert made.candidates == ()
     assert made.first == away.target
@@ -75,7 +75,7 @@ def test_fallback_none_does_not_go_elsewhere_when_the_one_asked_for_is_away() ->
 def test_fallback_same_model_stays_with_the_model() -> None:
     here = candidate(ANTHROPIC, model="claude", priority=0)
     there = candidate(OPENROUTER, model="anthropic/claude", canonical="claude", priority=3)
-    question = replace(BY_PRIORITY, fallback=FallbackMode.SAME_MODEL)
+    question = BY_PRIORITY._replace(fallback=FallbackMode.SAME_MODEL)
     made = plan(question, [here, candidate(OPENAI, priority=1), there], board())
     assert providers(made) == [ANTHROPIC, OPENROUTER]
     assert made.skipped == (Skipped(Target(OPENAI, "openai-model"), SkipReason.FALLBACK_FORBIDS),)
@@ -84,7 +84,7 @@ def test_fallback_same_model_stays_with_the_model() -> None:
 def test_fallback_same_model_finds_a_stand_in_for_a_target_that_is_switched_off() -> None:
     off = candidate(ANTHROPIC, model="claude", enabled=False)
     there = candidate(OPENROUTER, model="anthropic/claude", canonical="claude")
-    question = replace(BY_PRIORITY, provider=ANTHROPIC, fallback=FallbackMode.SAME_MODEL)
+    question = BY_PRIORITY._replace(provider=ANTHROPIC, fallback=FallbackMode.SAME_MODEL)
     made = plan(question, [off, candidate(OPENAI), there], board())
     assert providers(made) == [OPENROUTER]
     assert made.first == there.target
@@ -104,7 +104,7 @@ def test_a_fallback_that_lacks_something_is_left_out_too() -> None:
 
 
 def test_when_the_target_asked_for_lacks_something_nobody_is_asked_and_those_who_could_are_named() -> None:
-    question = replace(BY_PRIORITY, provider=OPENAI)
+    question = BY_PRIORITY._replace(provider=OPENAI)
     made = plan(question, _three(openai=candidate(OPENAI, refusals=(NO_TEMPERATURE,))), board())
     assert made.candidates == ()
     assert made.refusals == (NO_TEMPERATURE,)
@@ -143,8 +143,8 @@ def test_strategies_that_take_turns_choose_among_those_who_can_answer() -> None:
 def test_a_first_target_that_cools_down_is_passed_over_unless_it_returns_within_the_patience() -> None:
     cooling = _three(anthropic=candidate(ANTHROPIC, priority=0, cooling_seconds=2.0))
     assert providers(plan(BY_PRIORITY, cooling, board())) == [OPENAI, GOOGLE]
-    assert providers(plan(replace(BY_PRIORITY, patience_seconds=3.0), cooling, board())) == [ANTHROPIC, OPENAI, GOOGLE]
-    assert providers(plan(replace(BY_PRIORITY, patience_seconds=1.9), cooling, board())) == [OPENAI, GOOGLE]
+    assert providers(plan(BY_PRIORITY._replace(patience_seconds=3.0), cooling, board())) == [ANTHROPIC, OPENAI, GOOGLE]
+    assert providers(plan(BY_PRIORITY._replace(patience_seconds=1.9), cooling, board())) == [OPENAI, GOOGLE]
 
 
 def test_when_nobody_is_ready_those_who_cool_down_are_asked_as_they_return() -> None:
@@ -167,7 +167,7 @@ def test_patience_puts_the_first_target_before_a_stranger_that_returns_sooner() 
         candidate(OPENAI, priority=1, cooling_seconds=1.0),
     ]
     assert providers(plan(BY_PRIORITY, cooling, board())) == [OPENAI, ANTHROPIC]
-    assert providers(plan(replace(BY_PRIORITY, patience_seconds=3.0), cooling, board())) == [ANTHROPIC, OPENAI]
+    assert providers(plan(BY_PRIORITY._replace(patience_seconds=3.0), cooling, board())) == [ANTHROPIC, OPENAI]
 
 
 def test_who_is_open_and_cooling_returns_when_both_are_over() -> None:
@@ -196,8 +196,8 @@ def test_a_turn_is_taken_once_for_each_plan_and_never_by_a_preview() -> None:
 
 def test_an_override_does_not_use_up_a_turn() -> None:
     scoreboard = board()
-    plan(replace(IN_TURN, provider=GOOGLE), _three(), scoreboard)
-    plan(replace(IN_TURN, provider=ANTHROPIC), _three(), scoreboard)
+    plan(IN_TURN._replace(provider=GOOGLE), _three(), scoreboard)
+    plan(IN_TURN._replace(provider=ANTHROPIC), _three(), scoreboard)
     assert providers(plan(IN_TURN, _three(), scoreboard))[0] is ANTHROPIC
 
 

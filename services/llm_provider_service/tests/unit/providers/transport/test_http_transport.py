@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +95,7 @@ async def test_a_header_in_any_language_arrives_in_utf_8() -> None:
         await writer.drain()
 
     async with listening(listen) as port:
-        await sent(f"http://127.0.0.1:{port}", request=replace(REQUEST, headers={"X-Title": "Prüfstand 試験"}))
+        await sent(f"http://127.0.0.1:{port}", request=REQUEST._replace(headers={"X-Title": "Prüfstand 試験"}))
     assert "\r\nX-Title: Prüfstand 試験\r\n".encode() in heard[0]
 
 
