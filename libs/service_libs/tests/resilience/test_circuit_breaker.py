@@ -68,31 +68,19 @@ class Rig:
         return refusal.value.retry_in_seconds
 
 
-def test_half_of_ten_calls_failing_opens_it() -> None:
+@pytest.mark.parametrize(
+    ("successes", "failures"),
+    [(5, 4), (0, 9), (51, 50)],
+    ids=["half of ten calls", "nine failures are too few calls", "just under half keeps it closed"],
+)
+def test_the_failure_that_makes_it_half_of_ten_calls_or_more_opens_it(successes: int, failures: int) -> None:
     rig = Rig(RATE_ONLY)
-    rig.succeed(5)
-    rig.fail(4)
+    rig.succeed(successes)
+    rig.fail(failures)
     assert rig.state is CLOSED
     rig.fail()
     assert rig.state is OPEN
     assert rig.transitions[-1].cause is TransitionCause.FAILURE_RATE
-
-
-def test_nine_failures_are_too_few_calls_and_the_tenth_opens_it() -> None:
-    rig = Rig(RATE_ONLY)
-    rig.fail(9)
-    assert rig.state is CLOSED
-    rig.fail()
-    assert rig.state is OPEN
-
-
-def test_just_under_half_failing_keeps_it_closed() -> None:
-    rig = Rig(RATE_ONLY)
-    rig.succeed(51)
-    rig.fail(50)
-    assert rig.state is CLOSED
-    rig.fail()
-    assert rig.state is OPEN
 
 
 def test_an_inexact_rate_is_met_by_exactly_that_share() -> None:
