@@ -133,16 +133,12 @@ async def test_a_slow_body_is_a_408_and_the_connection_ends(served: Served) -> N
     assert (reply.status, reply.problem()["code"], reply.headers["connection"]) == (408, "TIMEOUT", "close")
 
 
-@pytest.mark.parametrize("hostile", ["x" * 129, "x" * 10_000, "a b", "a\tb", "caf\u00e9", "a;b", ""])
-async def test_a_hostile_correlation_id_is_replaced_by_a_uuid(served: Served, hostile: str) -> None:
+@pytest.mark.parametrize(
+    "hostile", ["x" * 129, "x" * 10_000, "a b", "a\tb", "caf\u00e9", "a;b", "", "a\r\nX-Correlation-ID: b"]
+)
+async def test_a_hostile_correlation_id_or_two_of_them_are_replaced_by_one_uuid(served: Served, hostile: str) -> None:
     raw = f"GET /resource HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: {hostile}\r\n\r\n"
     reply = await served.exchange(raw.encode("latin-1"), close=False)
-    assert uuid.UUID(reply.headers["x-correlation-id"])
-
-
-async def test_two_correlation_ids_are_replaced_by_one(served: Served) -> None:
-    raw = b"GET /resource HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: a\r\nX-Correlation-ID: b\r\n\r\n"
-    reply = await served.exchange(raw, close=False)
     assert uuid.UUID(reply.headers["x-correlation-id"])
 
 
