@@ -102,21 +102,18 @@ async def test_the_answer_of_a_later_service_is_read_because_it_was_paid_for(
     assert gateway.hits == 1
 
 
-async def test_the_correlation_id_of_the_request_or_of_the_context_is_sent(
-    gateway: Gateway, client: LLMProviderClient
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [(None, "from-context"), ("from-request", "from-request"), ("a\r\nb", "from-context")],
+    ids=["none", "one", "one that the gateway would replace"],
+)
+async def test_the_correlation_id_of_the_request_is_sent_or_else_that_of_the_context(
+    gateway: Gateway, client: LLMProviderClient, own: str | None, sent: str
 ) -> None:
     gateway.script = [_fine()]
     bind_correlation(correlation_from_header("from-context"))
-    await client.compare(REQUEST)
-    await client.compare(REQUEST.model_copy(update={"correlation_id": "from-request"}))
-    assert [gateway.header("X-Correlation-ID", hit) for hit in (0, 1)] == ["from-context", "from-request"]
-
-
-async def test_an_id_that_the_gateway_would_replace_is_not_sent(gateway: Gateway, client: LLMProviderClient) -> None:
-    gateway.script = [_fine()]
-    bind_correlation(correlation_from_header("from-context"))
-    await client.compare(REQUEST.model_copy(update={"correlation_id": "a\r\nb"}))
-    assert gateway.header("X-Correlation-ID", 0) == "from-context"
+    await client.compare(REQUEST.model_copy(update={"correlation_id": own}))
+    assert gateway.header("X-Correlation-ID") == sent
 
 
 async def test_a_vendor_that_a_later_service_adds_does_not_spoil_the_lists(
