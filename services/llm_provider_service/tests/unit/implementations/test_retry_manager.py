@@ -65,17 +65,21 @@ class Bench:
         return outcome
 
 
-async def test_a_success_is_the_end() -> None:
-    bench = Bench(["answer"])
+@pytest.mark.parametrize(
+    ("script", "slept", "paid"),
+    [
+        pytest.param(["answer"], [], 0, id="a success is the end"),
+        pytest.param([ServerError("a"), ServerError("b"), "answer"], [0.125, 0.25], 2 * 14, id="hiccups, ever longer"),
+        pytest.param([RateLimited("a", retry_after=7), "answer"], [7], 5, id="as long as the vendor asks"),
+    ],
+)
+async def test_failures_that_pass_are_slept_over(
+    script: list[ProviderFailure | str], slept: list[float], paid: int
+) -> None:
+    bench = Bench(script)
     assert await bench.run() == "answer"
-    assert (bench.numbers, bench.slept) == ([1], [])
-
-
-async def test_hiccups_are_slept_over_with_growing_pauses() -> None:
-    bench = Bench([ServerError("a"), ServerError("b"), "answer"])
-    assert await bench.run() == "answer"
-    assert (bench.numbers, bench.slept) == ([1, 2, 3], [0.125, 0.25])
-    assert bench.budget.tokens == 500 - 2 * 14
+    assert bench.numbers == list(range(1, len(script) + 1))
+    assert (bench.slept, bench.budget.tokens) == (slept, 500 - paid)
 
 
 async def test_the_last_failure_is_the_one_that_is_told() -> None:
@@ -85,19 +89,6 @@ async def test_the_last_failure_is_the_one_that_is_told() -> None:
         await bench.run()
     assert raised.value is failures[-1]
     assert bench.numbers == [1, 2, 3]
-
-
-async def test_what_the_vendor_asks_for_is_waited() -> None:
-    bench = Bench([RateLimited("a", retry_after=7), "answer"])
-    assert await bench.run() == "answer"
-    assert bench.slept == [7]
-
-
-async def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
-    bench = Bench([RateLimited("a", retry_after=7)], seconds=7.4)
-    with pytest.raises(RateLimited):
-        await bench.run()
-    assert (bench.slept, bench.budget.tokens) == ([], 500), "and it costs nothing"
 
 
 async def test_what_cannot_pass_is_not_repeated() -> None:
@@ -116,17 +107,10 @@ async def test_an_empty_budget_ends_the_retrying() -> None:
     assert (bench.numbers, bench.slept) == ([1], [])
 
 
-async def test_a_caller_who_left_during_the_call_gets_no_second_one() -> None:
-    bench = Bench([ServerError("a"), "answer"], given_up=True)
-    with pytest.raises(ServerError):
-        await bench.run()
-    assert bench.numbers == [1]
-
-
 @pytest.mark.parametrize(
     "limits",
     [{"given_up": True}, {"attempts_left": 1}, {"another": True}, {"seconds": 4.4}],
-    ids=lambda limits: next(iter(limits)),
+    ids=["the caller left", "the last attempt", "another can answer sooner", "a wait beyond the deadline"],
 )
 async def test_whatever_ends_a_run_no_retry_is_paid_for(limits: dict[str, Any]) -> None:
     bench = Bench([RateLimited("a", retry_after=4), "answer"], **limits)
