@@ -164,23 +164,17 @@ async def test_the_asked_latency_is_waited_for(time: FakeTime) -> None:
 
 
 @pytest.mark.parametrize("callers_own", [True, False])
-async def test_a_latency_beyond_the_deadline_is_a_timeout_at_the_deadline(time: FakeTime, callers_own: bool) -> None:
-    deadline = Deadline.after(2, time.clock, callers_own=callers_own)
+@pytest.mark.parametrize(("left", "latency", "waits"), [(2, 3, 2), (-1, 0, 0)], ids=["too short", "it has passed"])
+async def test_no_answer_by_the_deadline_is_a_timeout_at_the_deadline(
+    time: FakeTime, left: float, latency: float, waits: float, callers_own: bool
+) -> None:
+    deadline = Deadline.after(left, time.clock, callers_own=callers_own)
 
     with pytest.raises(ProviderTimeout) as caught:
-        await mock(time, latency_seconds=3).complete(question("Hello"), "", deadline)
+        await mock(time, latency_seconds=latency).complete(question("Hello"), "", deadline)
 
-    assert time.now == 102
+    assert time.now == 100 + waits
     assert caught.value.own_limit is not callers_own
-
-
-async def test_a_deadline_that_has_passed_is_a_timeout_without_waiting(time: FakeTime) -> None:
-    deadline = Deadline.after(-1, time.clock)
-
-    with pytest.raises(ProviderTimeout):
-        await mock(time).complete(question("Hello"), "", deadline)
-
-    assert time.now == 100
 
 
 async def failures_of(time: FakeTime, *, error_rate: float, calls: int, seed: int) -> list[bool]:
