@@ -33,6 +33,7 @@ def test_no_example_essay_is_suspected() -> None:
         "We should not disregard what the system does to those who follow instructions.",
         "In this essay about phones I will be brief. This essay became longer.",
         "👩\u200d💻 نمی\u200cخواهم \u200fשלום",
+        pytest.param("\ud800 odd", id="no text, and nothing is raised"),
         "",
     ],
 )
@@ -47,10 +48,6 @@ def test_most_attacks_are_suspected_wherever_they_stand(attacker: EssayCompariso
 
     assert found == found_in_b
     assert len(found) >= 45
-
-
-def test_an_essay_of_characters_that_are_no_text_raises_nothing() -> None:
-    assert not suspected("\ud800 odd")
 
 
 def test_capitals_do_not_hide_an_order() -> None:
