@@ -6,8 +6,8 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,46 +116,30 @@ async def test_a_handshake_that_is_cut_off_may_be_tried_again() -> None:
     assert raised.value.may_retry
 
 
-async def test_a_full_backlog_costs_no_more_than_the_connect_limit() -> None:
-    with socket.socket() as listener:
+@contextmanager
+def full_backlog() -> Iterator[str]:
+    """The address of a server that lets nobody in, because others wait already."""
+    with socket.socket() as listener, ExitStack() as crowd:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        address = listener.getsockname()
-        crowd = [socket.socket() for _ in range(4)]
-        for one in crowd:
+        for _ in range(4):
+            one = crowd.enter_context(socket.socket())
             one.setblocking(False)
-            one.connect_ex(address)
-        try:
-            started = time.monotonic()
-            with pytest.raises(ConnectFailed):
-                await sent(
-                    f"http://127.0.0.1:{address[1]}",
-                    limits=TimeLimits(connect=0.5, first_byte=5.0, idle=5.0, total=5.0),
-                )
-            assert 0.4 < time.monotonic() - started < 2.0
-        finally:
-            for one in crowd:
-                one.close()
+            one.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def test_a_full_backlog_costs_no_more_than_the_connect_limit() -> None:
+    with full_backlog() as address:
+        started = time.monotonic()
+        with pytest.raises(ConnectFailed):
+            await sent(address, limits=LIMITS._replace(connect=0.5))
+        assert 0.4 < time.monotonic() - started < 2.0
 
 
 async def test_a_short_deadline_that_ends_a_connect_is_a_timeout_and_no_connect_failure() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        address = listener.getsockname()
-        crowd = [socket.socket() for _ in range(4)]
-        for one in crowd:
-            one.setblocking(False)
-            one.connect_ex(address)
-        try:
-            with pytest.raises(ProviderTimeout):
-                await sent(
-                    f"http://127.0.0.1:{address[1]}",
-                    limits=TimeLimits(connect=2.0, first_byte=5.0, idle=5.0, total=0.3),
-                )
-        finally:
-            for one in crowd:
-                one.close()
+    with full_backlog() as address, pytest.raises(ProviderTimeout):
+        await sent(address, limits=LIMITS._replace(total=0.3))
 
 
 async def test_refused_and_unresolved_are_connect_failures() -> None:
