@@ -25,18 +25,9 @@ from services.llm_provider_service.cache.local import (
 from services.llm_provider_service.domain.completion import TextPart, ToolCallPart
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 from services.llm_provider_service.tests.unit.cache import samples
+from services.llm_provider_service.tests.unit.routing.samples import HandClock
 
 TTL = 10.0
-
-
-class HandClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Heard(list[tuple[CacheOperation, str]]):

@@ -22,10 +22,10 @@ async def ticks(count: int) -> None:
         await asyncio.sleep(0)
 
 
-def gate_with(**changes: float) -> ConcurrencyLimit:
-    """A gate whose clock stands still, so that only the line decides."""
+def gate_with(clock: HandClock | None = None, **changes: float) -> ConcurrencyLimit:
+    """A gate of one slot; without a *clock* its own stands still, so that only the line decides."""
     policy = {"slots": 1, "queue_limit": 10, "queue_seconds": 60.0} | changes
-    return ConcurrencyLimit(AdmissionPolicy(**policy), clock=HandClock())  # type: ignore[arg-type]  # whole numbers stay whole
+    return ConcurrencyLimit(AdmissionPolicy(**policy), clock=clock or HandClock())  # type: ignore[arg-type]  # whole numbers stay whole
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -114,7 +114,7 @@ async def test_nobody_overtakes_the_line() -> None:
 
 async def test_a_full_line_is_refused_at_once_and_told_when_to_come_back() -> None:
     clock = HandClock()
-    gate = ConcurrencyLimit(AdmissionPolicy(slots=1, queue_limit=0, queue_seconds=60.0), clock=clock)
+    gate = gate_with(clock, queue_limit=0)
     entered = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 8
     gate.leave(entered)
@@ -147,7 +147,7 @@ async def test_a_deadline_with_no_time_to_wait_is_refused_on_arrival() -> None:
 
 async def test_calls_that_hang_are_seen_before_they_end() -> None:
     clock = HandClock()
-    gate = ConcurrencyLimit(AdmissionPolicy(slots=2, queue_limit=10, queue_seconds=5.0), clock=clock)
+    gate = gate_with(clock, slots=2, queue_seconds=5.0)
     first = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 20
     second = await gate.enter(FAR, reserve_seconds=0)
@@ -161,7 +161,7 @@ async def test_calls_that_hang_are_seen_before_they_end() -> None:
 
 async def test_a_slot_that_was_not_used_says_nothing_about_how_long_one_is_held() -> None:
     clock = HandClock()
-    gate = ConcurrencyLimit(AdmissionPolicy(slots=1, queue_limit=0, queue_seconds=60.0), clock=clock)
+    gate = gate_with(clock, queue_limit=0)
     entered = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 8
     gate.leave(entered)
@@ -214,7 +214,7 @@ async def test_a_full_line_keeps_nobody_from_a_free_slot() -> None:
 
 async def test_who_stands_aside_makes_nobody_expect_a_longer_wait() -> None:
     clock = HandClock()
-    gate = ConcurrencyLimit(AdmissionPolicy(slots=1, queue_limit=10, queue_seconds=5.0), clock=clock)
+    gate = gate_with(clock, queue_seconds=5.0)
     entered = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 3
     for _ in range(9):
@@ -229,7 +229,7 @@ async def test_who_stands_aside_makes_nobody_expect_a_longer_wait() -> None:
 async def test_a_slot_on_its_way_to_whoever_waits_does_not_look_as_if_it_were_held_for_ever() -> None:
     clock = HandClock()
     clock.now = 100_000.0
-    gate = ConcurrencyLimit(AdmissionPolicy(slots=1, queue_limit=10, queue_seconds=60.0), clock=clock)
+    gate = gate_with(clock)
     entered = await gate.enter(FAR, reserve_seconds=0)
     first = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(1)

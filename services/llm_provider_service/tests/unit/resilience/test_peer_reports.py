@@ -9,19 +9,10 @@ from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT, Target
 from services.llm_provider_service.resilience.cooldowns import Cooldowns
 from services.llm_provider_service.resilience.peer_reports import LONGEST_SECONDS, MOST_REPORTS, PeerReports
 from services.llm_provider_service.resilience.wait_budget import WaitBudget
+from services.llm_provider_service.tests.unit.routing.samples import HandClock
 
 MOCK = LLMProviderType.MOCK
 TARGET = Target(MOCK, "one")
-
-
-class HandClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_report_holds_for_its_target_until_its_time() -> None:
