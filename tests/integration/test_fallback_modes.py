@@ -22,7 +22,7 @@ async def asked(gateway: Gateway, fallback: str = "any", **overrides: Any) -> An
     return await gateway.compare(fallback=fallback, llm_config_overrides=named, cache="bypass")
 
 
-async def test_a_model_that_nobody_knows_needs_a_provider(sim: VendorSim) -> None:
+async def test_a_model_that_nobody_knows_needs_a_provider_and_a_known_one_does_not(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, *ALL)) as gateway:
         refused = await asked(gateway, model="gpt-99-turbo")
         assert (refused.status, refused.body["code"]) == (400, "VALIDATION_ERROR")
@@ -30,8 +30,10 @@ async def test_a_model_that_nobody_knows_needs_a_provider(sim: VendorSim) -> Non
         assert sim.count() == 0
         taken = await asked(gateway, provider="openai", model="gpt-99-turbo")
         assert (taken.status, taken.body["provider"], taken.body["flags"]) == (200, "openai", ["unknown_model"])
-        assert taken.body["requested_model"] == "gpt-99-turbo"
+        assert taken.body["requested_model"] == taken.body["model"] == "gpt-99-turbo"
+        assert (taken.body["cost_usd"], taken.body["pricing_status"]) == (None, "unpriced")
         assert sim.calls("openai")[0].model == "gpt-99-turbo"
+        assert (await asked(gateway, model=MODELS["anthropic"])).body["provider"] == "anthropic"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ async def test_what_the_named_model_cannot_do_is_a_400_that_names_who_can(sim: V
         answer = await asked(gateway, provider="openai", temperature=0.2)
         assert (answer.status, answer.body["code"]) == (400, "VALIDATION_ERROR"), answer.body
         assert answer.body["errors"][0]["pointer"] == "/llm_config_overrides/temperature_override"
-        assert MODELS["anthropic"] in answer.body["detail"]
+        assert f"anthropic/{MODELS['anthropic']}" in answer.body["detail"]
         assert sim.count() == 0
 
 
@@ -102,6 +104,7 @@ async def test_a_provider_that_is_not_live_is_a_400(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         answer = await asked(gateway, provider="google")
         assert (answer.status, answer.body["code"]) == (400, "VALIDATION_ERROR")
+        assert answer.body["errors"][0]["pointer"] == "/llm_config_overrides/provider_override"
         assert "openai" in answer.body["detail"]
 
 
