@@ -43,17 +43,6 @@ async def test_a_hanging_vendor_leaves_time_for_another(sim: VendorSim) -> None:
         assert sim.count("openai") == 2
 
 
-async def test_the_services_own_limit_counts_against_the_vendor(sim: VendorSim) -> None:
-    sim.always("openai", Hang(where="body"))
-    settings = vendors(sim, "openai") | {"LLM_IDLE_TIMEOUT": 0.3}
-    async with running_gateway(**settings) as gateway:
-        answer = await gateway.compare()
-        assert (answer.status, answer.body["code"]) == (504, "TIMEOUT")
-        assert [attempt["outcome"] for attempt in answer.body["attempts"]] == ["timed_out"] * 3
-        found = (await gateway.get("/api/v1/circuit-breakers")).body["circuit_breakers"]
-        assert max(breaker["failures"] for breaker in found) == 3
-
-
 async def test_a_deadline_that_cannot_be_met_calls_nobody(sim: VendorSim) -> None:
     async with running_gateway(**vendors(sim, "openai")) as gateway:
         answer = await gateway.compare(headers={"X-Request-Timeout-Ms": "100"})

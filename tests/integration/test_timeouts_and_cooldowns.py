@@ -28,11 +28,17 @@ async def test_a_deadline_of_the_callers_own_is_neutral_however_long_it_is(sim: 
         assert await failures(gateway) == 0
 
 
-async def test_the_services_own_limit_counts_even_inside_a_callers_deadline(sim: VendorSim) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [None, {"X-Request-Timeout-Ms": "20000"}],
+    ids=["without a deadline", "inside a caller's deadline"],
+)
+async def test_the_services_own_limit_counts_against_the_vendor(sim: VendorSim, headers: dict[str, str] | None) -> None:
     sim.always("openai", Hang(where="body"))
     async with running_gateway(**vendors(sim, "openai"), LLM_IDLE_TIMEOUT=0.2) as gateway:
-        answer = await gateway.compare(headers={"X-Request-Timeout-Ms": "20000"})
-        assert answer.status == 504
+        answer = await gateway.compare(headers=headers)
+        assert (answer.status, answer.body["code"]) == (504, "TIMEOUT")
+        assert [attempt["outcome"] for attempt in answer.body["attempts"]] == ["timed_out"] * 3
         assert await failures(gateway) == sim.count() == 3
 
 
