@@ -142,11 +142,20 @@ def test_only_words_of_rules_and_weights_are_quoted_as_the_page_says(
     assert "It does not show the value; only of routing rules and provider weights" in page
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", SECRET), ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]')])
-def test_the_service_does_not_start_with_such_a_setting(tmp_path: Path, name: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", SECRET, "PORT"),
+        ("HOST", "0.0.0.0", "HOST: must be a loopback"),  # noqa: S104  # refused is what it must be
+        ("ROUTING_RULES", '[{"use": {"provider": "nobody"}}]', "ROUTING_RULES[0]"),
+        ("ROUTING_RULES", '[{"when": {"tag": "a"}, "use": {"provider": "google"}}]', "ROUTING_RULES[0]"),
+    ],
+    ids=["no number", "not loopback", "a rule for nobody", "a rule for a vendor that is not live"],
+)
+def test_the_service_does_not_start_with_such_a_setting(tmp_path: Path, name: str, value: str, said: str) -> None:
     ended = run("services.llm_provider_service.tools.serve", tmp_path, **{PREFIX + name: value})
     assert ended.returncode == 2
-    assert PREFIX + name in ended.stderr
+    assert PREFIX + said in ended.stderr
     assert SECRET not in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr
 
