@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from tests.architecture.sources import Module, is_test, modules, named, repository_files
 
 # Written in two pieces, so that this file does not contain what it looks for.
@@ -26,20 +28,13 @@ def lines_with(pattern: re.Pattern[str]) -> list[str]:
     return found
 
 
-def test_nothing_is_left_to_do() -> None:
-    assert lines_with(UNFINISHED) == []
-
-
-def test_no_file_names_a_package_index() -> None:
-    assert lines_with(INDEX) == []
-
-
-def test_no_file_names_a_path_of_one_machine() -> None:
-    assert lines_with(MACHINE_PATH) == []
-
-
-def test_no_test_mocks_our_own_code() -> None:
-    assert lines_with(MOCKS) == []
+@pytest.mark.parametrize(
+    "pattern",
+    [UNFINISHED, INDEX, MACHINE_PATH, MOCKS],
+    ids=["what is left to do", "a package index", "a path of one machine", "a mock of our own code"],
+)
+def test_no_file_holds(pattern: re.Pattern[str]) -> None:
+    assert lines_with(pattern) == []
 
 
 def test_imports_are_absolute() -> None:
