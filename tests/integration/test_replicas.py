@@ -50,6 +50,15 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def has_forgotten_all(gateway: Gateway) -> None:
+    """Wait until its memory is empty."""
+
+    async def forgotten() -> bool:
+        return bool((await gateway.get("/api/v1/cache/stats")).body["entries"] == 0)
+
+    await eventually(forgotten)
+
+
 async def have_come_to_read(redis: RedisServer, replicas: int) -> None:
     """Wait until each of the replicas has asked the feeds for news, a few times."""
     rounds = await redis_calls(redis, "xread") + 2 * replicas
@@ -177,11 +186,7 @@ async def test_a_clear_reaches_redis_and_the_other_replicas_memory(
         query = {"key": f"key=local:{name.decode().rpartition(':')[2]}", "tenant": "tenant=local", "all": "all=true"}
         assert (await one.ask("DELETE", f"/api/v1/cache?{query[how]}")).body == {"removed": 1}
         assert await redis.keys() == []
-
-        async def forgotten() -> bool:
-            return bool((await other.get("/api/v1/cache/stats")).body["entries"] == 0)
-
-        await eventually(forgotten)
+        await has_forgotten_all(other)
         assert (await other.compare()).body["cached"] is False
         assert sim.count() == 2
 
@@ -212,11 +217,7 @@ async def test_a_clear_is_pending_until_the_other_replicas_can_be_told(sim: Vend
         assert (await one.ask("DELETE", "/api/v1/cache?tenant=local")).body == {"removed": 1, "pending": True}
         assert await redis.keys() == []
         await redis.say("ACL", "SETUSER", "default", "+xadd")
-
-        async def forgotten() -> bool:
-            return bool((await other.get("/api/v1/cache/stats")).body["entries"] == 0)
-
-        await eventually(forgotten)
+        await has_forgotten_all(other)
 
 
 async def test_an_answer_that_comes_to_redis_after_its_clear_is_taken_back(sim: VendorSim, redis: RedisServer) -> None:
@@ -271,11 +272,7 @@ async def test_who_has_missed_more_than_the_feed_keeps_forgets_everything(sim: V
             for number in range(KEPT_MESSAGES):
                 feed.xadd(REMOVALS_STREAM, {"origin": "somebody", "key": f"local:{number:064x}"})
             await feed.execute()
-
-        async def forgotten() -> bool:
-            return bool((await one.get("/api/v1/cache/stats")).body["entries"] == 0)
-
-        await eventually(forgotten)
+        await has_forgotten_all(one)
         assert (await one.compare()).body["cached"] is True, "it still lies in Redis"
         assert sim.count() == 1
 
