@@ -219,26 +219,21 @@ async def test_extra_bytes_behind_an_answer_are_sent(sim: VendorSim) -> None:
     await writer.wait_closed()
 
 
-@pytest.mark.parametrize("where", ["headers", "body"])
-async def test_a_hang_ends_when_the_client_leaves(sim: VendorSim, client: Client, where: Any) -> None:
-    sim.script("openai", [Hang(where=where)])
+@pytest.mark.parametrize(
+    ("scenario", "status", "billed"),
+    [(Hang(where="headers"), 0, False), (Hang(where="body"), 200, False), (Success(delay=5), 0, True)],
+    ids=["a hang before the headers", "a hang in the body", "a slow success is billed all the same"],
+)
+async def test_a_call_ends_when_the_client_leaves(
+    sim: VendorSim, client: Client, scenario: Scenario, status: int, billed: bool
+) -> None:
+    sim.script("openai", [scenario])
     with pytest.raises(TimeoutError):
         await client.ask(Vendor.OPENAI, timeout=0.5)
     await until(lambda: sim.ledger.in_flight("openai") == 0)
     (call,) = sim.calls("openai")
     assert call.client_left
-    assert call.status == (200 if where == "body" else 0)
-    assert call.billed is None
-
-
-async def test_a_client_who_leaves_a_slow_success_is_billed_all_the_same(sim: VendorSim, client: Client) -> None:
-    sim.script("openai", [Success(delay=5)])
-    with pytest.raises(TimeoutError):
-        await client.ask(Vendor.OPENAI, timeout=0.5)
-    await until(lambda: sim.ledger.in_flight("openai") == 0)
-    (call,) = sim.calls("openai")
-    assert call.client_left
-    assert call.billed is not None
+    assert (call.status, call.billed is not None) == (status, billed)
 
 
 async def test_a_drip_comes_byte_by_byte(sim: VendorSim, client: Client) -> None:
