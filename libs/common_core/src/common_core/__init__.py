@@ -1,1 +1,1 @@
-"""Shared vocabulary of the platform: enums, error codes and HTTP contracts; imports nobody."""
+"""Shared enums, error codes and HTTP contracts of the platform. It imports no other package of this repository."""

@@ -1,4 +1,4 @@
-"""Closed sets that name who may answer and how one is chosen."""
+"""Enums for the LLM providers and for the strategies that choose between them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class LLMProviderType(StrEnum):
-    """Whom a request can be sent to.
+    """A provider that a request can be sent to.
 
-    OLLAMA stands for any OpenAI-compatible server on this machine, OPENAI_COMPATIBLE for one anywhere else.
+    OLLAMA is any OpenAI-compatible server on this machine, OPENAI_COMPATIBLE is one on another machine.
     """
 
     ANTHROPIC = "anthropic"

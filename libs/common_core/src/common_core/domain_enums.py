@@ -1,4 +1,4 @@
-"""Closed sets of the essay assessment domain."""
+"""Enums of the essay assessment domain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class EssayComparisonWinner(StrEnum):
-    """The only two verdicts that exist; a tie is not one of them."""
+    """The two possible verdicts; there is no tie."""
 
     ESSAY_A = "Essay A"
     ESSAY_B = "Essay B"

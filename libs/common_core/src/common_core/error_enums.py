@@ -1,7 +1,7 @@
 """Error codes that the platform's services exchange.
 
-The codes that this gateway answers with stand first; the rest are the platform's other names, kept because other
-services send and read them.
+The codes that this gateway sends come first. The others belong to the platform and are kept because other services send
+and read them.
 """
 
 from __future__ import annotations

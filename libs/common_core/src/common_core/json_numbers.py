@@ -1,4 +1,4 @@
-"""The numbers that a request may hold, as JSON has them."""
+"""Number types for request fields: they accept JSON numbers, and refuse strings and booleans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-# pydantic takes "3" and true for 3, and in its strict mode refuses 3.0 as an integer, which JSON Schema takes.
+# By default pydantic reads "3" and true as numbers; its strict mode refuses 3.0 as an integer, JSON Schema does not.
 JSON_NUMBER = BeforeValidator(_number)
 
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False), JSON_NUMBER]

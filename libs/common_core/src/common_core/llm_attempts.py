@@ -1,4 +1,4 @@
-"""How attempts to ask a vendor end, who charges for them, and why somebody was not asked; for service and callers."""
+"""Outcomes of upstream attempts, whether they are billed, and why a candidate was skipped; for service and callers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Billed(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended; also the closed set of the metric label.
+    """How an attempt ended; also the closed set of values of the metric label.
 
-    `billed` is what is known of a call when nothing but its outcome is. A service of tomorrow may send an outcome that
-    is not listed here: `may_be_billed` takes it for one that may have been charged.
+    `billed` says whether the vendor charges for a call with this outcome, if nothing else is known about the call. A
+    newer service may send an outcome that is not listed here; `may_be_billed` treats it as one that may be charged.
     """
 
     billed: Billed
@@ -62,7 +62,7 @@ class SkipReason(StrEnum):
 
 
 def may_be_billed(outcome: str) -> bool:
-    """Whether an attempt that ended with *outcome* may stand for tokens already paid."""
+    """Returns whether the vendor may have charged for an attempt that ended with *outcome*."""
     return outcome not in _UNBILLED
 
 

@@ -26,11 +26,11 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 _Word = TypeVar("_Word", bound=StrEnum)
 OrNew = Annotated[_Word | str, Field(union_mode="left_to_right")]
-"""A word of today's set, or one that a later service added: as it came, because the answer around it was paid for."""
+"""A value of today's enum, or a newer service's value as plain text: the answer that holds it is already paid for."""
 
 
 class CacheMode(StrEnum):
-    """What one request wants of the cache."""
+    """How one request uses the cache."""
 
     USE = "use"
     BYPASS = "bypass"
@@ -38,7 +38,7 @@ class CacheMode(StrEnum):
 
 
 class FallbackMode(StrEnum):
-    """Who may answer when the first target cannot."""
+    """Which other targets may answer when the first one cannot."""
 
     ANY = "any"
     SAME_MODEL = "same_model"
@@ -64,7 +64,7 @@ class PricingStatus(StrEnum):
 
 
 class ResultFlag(StrEnum):
-    """What a caller should know about an answer beyond its fields."""
+    """Extra facts about an answer that the caller should know."""
 
     JUSTIFICATION_TRUNCATED = "justification_truncated"
     UNKNOWN_MODEL = "unknown_model"
@@ -79,13 +79,13 @@ class _Contract(BaseModel):
 
 
 class ContractAnswer(BaseModel):
-    """What the gateway says: a reader of today takes no offence at a field of tomorrow."""
+    """Base of all answers of the gateway; a client ignores fields that a newer service adds."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class LLMConfigOverrides(_Contract):
-    """What the caller wants to be different; null means "not given", and 0 means 0."""
+    """Settings that the caller changes for this request; null means "not given", and 0 means 0."""
 
     provider_override: LLMProviderType | None = Field(default=None, description="Null: the strategy chooses.")
     model_override: ModelName | None = Field(default=None, description="Alone, it must be in GET /api/v1/models.")
@@ -96,7 +96,7 @@ class LLMConfigOverrides(_Contract):
 
 
 class LLMComparisonRequest(_Contract):
-    """Compare two essays; `user_prompt` says by what measure."""
+    """Compare two essays; `user_prompt` gives the criterion."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -173,7 +173,7 @@ class ProblemAttempt(ContractAnswer):
 
 
 class ProblemCandidate(ContractAnswer):
-    """Somebody who could have answered and was not asked."""
+    """A target that could have answered but was not called."""
 
     provider: str
     model: str

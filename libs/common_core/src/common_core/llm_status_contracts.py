@@ -1,4 +1,4 @@
-"""HTTP contracts of what the LLM Provider Service shows of itself: providers, models, breakers, cache.
+"""HTTP contracts of the status endpoints of the LLM Provider Service: providers, models, breakers, cache.
 
 Field names, ranges and meanings are a promise to other services: additive changes only.
 """
@@ -15,7 +15,7 @@ from common_core.observability_enums import CircuitBreakerState
 
 
 class ProviderCooldown(ContractAnswer):
-    """A model that the vendor wants to be left alone."""
+    """A model that is not called until the cooldown that its vendor asked for has ended."""
 
     model: str
     account: str = Field(default="default", description="Which of our accounts at the provider.")
@@ -45,7 +45,7 @@ class ProviderStatus(ContractAnswer):
 
 
 class _AnswerOfAll(ContractAnswer):
-    """What all workers of the service together say."""
+    """Base of answers that combine the data of all workers of the service."""
 
     partial: bool = Field(
         default=False, exclude_if=operator.not_, description="True when a worker did not answer in time."
@@ -73,7 +73,7 @@ class ProviderTestResult(ContractAnswer):
 
 
 class CircuitBreakerStatus(ContractAnswer):
-    """One breaker; `model` is null for the own breaker of one of our accounts at the provider."""
+    """One circuit breaker; `model` is null for the breaker of a whole account at the provider."""
 
     provider: OrNew[LLMProviderType]
     model: str | None
@@ -114,7 +114,7 @@ class ModelInfo(ContractAnswer):
 
 
 class ModelList(ContractAnswer):
-    """Answer of `GET /api/v1/models`; says where the capability table comes from and of what date it is."""
+    """Answer of `GET /api/v1/models`; it names the source and the date of the capability table."""
 
     models: list[ModelInfo]
     capability_source: str

@@ -1,4 +1,4 @@
-"""Closed sets used as metric labels and in status documents."""
+"""Enums used as metric labels and in status documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CircuitBreakerState(StrEnum):
 
 
 class CacheOperation(StrEnum):
-    """What was asked of a cache."""
+    """Kind of operation on a cache."""
 
     GET = "get"
     SET = "set"

@@ -1,1 +1,1 @@
-"""What any service of the platform would use. Importing this package imports none of its modules."""
+"""Libraries that any service of the platform can use. Importing this package imports none of its modules."""

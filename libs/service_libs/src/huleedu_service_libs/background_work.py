@@ -1,4 +1,4 @@
-"""Work that goes on behind the requests: begun again when it fails, and seen while it does."""
+"""Runs background tasks of a process, restarts them when they fail, and reports which ones are failing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from huleedu_service_libs.observability.logging import failure_fields, get_logge
 
 FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 10.0
-# What has gone on for so long is well again: its next failure is a first one, and nobody is warned any more.
+# After this time without a failure a task counts as healthy: the next failure starts at the first delay again.
 SETTLED_SECONDS: Final = 60.0
 
 Endless = Callable[[], Awaitable[NoReturn]]
@@ -22,10 +22,10 @@ log = get_logger(__name__)
 
 
 class BackgroundWork:
-    """All that goes on behind the requests of one process, by name.
+    """All background tasks of one process, by name.
 
-    Whatever an endless work raises is one log line, and it begins anew: after 0.1 s, doubled with each early failure up
-    to 10 s.
+    An exception that leaves an endless task is logged in one line. The task then starts again after 0.1 s; the delay
+    doubles with each early failure, up to 10 s.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class BackgroundWork:
 
     @property
     def failing(self) -> list[str]:
-        """What has failed within the last minute, in the order of the first failures."""
+        """Returns the names of tasks that failed within the last minute, in the order of their first failures."""
         since = self._clock() - SETTLED_SECONDS
         return [name for name, moment in self._failed_at.items() if moment > since]
 
     @asynccontextmanager
     async def going_on(self, works: Mapping[str, Endless]) -> AsyncIterator[None]:
-        """Have *works* done until the end of the block."""
+        """Run *works* in the background until the end of the block."""
         tasks = [self.start(name, work) for name, work in works.items()]
         try:
             yield
@@ -56,7 +56,7 @@ class BackgroundWork:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def start(self, name: str, work: Endless) -> Task[NoReturn]:
-        """Have *work* done until the caller, who owns the task, cancels it."""
+        """Start *work* as a background task; the caller owns the task and cancels it."""
         return asyncio.get_running_loop().create_task(self._again_and_again(name, work))
 
     async def _again_and_again(self, name: str, work: Endless) -> NoReturn:
@@ -65,7 +65,7 @@ class BackgroundWork:
             began = self._clock()
             try:
                 await work()
-            except Exception as error:  # the top of everything that nobody waits for: a bug here would go unseen
+            except Exception as error:  # top of a task that nobody awaits: an error would be lost here
                 now = self._failed_at[name] = self._clock()
                 settled = now - began >= SETTLED_SECONDS
                 delay = FIRST_DELAY if settled else min(LONGEST_DELAY, max(FIRST_DELAY, 2 * delay))

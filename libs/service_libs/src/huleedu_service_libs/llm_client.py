@@ -1,9 +1,9 @@
 """A typed client of the LLM Provider Service, for the services and tools that call it.
 
-It repeats only what cannot have bought an answer: a connection that was never made, and a 429 or 503 that says
-`retryable: true` and names no attempt that a vendor may charge for. A 500, a 504, a connection lost in mid-answer, here
-or between the gateway and a vendor, may stand for tokens already paid, so those are raised, never repeated. One
-deadline covers all tries; `Retry-After` is honoured within it.
+It retries only calls that cannot have cost anything: a connection that was never made, and a 429 or 503 that says
+`retryable: true` and lists no attempt that a vendor may charge for. A 500, a 504, or a connection lost during an answer
+may stand for tokens that are already paid, so these errors are raised and not retried. One deadline covers all tries;
+`Retry-After` is respected within it.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class _Call:
 class LLMProviderClient:
     """Calls the gateway at *base_url*; *timeout* is the seconds one call may take, all tries included.
 
-    A *session* that is passed in stays its owner's; without one the client opens its own and `close` (or leaving the
-    `async with`) closes it.
+    The caller closes a *session* that it passes in. Without one the client opens its own session, and `close` (or
+    leaving the `async with` block) closes it.
     """
 
     def __init__(
@@ -107,34 +107,34 @@ class LLMProviderClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the session if it is our own."""
+        """Close the session if the client opened it."""
         if self._owns_session and self._session is not None:
             await self._session.close()
             self._session = None
 
     async def compare(self, request: LLMComparisonRequest, *, timeout: float | None = None) -> LLMComparisonResponse:
-        """One strict verdict; *timeout* in seconds overrides the client's. Raises LLMProviderClientError."""
+        """Returns one verdict; *timeout* in seconds overrides the client's. Raises LLMProviderClientError."""
         body = request.model_dump_json(exclude_none=True).encode()
         chosen = request.correlation_id
-        if chosen is None or not is_acceptable(chosen):  # the gateway would replace it too, and some break a header
+        if chosen is None or not is_acceptable(chosen):  # the gateway replaces it too; some break a header
             chosen = current_correlation_id()
         reply, call = await self._answer("POST", "/api/v1/comparison", body, chosen, timeout)
         return _parsed(LLMComparisonResponse, reply, call)
 
     async def providers(self) -> ProviderList:
-        """Who is configured. Raises LLMProviderClientError."""
+        """Returns the configured providers. Raises LLMProviderClientError."""
         return await self._get("/api/v1/providers", ProviderList)
 
     async def models(self) -> ModelList:
-        """The model registry with prices. Raises LLMProviderClientError."""
+        """Returns the model registry with prices. Raises LLMProviderClientError."""
         return await self._get("/api/v1/models", ModelList)
 
     async def circuit_breakers(self) -> CircuitBreakerList:
-        """The state of every breaker. Raises LLMProviderClientError."""
+        """Returns the state of every circuit breaker. Raises LLMProviderClientError."""
         return await self._get("/api/v1/circuit-breakers", CircuitBreakerList)
 
     async def health(self) -> dict[str, Any]:
-        """The body of `/healthz`. Raises LLMProviderClientError."""
+        """Returns the body of `/healthz`. Raises LLMProviderClientError."""
         reply, call = await self._answer("GET", "/healthz", None, None, None)
         value = _json(reply, call)
         if not isinstance(value, dict):
@@ -167,7 +167,7 @@ class LLMProviderClient:
         raise AssertionError("the loop returns or raises")
 
     async def _try(self, call: _Call) -> _Reply:
-        """One exchange; foreign exceptions end here."""
+        """Send the request once; exceptions of aiohttp become LLMProviderClientError."""
         remaining = call.deadline - time.monotonic()
         try:
             async with asyncio.timeout(remaining):
@@ -205,7 +205,7 @@ class LLMProviderClient:
 
 
 def _timeout_header(remaining: float) -> str:
-    """Milliseconds for the gateway: a little less than ours, so that its 504 arrives before we hang up."""
+    """Milliseconds for the gateway: a little less than our deadline, so that its 504 reaches us in time."""
     answer_travel = min(_ANSWER_TRAVEL_SECONDS, remaining / 20)
     return str(min(_MAX_TIMEOUT_MS, max(1, math.floor((remaining - answer_travel) * 1000))))
 
@@ -222,7 +222,10 @@ async def _capped(response: aiohttp.ClientResponse, call: _Call) -> bytes:
 
 
 def _delay(error: LLMProviderClientError, tries: int) -> float | None:
-    """Seconds until the next try, full jitter and never less than Retry-After; None if a repeat could buy twice."""
+    """Seconds until the next try; None if a retry could be charged twice or cannot help.
+
+    It is Retry-After plus full jitter.
+    """
     nobody_answered = isinstance(error, LLMProviderUnreachable) or error.status in _STATUSES_WITHOUT_ANSWER
     if not error.retryable or not nobody_answered or _may_be_billed(error.problem):
         return None
@@ -231,7 +234,7 @@ def _delay(error: LLMProviderClientError, tries: int) -> float | None:
 
 
 def _may_be_billed(problem: ProblemDocument | None) -> bool:
-    """Whether an attempt that the gateway made may have cost something."""
+    """Returns whether a vendor may have charged for an attempt of the gateway."""
     attempts = (problem.attempts if problem else None) or ()
     return any(may_be_billed(attempt.outcome) for attempt in attempts)
 

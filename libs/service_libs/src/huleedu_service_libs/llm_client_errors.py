@@ -1,4 +1,4 @@
-"""What calls to the LLM Provider Service raise; `retryable` is the gateway's word for whether a repeat may succeed."""
+"""Exceptions of the LLM Provider Service client; `retryable` is the gateway's own answer to "may a retry succeed?"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common_core.llm_contracts import ProblemDocument
 
 
 class LLMProviderClientError(Exception):
-    """Anything that kept a call from its answer.
+    """Base of all errors of a call.
 
     ├── LLMProviderUnreachable    no connection was made; nothing was sent
     ├── LLMProviderConnectionLost the connection broke after sending; the call may have been paid for
@@ -47,7 +47,7 @@ class LLMProviderConnectionLost(LLMProviderClientError):
 
 
 class LLMProviderTimeout(LLMProviderClientError):
-    """The deadline passed."""
+    """The caller's own deadline passed."""
 
 
 class LLMProviderBadAnswer(LLMProviderClientError):
@@ -55,16 +55,16 @@ class LLMProviderBadAnswer(LLMProviderClientError):
 
 
 class LLMProviderProblem(LLMProviderClientError):
-    """The gateway answered with an error; `problem` is its document, if it was one."""
+    """The gateway answered with an error; `problem` is its problem document, or None if the body was not one."""
 
 
 class LLMRequestRefused(LLMProviderProblem):
-    """4xx other than 429."""
+    """A 4xx answer other than 429: the request must be changed."""
 
 
 class LLMRateLimited(LLMProviderProblem):
-    """429."""
+    """A 429 answer: too many requests."""
 
 
 class LLMGatewayUnavailable(LLMProviderProblem):
-    """5xx."""
+    """A 5xx answer: the gateway could not give a result."""

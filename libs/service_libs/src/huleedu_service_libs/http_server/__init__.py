@@ -1,1 +1,1 @@
-"""Serving HTTP from our own code: uvicorn's protocol with limits, a drain that cuts nobody off, signals."""
+"""HTTP server on top of uvicorn's protocol: limits, a drain that cuts off no request, and stop signals."""

@@ -1,8 +1,8 @@
-"""The listening part of a process that gets signals: it leaves without cutting anybody off.
+"""An HTTP server that can drain: it stops without cutting off requests.
 
-HTTP/1.1 has no way to say "no more requests" to an idle connection, and closing one races with a request that is on
-its way. So a draining server closes none of them at first: it says `Connection: close` in every answer, and only a
-connection that stays silent for the linger time is closed.
+HTTP/1.1 cannot tell an idle connection "no more requests", and closing it may hit a request that is on its way. So a
+draining server does not close idle connections at first. It sends `Connection: close` with every answer, and closes a
+connection only after it was silent for the linger time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from huleedu_service_libs.http_server.protocol import HttpLimits, LimitedHttpPro
 from huleedu_service_libs.http_server.server import AsgiApp, HttpServer
 
 _TICK_SECONDS: Final = 0.02
-# What an idle connection gets at a stop, for the request that may be on its way.
+# How long an idle connection stays open at a stop, because a request may be on its way.
 _LAST_WORD_SECONDS: Final = 0.5
 
 
 class DrainingServer(HttpServer):
-    """An `HttpServer` that accepts from several sockets, as one worker of several has to, or from the only one."""
+    """An `HttpServer` that accepts from several sockets (one worker of several) or from a single one."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class DrainingServer(HttpServer):
         self._for_good = False
 
     async def listen(self, slots: Iterable[int]) -> None:
-        """Accept from these of the sockets and from no others; the sockets themselves stay open."""
+        """Accept connections from the sockets with these indexes only; the other sockets stay open but unused."""
         async with self._changing:
             wanted = frozenset[int]() if self._for_good else frozenset(slots)
             if self._clock is None:
@@ -51,18 +51,19 @@ class DrainingServer(HttpServer):
                 self._accepting[slot] = await self._accept_from(self._listeners[slot].dup())
 
     def say_last(self) -> None:
-        """From now on every answer ends its connection, those to requests under way included."""
+        """Send `Connection: close` with every answer from now on, answers to running requests included."""
         self._more_headers = [(b"connection", b"close")]
         self._set_headers()
         for connection in self._connections():
             connection.say_last()
 
     async def finish(self, grace_seconds: float, hurry: asyncio.Event) -> int:
-        """Let the requests under way end, still answering new ones, then close everything, the sockets included.
+        """Wait for the running requests, still answering new ones, then close everything, the sockets included.
 
-        Returns how many were cut off. Without a request or a connection it takes no time.
+        Waits at most *grace_seconds*, and no longer once *hurry* is set. Returns how many requests were cut off.
+        Returns at once if there is no request and no connection.
         """
-        # uvicorn's sets tell nobody when they empty, hence the polling below.
+        # uvicorn gives no signal when its sets become empty, so we poll below.
         under_way = set(self._state.tasks)
         hurried = asyncio.ensure_future(hurry.wait())
         end = time.monotonic() + grace_seconds
@@ -77,14 +78,14 @@ class DrainingServer(HttpServer):
         return await self.stop(max(0.0, end - time.monotonic()), hurry)
 
     async def fade(self, linger_seconds: float, limit_seconds: float, interrupted: asyncio.Event) -> None:
-        """Accept nothing new and answer everything that still comes on open connections, until there are none.
+        """Accept no new connections, and answer requests on the open connections until all of them are closed.
 
-        A connection without a request is closed after *linger_seconds*; ends after *limit_seconds* in any case.
+        A connection without a request is closed after *linger_seconds*. Returns after *limit_seconds* in any case.
         """
         await self._stop_listening()
         self.say_last()
         started = time.monotonic()
-        # uvicorn's sets tell nobody when they empty, hence the polling.
+        # uvicorn gives no signal when its sets become empty, so we poll.
         while self._state.connections or self._state.tasks:
             elapsed = time.monotonic() - started
             if interrupted.is_set() or elapsed > limit_seconds:
@@ -94,7 +95,7 @@ class DrainingServer(HttpServer):
             await asyncio.sleep(_TICK_SECONDS)
 
     async def give_up_sockets(self) -> None:
-        """Stop listening and close the sockets, so that their address is free once everybody who has them does so."""
+        """Stop listening and close the sockets. The address is free once every process that holds them has done so."""
         await self._stop_listening()
         for one in self._listeners:
             one.close()
@@ -113,7 +114,7 @@ class DrainingServer(HttpServer):
 
 
 def _has_unread(connection: LimitedHttpProtocol) -> bool:
-    """Whether bytes wait in the socket: closing it now would reset the connection instead of answering."""
+    """Returns whether unread bytes wait in the socket: closing it now would reset the connection."""
     poll = select.poll()
     poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""The server's side of the ASGI lifespan protocol, with errors as one sentence."""
+"""Server side of the ASGI lifespan protocol; errors are reported as one sentence."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class LifespanFailed(Exception):
-    """The application said, or showed by raising, that it could not start or shut down."""
+    """The application failed to start or to shut down: it reported so, or it raised an exception."""
 
 
 class Lifespan:
-    """Starts and shuts down an application; its resources live in one task of their own."""
+    """Starts and shuts down an application. The application's resources live in one task."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
@@ -23,13 +23,13 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
-        """Raises LifespanFailed."""
+        """Start the application; raises LifespanFailed."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
         self._task = asyncio.ensure_future(self._app(scope, self._to_app.get, self._from_app.put))
         await self._exchange("startup", self._task)
 
     async def shutdown(self) -> None:
-        """Raises LifespanFailed; does nothing if the application was never started."""
+        """Shut the application down; raises LifespanFailed. Does nothing if the application was never started."""
         if self._task is None:
             return
         try:

@@ -1,10 +1,10 @@
-"""uvicorn's HTTP/1.1 protocol with the limits that it lacks.
+"""uvicorn's HTTP/1.1 protocol, with the limits that uvicorn lacks.
 
-uvicorn 0.54 has no time limit for a request's head, none for a body that nobody reads any more, none for a caller who
-does not read the answer, no limit on the size of a head, answers a malformed request in plain text (even ahead of an
-answer that is still owed), and loses the body of a request that offers an `Upgrade`, as Java's client does on every
-plain connection. What is extended here it does not document: its version is bounded, and
-`tests/architecture/test_seams.py` lists and watches every part that is used.
+uvicorn 0.54 has no time limit for reading a request head, for a body that the application does not read, and for a
+caller that does not read the answer. It has no size limit for a head. It answers a malformed request in plain text,
+even before an earlier request has its answer. It loses the body of a request that offers an `Upgrade`, as Java's client
+does on every plain connection. This module extends undocumented parts of uvicorn: the version is bounded, and
+`tests/architecture/test_seams.py` lists and checks every part that is used.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """Limits of one connection; seconds and bytes.
+    """Limits of one connection, in seconds and bytes.
 
-    `keep_alive_seconds` is longer than common clients keep a connection (aiohttp 15 s, load balancers 60 s), so that
-    the server is not the one who closes while a request is on its way.
+    `keep_alive_seconds` is longer than common clients keep an idle connection (aiohttp 15 s, load balancers 60 s), so
+    that the client closes first and no request is lost.
     """
 
     head_seconds: float = 5.0
@@ -51,11 +51,11 @@ class HttpLimits:
 
 
 class _HeadRefused(Exception):
-    """Raised in a parser callback to stop the parsing; the status is kept on the protocol."""
+    """Raised in a parser callback to stop parsing; the protocol object keeps the status."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection; a head must arrive whole within its time and size, and upgrades are ignored (RFC 9110 7.8)."""
+    """One connection. A head must arrive within its time and size limits; upgrades are ignored (RFC 9110 7.8)."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being read, worked on or answered."""
+        """Returns whether no request is being read, processed or answered."""
         return not self._head_open and (
             self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body)
         )
@@ -112,7 +112,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._head_open:
             self._head_goes_on(len(data) if head_was_open else 0)
         elif self._body_timer is None and (self.cycle is None or self.cycle.response_complete):
-            self._start_head_timer()  # empty lines, or the end of a body that was not awaited: a request must follow
+            self._start_head_timer()  # empty lines, or the end of an unread body: a request must follow
 
     def _head_goes_on(self, more: int) -> None:
         self._head_bytes += more
@@ -130,7 +130,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE if isinstance(exc.__context__, MemoryError) else self._refusal)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """Read the request again without its offer; its answer ends the connection, and a second offer is junk."""
+        """Parse the request again without its upgrade headers. Its answer closes the connection.
+
+        A second upgrade on the same connection is not read any more.
+        """
         if self._upgrade_ignored:
             self._hear_no_more()
             return
@@ -209,7 +212,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_write_timer()
 
     def say_last(self) -> None:
-        """Let the last request that came so far be the last; an answer that has begun keeps what it promised."""
+        """Close the connection after the newest request, unless its answer has already begun."""
         newest = self.pipeline[0][0] if self.pipeline else self.cycle
         if newest is not None and not newest.response_started:
             newest.keep_alive = False
@@ -222,7 +225,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answer with a problem and close; if an earlier request is still owed its answer, only that is sent."""
+        """Send a problem and close; if an earlier request still waits for its answer, send only that answer."""
         owed = self.cycle is not None and not self.cycle.response_complete
         if owed and not self.cycle.more_body:
             self._hear_no_more()
@@ -241,7 +244,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _start_write_timer(self) -> None:
-        """From a full write buffer, or the wish to close: a caller who reads nothing must not be kept for ever."""
+        """Start when the write buffer is full, or at a close: a caller that reads nothing must not hold us for ever."""
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self._limits.write_seconds, self.transport.abort)
 

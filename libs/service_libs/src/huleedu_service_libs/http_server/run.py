@@ -1,7 +1,7 @@
-"""Run an ASGI application on uvicorn's protocol and uvloop, from our own code: one process, from start to exit.
+"""Runs an ASGI application as one process, from start to exit, on uvicorn's protocol and uvloop.
 
-Order: bind → application start → listen → (signal) requests under way finish within the grace, while new ones are
-still answered, by the application → stop listening → application shutdown → exit.
+Order: bind → start the application → listen → (signal) running requests finish within the grace period, while the
+application still answers new ones → stop listening → shut the application down → exit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How to serve; `grace_seconds` is what requests in flight get after the first signal."""
+    """Options of the server; `grace_seconds` is how long running requests may go on after the first signal."""
 
     type_prefix: str
     host: str = "127.0.0.1"
@@ -52,12 +52,12 @@ def serve(
 ) -> int:
     """Serve *app* until SIGTERM or SIGINT; return the exit code: 0 after a graceful stop, else 1.
 
-    *on_ready* gets the bound address (port 0 picks a free one) once connections are answered, *on_stopping* is called
-    at the first signal: from then on *app* is to refuse what is new (see `DrainMiddleware`), because new requests are
-    let in as long as one from before is under way. A second signal ends the grace at once. *on_grace_over* is called if
-    *app* still works on its shutdown then: it has 3 s more, for closing and not for waiting. The process ends at the
-    latest 5 s after the grace, even with a frozen event loop: a thread sees to it. *on_unbound* is told why the address
-    could not be had, for whoever reads no logs. Main thread only.
+    *on_ready* gets the bound address once connections are answered (port 0 picks a free port). *on_stopping* is called
+    at the first signal. From then on *app* must refuse new requests (see `DrainMiddleware`): they still reach it while
+    older ones run. A second signal ends the grace period at once. *on_grace_over* is called if *app* is still shutting
+    down when the grace period ends; it then has 3 s more to close things. The process ends 5 s after the grace period
+    at the latest, even with a frozen event loop, because a thread ends it. *on_unbound* gets the error if the address
+    cannot be bound. Main thread only.
     """
     try:
         listener = bind(options.host, options.port)
@@ -105,7 +105,7 @@ async def _serve(
 
 
 async def started(lifespan: Lifespan, stop: StopSignals) -> bool:
-    """Start the application; False if a signal came first (then nothing of it is left running)."""
+    """Start the application. Returns False if a signal came first; then the start is cancelled."""
     startup = asyncio.ensure_future(lifespan.startup())
     signalled = asyncio.ensure_future(stop.stopping.wait())
     await asyncio.wait({startup, signalled}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,7 +118,7 @@ async def started(lifespan: Lifespan, stop: StopSignals) -> bool:
 
 
 async def leave(server: DrainingServer, lifespan: Lifespan, stop: StopSignals, seconds: float) -> int:
-    """Finish what is under way within *seconds*, then shut the application down; returns the exit code."""
+    """Finish running requests within *seconds*, then shut the application down; returns the exit code."""
     end = time.monotonic() + seconds
     server.say_last()
     cut_off = await server.finish(seconds, stop.hurry)
@@ -126,7 +126,10 @@ async def leave(server: DrainingServer, lifespan: Lifespan, stop: StopSignals, s
 
 
 async def _shut_down(lifespan: Lifespan, stop: StopSignals, end: float, cut_off: int) -> int:
-    """Shut the application down; it has what is left until *end* (calls whose callers hung up end in it) and 3 s."""
+    """Shut the application down, with the time left until *end* and 3 s more.
+
+    Calls whose callers hung up finish in this time.
+    """
     shutdown = asyncio.ensure_future(lifespan.shutdown())
     await stop.give_grace(shutdown, end)
     try:
@@ -140,9 +143,9 @@ async def _shut_down(lifespan: Lifespan, stop: StopSignals, end: float, cut_off:
 
 
 def settle_garbage_collector() -> None:
-    """Freeze what start-up made, so that no collection walks over it, and collect less often.
+    """Freeze the objects made at start-up, so that no collection scans them, and collect less often.
 
-    Not too seldom: failed requests leave cycles, and freeing many of them at once stops the event loop.
+    Not too rarely: failed requests leave reference cycles, and freeing many of them at once blocks the event loop.
     """
     gc.collect()
     gc.freeze()

@@ -1,7 +1,7 @@
-"""The listening part of a server: uvicorn's protocol with our limits, in a loop that runs already.
+"""A listening server: uvicorn's protocol with our limits, inside a running event loop.
 
-uvicorn's own `Server` re-raises the signal that stopped it (exit -15), skips the application's shutdown on a second
-signal and prints lifespan errors as tracebacks.
+uvicorn's own `Server` is not used: it re-raises the signal that stopped it (exit code -15), skips the application's
+shutdown on a second signal, and prints lifespan errors as tracebacks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CUT_OFF_SECONDS: Final = 1.0
 
 
 class HttpServer:
-    """Usable as it is, as tests and tools do; a process that gets signals has a `DrainingServer`."""
+    """A server for tests and tools; a process that handles signals uses `DrainingServer`."""
 
     def __init__(self, app: AsgiApp, *, type_prefix: str, limits: HttpLimits | None = None) -> None:
         self._limits = limits or HttpLimits()
@@ -50,12 +50,12 @@ class HttpServer:
         self._more_headers: list[tuple[bytes, bytes]] = []
 
     async def start(self, listener: socket.socket) -> None:
-        """Answer connections of *listener*, which must be bound."""
+        """Accept connections from *listener*, which must be bound."""
         self._open()
         self._server = await self._accept_from(listener)
 
     async def stop(self, grace_seconds: float, hurry: asyncio.Event | None = None) -> int:
-        """Close the listener, let requests finish, cut off what is left; return how many were cut off."""
+        """Close the listener, let requests finish, cut off the rest; returns how many were cut off."""
         if self._server is not None:
             self._server.close()
         for connection in list(self._state.connections):
@@ -68,7 +68,7 @@ class HttpServer:
         return cut_off
 
     def _open(self) -> None:
-        # Malformed requests are answered; a caller must not be able to fill the log with them.
+        # Malformed requests get an answer; a caller must not be able to fill the log with them.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._config.load()
         self._clock = asyncio.get_running_loop().create_task(self._keep_date())
@@ -96,7 +96,7 @@ class HttpServer:
 
     async def _drain(self, grace_seconds: float, hurry: asyncio.Event) -> None:
         end = time.monotonic() + grace_seconds
-        # uvicorn's sets tell nobody when they empty, hence the polling.
+        # uvicorn gives no signal when its sets become empty, so we poll.
         while (  # noqa: ASYNC110
             (self._state.tasks or self._state.connections) and time.monotonic() < end and not hurry.is_set()
         ):
@@ -116,9 +116,9 @@ class HttpServer:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound TCP socket that does not listen yet; raises OSError.
+    """Returns a bound TCP socket that does not listen yet; raises OSError.
 
-    Made with IPPROTO_TCP, because asyncio turns Nagle off only then (40 ms per answer otherwise).
+    It is made with IPPROTO_TCP, because asyncio turns Nagle's algorithm off only then (otherwise 40 ms per answer).
     """
     flags = socket.AI_PASSIVE
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)[0]

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a request to stop, with a thread that ends the process if nothing else does."""
+"""Handles SIGTERM and SIGINT as requests to stop; a guard thread ends the process if the stop takes too long."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _GUARD_SECONDS: Final = 5.0
 
 
 class StopSignals:
-    """The first signal asks for a stop and starts the guard; the second hurries.
+    """The first signal asks for a stop and starts the guard thread; the second one ends the grace period.
 
-    Plain signal handlers, not the loop's: they also run while the event loop is stuck in Python code or a sleep.
+    It uses plain signal handlers, not those of the event loop: they also run while the event loop is blocked.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class StopSignals:
             signal.signal(number, handler)
 
     def deliver_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on signals are handled in *loop*, which may be asleep when one comes."""
+        """Handle signals in *loop* from now on, also while it waits for events."""
         self._loop = loop
 
     async def give_grace(self, work: asyncio.Future[Any], end: float) -> None:
-        """Wait for *work*, until *end* on the monotonic clock at most; if that is not enough, say that it is over.
+        """Wait for *work* until *end* (monotonic clock) at most; if it is not done then, call `on_grace_over`.
 
-        A first signal meanwhile leaves no more than the grace, the second one nothing.
+        A first signal during the wait shortens it to the grace period; a second signal ends it.
         """
         if not self.stopping.is_set():
             await _either(work, self.stopping, end)

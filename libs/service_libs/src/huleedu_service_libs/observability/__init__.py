@@ -1,1 +1,1 @@
-"""Logs, metrics, traces, and how late the event loop is."""
+"""Logs, metrics, traces, and the lag of the event loop."""

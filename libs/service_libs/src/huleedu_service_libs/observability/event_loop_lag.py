@@ -1,4 +1,4 @@
-"""How late the event loop is: measured by a task in it, and from outside by a thread that also sees a frozen one."""
+"""Measures the lag of the event loop: a task in the loop beats, and a thread outside notices a frozen loop."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _log = get_logger(__name__)
 
 
 class EventLoopLag:
-    """Beats every 100 ms; how much later than that a beat comes is the lag, in seconds.
+    """A beat is due every 100 ms; the lag is how many seconds later it comes.
 
-    *clock* is monotonic. *on_lag* hears of every beat. *limit_seconds* is the lag from which the loop counts as late.
+    *clock* is monotonic. *on_lag* gets the lag of every beat. Above *limit_seconds* the loop counts as late.
     """
 
     def __init__(self, limit_seconds: float, *, clock: Callable[[], float], on_lag: Callable[[float], None]) -> None:
@@ -36,11 +36,11 @@ class EventLoopLag:
 
     @property
     def late(self) -> bool:
-        """Whether the worst lag of the last five seconds is above the limit."""
+        """Returns whether the worst lag of the last five seconds is above the limit."""
         return self.worst() > self._limit
 
     def beat(self) -> None:
-        """The loop is alive at this moment."""
+        """Record a beat: the loop runs at this moment."""
         now = self._clock()
         lag = max(0.0, now - self._due)
         self._due = now + _BEAT_SECONDS
@@ -52,23 +52,23 @@ class EventLoopLag:
             self._recent.popleft()
 
     def overdue(self) -> float:
-        """Seconds by which the next beat is late now; safe from any thread."""
+        """Seconds by which the next beat is overdue now; safe from any thread."""
         return max(0.0, self._clock() - self._due)
 
     def worst(self) -> float:
-        """The longest lag of the last five seconds; that of the beat that should have come by now counts."""
+        """Longest lag of the last five seconds; a beat that is overdue now counts."""
         since = self._clock() - _WINDOW_SECONDS
         return max(self.overdue(), *(lag for moment, lag in self._recent if moment >= since), 0.0)
 
     @property
     def limit_seconds(self) -> float:
-        """From which lag on the loop is late."""
+        """Lag in seconds above which the loop counts as late."""
         return self._limit
 
 
 @asynccontextmanager
 async def measuring_loop_lag(watch: EventLoopLag, background: BackgroundWork) -> AsyncIterator[EventLoopLag]:
-    """*watch* beats in the running loop, and a thread logs once where the loop is stuck while it is."""
+    """Let *watch* beat in the running loop; a thread logs once where the loop is stuck while it is frozen."""
     ended = threading.Event()
     loop_thread = threading.get_ident()
     outside = threading.Thread(target=_look, args=(watch, ended, loop_thread), name="loop-watch", daemon=True)

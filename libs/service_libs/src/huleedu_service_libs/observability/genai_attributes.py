@@ -1,7 +1,7 @@
-"""What a span of a model call is described with: OpenTelemetry's GenAI names, which are still moving, in one place.
+"""Attribute names for spans of model calls: OpenTelemetry's GenAI names, which may still change, in one place.
 
-Source: OpenTelemetry semantic conventions, GenAI spans (status: development), November 2026. Names of content
-(`gen_ai.input.messages`, `gen_ai.output.messages`) are left out on purpose: what a caller or a model wrote stays out.
+Source: OpenTelemetry semantic conventions, GenAI spans (status: development), November 2026. The names for content
+(`gen_ai.input.messages`, `gen_ai.output.messages`) are left out on purpose: text of callers and models is not traced.
 """
 
 from __future__ import annotations

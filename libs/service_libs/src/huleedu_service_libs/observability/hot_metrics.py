@@ -1,7 +1,8 @@
-"""Counters, gauges and histograms for a hot path: numbers in a dictionary, made into metrics when somebody scrapes.
+"""Fast counters, gauges and histograms: numbers in a dictionary, turned into metrics only at a scrape.
 
-prometheus-client takes a lock and makes four checks for each step, 0.75 µs for a counter and 1.5 for a histogram, label
-look-up included; these take 0.28 and 0.27. For one thread, and for labels from closed sets: what is counted is kept.
+prometheus-client takes a lock and makes four checks at each step: 0.75 µs for a counter and 1.5 µs for a histogram,
+label look-up included; these take 0.28 and 0.27 µs. Use them from one thread only, and with labels from closed sets:
+label values are never removed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _INFINITY: Final = float("inf")
 
 
 class _HotMetric(Collector):
-    """One number for each combination of `labels`, which are names here and values in `inc`."""
+    """One number for each combination of label values; *labels* here are the label names, in `inc` the values."""
 
     _family: type[CounterMetricFamily | GaugeMetricFamily]
 
@@ -37,16 +38,16 @@ class _HotMetric(Collector):
         registry.register(self)
 
     def inc(self, *labels: str, by: float = 1.0) -> None:
-        """Add *by* to the number of *labels*, which come in the order in which the metric names them."""
+        """Add *by* to the number for these label values, given in the order of the label names."""
         values = self._values
         values[labels] = values.get(labels, 0.0) + by
 
     def describe(self) -> Iterable[Metric]:
-        """Name, type and help, without numbers."""
+        """Returns name, type and help text, without numbers."""
         return [self._family(self._name, self._text, labels=self.labels)]
 
     def collect(self) -> Iterable[Metric]:
-        """All numbers, as they are now."""
+        """Returns all current numbers."""
         family = self._family(self._name, self._text, labels=self.labels)
         for labels, value in self._values.items():
             family.add_metric(labels, value)
@@ -54,19 +55,19 @@ class _HotMetric(Collector):
 
 
 class HotCounter(_HotMetric):
-    """Counts up; whoever adds less than nothing breaks its promise."""
+    """A counter; *by* must not be negative."""
 
     _family = CounterMetricFamily
 
 
 class HotGauge(_HotMetric):
-    """Goes up and down."""
+    """A gauge: goes up and down."""
 
     _family = GaugeMetricFamily
 
 
 class HotHistogram(Collector):
-    """How often values fell below each of *bounds*, which rise; infinity is added."""
+    """A histogram; *bounds* are the upper limits of its buckets in rising order, and infinity is added."""
 
     def __init__(
         self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry, bounds: Sequence[float]
@@ -80,7 +81,7 @@ class HotHistogram(Collector):
         registry.register(self)
 
     def observe(self, value: float, *labels: str) -> None:
-        """Take *value* in, for these labels."""
+        """Count *value* for these label values."""
         counts = self._counts.get(labels)
         if counts is None:
             counts = self._counts[labels] = self._none()
@@ -88,11 +89,11 @@ class HotHistogram(Collector):
         self._sums[labels] = self._sums.get(labels, 0.0) + value
 
     def describe(self) -> Iterable[Metric]:
-        """Name, type and help, without numbers."""
+        """Returns name, type and help text, without numbers."""
         return [HistogramMetricFamily(self._name, self._text, labels=self.labels)]
 
     def collect(self) -> Iterable[Metric]:
-        """All of it, as it is now."""
+        """Returns all current numbers."""
         family = HistogramMetricFamily(self._name, self._text, labels=self.labels)
         for labels, counts in self._counts.items():
             family.add_metric(labels, list(self._buckets(counts)), self._sums.get(labels, 0.0))

@@ -1,9 +1,9 @@
-"""Structured logs: one JSON object per line, written without the standard library's logging on the path.
+"""Structured logs: one JSON object per line, written without the standard library's logging.
 
-A service calls `configure_logging` once and `get_logger(__name__)` anywhere; fields are keywords. What libraries say
-through the standard library (uvicorn, aiohttp, asyncio, warnings) ends in the same lines. JSON escapes newlines and
-control characters, and the rest that a terminal or a line reader obeys (C1 controls, U+2028, bidi overrides) is
-escaped here, so one text cannot forge a line. Exceptions are logged by type and place, never with their message,
+A service calls `configure_logging` once and `get_logger(__name__)` anywhere; fields are keywords. Log records of
+libraries (uvicorn, aiohttp, asyncio, warnings) become the same kind of lines. JSON escapes newlines and control
+characters. Other characters that a terminal or a line reader obeys (C1 controls, U+2028, bidi overrides) are escaped
+here, so a logged text cannot fake a second line. Exceptions are logged by type and place, never with their message,
 because messages quote what the caller or a vendor sent.
 """
 
@@ -32,7 +32,7 @@ _BRIDGED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi",
 
 
 class LineSink:
-    """Where lines go; a closed or broken stream loses the line, not the request."""
+    """Writes log lines to a stream; if the stream is closed or broken, the line is lost and the request goes on."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -46,7 +46,7 @@ class LineSink:
 
 
 class _NamedSink:
-    """What structlog calls with a finished line; its name goes into the line."""
+    """The logger object that structlog calls with a finished line; its name is written into the line."""
 
     def __init__(self, sink: LineSink, name: str) -> None:
         self.name = name
@@ -54,7 +54,7 @@ class _NamedSink:
 
 
 class _StandardLibraryBridge(logging.Handler):
-    """Ends the records of libraries in our lines; their text is capped, because it may quote foreign input."""
+    """Writes log records of libraries as our lines; their text is cut, because it may quote foreign input."""
 
     def __init__(self, sink: LineSink, static: dict[str, Any]) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class _StandardLibraryBridge(logging.Handler):
 
 
 def configure_logging(*, service: str, level: str = "info", stream: BinaryIO | None = None) -> None:
-    """Send everything of *level* and above to *stream* (default: stderr) as JSON lines that name *service*.
+    """Write events of *level* and above to *stream* (default: stderr) as JSON lines that name *service*.
 
     Call it before the first request; raises ValueError for an unknown level.
     """
@@ -93,17 +93,21 @@ def configure_logging(*, service: str, level: str = "info", stream: BinaryIO | N
 
 
 def _stderr() -> BinaryIO:
-    """A buffer of its own: what cannot be written stays in it, and Python's would then end the process with 120."""
+    """Returns a separate stream for stderr.
+
+    If a write fails, the bytes stay in its buffer. In Python's own stream they would end the process with exit code
+    120.
+    """
     return open(sys.stderr.fileno(), "wb", closefd=False)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """A logger whose lines carry `logger: name`; may be made before `configure_logging`."""
+    """Returns a logger whose lines carry `logger: name`; it may be made before `configure_logging`."""
     return cast("FilteringBoundLogger", structlog.get_logger(name))
 
 
 def failure_fields(error: BaseException) -> dict[str, Any]:
-    """What may be logged of an exception: its type, the types that caused it, and the innermost frames."""
+    """Returns the loggable facts of an exception: its type, the types of its causes, and the innermost frames."""
     frames = [
         f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_qualname}"
         for frame, line in traceback.walk_tb(error.__traceback__)

@@ -1,7 +1,7 @@
-"""The metrics of several processes as one: each sends a snapshot, and whoever is scraped merges them.
+"""Merges the metrics of several processes: each process sends a snapshot, and the scraped one merges them.
 
-Nothing is written to files and a counter costs what it costs in a single process; prometheus-client's own way for
-several processes makes every increment a write into a mapped file.
+Nothing is written to files, and a counter costs no more than in a single process. In prometheus-client's own
+multi-process mode every increment is a write to a memory-mapped file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GAUGE: Final = "gauge"
 
 
 def snapshot(registry: CollectorRegistry) -> Snapshot:
-    """All families of *registry* as JSON values: name, type, help, and samples with their labels and value."""
+    """Returns all families of *registry* as JSON values: name, type, help, and samples with labels and value."""
     return [
         [family.name, family.type, family.documentation, [[one.name, one.labels, one.value] for one in family.samples]]
         for family in registry.collect()
@@ -29,7 +29,7 @@ def snapshot(registry: CollectorRegistry) -> Snapshot:
 
 
 def keep_counts(left: Snapshot | None, last: Snapshot) -> Snapshot:
-    """What stays of a process that is gone: its counters and histograms, added to those of others; no gauge."""
+    """Returns what to keep of a process that ended: *left* plus its counters and histograms, without gauges."""
     counted = [family for family in last if family[1] != _GAUGE]
     families = merge([counted] if left is None else [left, counted], {})
     return [
@@ -38,9 +38,9 @@ def keep_counts(left: Snapshot | None, last: Snapshot) -> Snapshot:
 
 
 def merge(snapshots: Iterable[Snapshot], gauges: Mapping[str, Combine]) -> list[Metric]:
-    """One family for each name: counters and histograms are added up, a gauge as *gauges* says, by its name.
+    """Returns one family per name: counters and histograms are summed, a gauge is combined as *gauges* says.
 
-    A gauge that is not named there is added up too. `_created` is the earliest moment.
+    A gauge whose name is not in *gauges* is summed too. `_created` is the earliest time.
     """
     families: dict[str, Metric] = {}
     values: dict[str, dict[_Series, list[float]]] = {}
@@ -56,7 +56,7 @@ def merge(snapshots: Iterable[Snapshot], gauges: Mapping[str, Combine]) -> list[
 
 
 def render_merged(families: Iterable[Metric]) -> tuple[bytes, str]:
-    """The text exposition of *families*, and its content type."""
+    """Returns the text exposition of *families* and its content type."""
     registry = CollectorRegistry()
     registry.register(_Fixed(families))
     return generate_latest(registry), CONTENT_TYPE_LATEST

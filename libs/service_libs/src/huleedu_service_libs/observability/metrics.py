@@ -1,7 +1,7 @@
-"""The base of a service's Prometheus metrics: one registry per application, labels from closed sets.
+"""Renders a service's Prometheus metrics: one registry per application, labels from closed sets.
 
-There is no module-level registry: two applications in one process (tests, workers in threads) never share a counter.
-What a hot path moves is in `hot_metrics`.
+There is no module-level registry, so two applications in one process (tests, workers in threads) never share a counter.
+The metrics of the hot path are in `hot_metrics`.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 
 def render(registry: CollectorRegistry) -> tuple[bytes, str]:
-    """The text exposition of *registry*, and its content type."""
+    """Returns the text exposition of *registry* and its content type."""
     return generate_latest(registry), CONTENT_TYPE_LATEST

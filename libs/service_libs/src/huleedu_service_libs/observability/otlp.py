@@ -1,4 +1,4 @@
-"""Spans to any OpenTelemetry collector over OTLP/HTTP, from a thread of the SDK's own.
+"""Exports spans to an OpenTelemetry collector over OTLP/HTTP, from a thread of the SDK.
 
 Import it only where an endpoint is configured: the SDK and the exporter take 17 MiB and 0.2 s.
 """
@@ -46,7 +46,7 @@ _log = get_logger(__name__)
 
 
 class OtelSpan:
-    """A span of the SDK."""
+    """A span of the OpenTelemetry SDK; implements the `Span` protocol."""
 
     __slots__ = ("_span", "_tracer")
 
@@ -56,36 +56,36 @@ class OtelSpan:
 
     @property
     def trace_id(self) -> str:
-        """See `Span.trace_id`."""
+        """Returns 32 hex digits."""
         return format(self._span.get_span_context().trace_id, "032x")
 
     def child(self, name: str, kind: SpanKind) -> Span:
-        """See `Span.child`."""
+        """Start a span below this one."""
         context = set_span_in_context(self._span, Context())
         return OtelSpan(self._tracer, self._tracer.start_span(name, context, _KINDS[kind]))
 
     def set(self, name: str, value: Attribute) -> None:
-        """See `Span.set`."""
+        """Set an attribute; never text that a caller or a model wrote."""
         self._span.set_attribute(name, value)
 
     def fail(self, reason: str) -> None:
-        """See `Span.fail`."""
+        """Mark the span as failed; *reason* is from a closed set."""
         self._span.set_status(Status(StatusCode.ERROR, reason))
 
     def end(self) -> None:
-        """See `Span.end`."""
+        """End the span and hand it to the exporter."""
         self._span.end()
 
 
 class ReportingExporter(SpanExporter):
-    """Says once that spans are being lost, and once that they arrive again; the library says it for every batch."""
+    """Logs once when spans start to be lost, and once when they arrive again; the SDK would log every batch."""
 
     def __init__(self, exporter: OTLPSpanExporter) -> None:
         self._exporter = exporter
         self._works = True
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send *spans*; what cannot be sent within a second is lost."""
+        """Send *spans*; spans that cannot be sent within a second are lost."""
         result = self._exporter.export(spans)
         works = result is SpanExportResult.SUCCESS
         if works != self._works:
@@ -94,19 +94,20 @@ class ReportingExporter(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Nothing is kept here."""
+        """Do nothing, because the exporter keeps no spans."""
         return True
 
 
 @asynccontextmanager
 async def otlp_spans(endpoint: str, *, service: Mapping[str, str]) -> AsyncIterator[StartSpan]:
-    """What starts spans that go to the collector at *endpoint* (its base URL); *service* describes who sends them.
+    """Yields a function that starts spans for the collector at *endpoint* (its base URL).
 
-    A collector that is away costs spans and nothing else; leaving takes 1.5 s at most.
+    *service* describes the sender. If the collector is away, only spans are lost. Leaving the block takes 1.5 s at
+    most.
     """
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     processor = BatchSpanProcessor(
@@ -141,7 +142,7 @@ def _remote(parent: RemoteParent) -> Context:
 
 
 async def _shut_down(processor: BatchSpanProcessor) -> None:
-    """Let the SDK send what it has, in a thread that nobody waits for longer than we say."""
+    """Let the SDK send its remaining spans in a thread; wait for it 1.5 s at most."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
 

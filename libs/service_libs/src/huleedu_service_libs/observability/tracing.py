@@ -1,8 +1,8 @@
-"""Spans without a framework: whether a request is traced is decided before any span is built.
+"""Request tracing that costs almost nothing when off: the decision to trace is made before any span is built.
 
-`Tracing.request` makes that decision; code further in says `with traced("cache get"):` and gets a real span when the
-current request is traced, and else one shared object that does nothing (0.2 µs). Nothing is patched, and nothing is
-put into outgoing requests: what leaves for other systems is the caller's business.
+`Tracing.request` decides. Code further in says `with traced("cache get"):` and gets a real span if the current request
+is traced, else one shared object that does nothing (0.2 µs). Nothing is patched, and no trace header is added to
+outgoing requests: the caller's trace is not shown to other systems.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TRACE_HEADER: Final = "X-Trace-ID"
 TRACEPARENT: Final = "traceparent"
 ERROR_TYPE: Final = "error.type"
 _SAMPLED: Final = 1
-# W3C Trace Context, level 1: lower-case hex only; a version that we do not know may go on after a dash, ours may not.
+# W3C Trace Context, level 1: lower-case hex only. Unknown versions may have more fields after a dash, ours may not.
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[!-~]*)?")
 _LONGEST: Final = 512
 
@@ -27,7 +27,7 @@ Attribute = str | int | float | bool | tuple[str, ...]
 
 
 class SpanKind(StrEnum):
-    """Which side of a call a span is."""
+    """The role of a span in a call: internal, server or client."""
 
     INTERNAL = "internal"
     SERVER = "server"
@@ -36,7 +36,7 @@ class SpanKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteParent:
-    """The caller's span, as its `traceparent` names it."""
+    """The caller's span, read from its `traceparent` header."""
 
     trace_id: int
     span_id: int
@@ -48,7 +48,7 @@ class Span(Protocol):
 
     @property
     def trace_id(self) -> str:
-        """32 hex digits."""
+        """Returns 32 hex digits."""
         ...
 
     def child(self, name: str, kind: SpanKind) -> Span:
@@ -56,15 +56,15 @@ class Span(Protocol):
         ...
 
     def set(self, name: str, value: Attribute) -> None:
-        """Describe what the span stands for; never with text that a caller or a model wrote."""
+        """Set an attribute; never text that a caller or a model wrote."""
         ...
 
     def fail(self, reason: str) -> None:
-        """What the span stands for did not work; *reason* is from a closed set."""
+        """Mark the span as failed; *reason* is from a closed set."""
         ...
 
     def end(self) -> None:
-        """It is over."""
+        """End the span."""
         ...
 
 
@@ -73,7 +73,7 @@ _current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 
 class TracedBlock:
-    """A span around a `with` block; an exception that leaves the block makes it a failed one, by its type's name."""
+    """A span around a `with` block; an exception that leaves the block marks the span as failed, with its type name."""
 
     __slots__ = ("_failed", "_span", "_token")
 
@@ -97,27 +97,27 @@ class TracedBlock:
 
     @property
     def recording(self) -> bool:
-        """Whether it is worth while to describe the block."""
+        """Returns whether attributes are recorded, so that they are worth computing."""
         return True
 
     @property
     def trace_id(self) -> str:
-        """32 hex digits."""
+        """Returns 32 hex digits."""
         return self._span.trace_id
 
     def set(self, name: str, value: Attribute) -> None:
-        """See `Span.set`."""
+        """Set an attribute; never text that a caller or a model wrote."""
         self._span.set(name, value)
 
     def fail(self, reason: str) -> None:
-        """See `Span.fail`."""
+        """Mark the span as failed; *reason* is from a closed set and becomes its `error.type`."""
         self._failed = True
         self._span.set(ERROR_TYPE, reason)
         self._span.fail(reason)
 
 
 class UntracedBlock:
-    """The block of a request that is not traced."""
+    """The block of a request that is not traced; it does nothing."""
 
     __slots__ = ()
     recording = False
@@ -131,10 +131,10 @@ class UntracedBlock:
         return None
 
     def set(self, name: str, value: Attribute) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def fail(self, reason: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 Block = TracedBlock | UntracedBlock
@@ -142,21 +142,21 @@ UNTRACED: Final = UntracedBlock()
 
 
 def traced(name: str, kind: SpanKind = SpanKind.INTERNAL) -> Block:
-    """A span below the current one, for a `with` block; nothing where the current request is not traced."""
+    """Returns a span below the current one, for a `with` block; does nothing if the current request is not traced."""
     parent = _current.get()
     return UNTRACED if parent is None else TracedBlock(parent.child(name, kind))
 
 
 def current_trace_id() -> str | None:
-    """The current request's trace, 32 hex digits; None if it is not traced."""
+    """Returns the trace id of the current request, 32 hex digits; None if it is not traced."""
     span = _current.get()
     return None if span is None else span.trace_id
 
 
 class Tracing:
-    """Decides which requests are traced: as the caller's sampled flag says, else the given share of them.
+    """Decides which requests are traced: as the caller's sampled flag says; without one, the given share of requests.
 
-    *draw* is evenly distributed over [0, 1). Without *start* there is nobody to export spans to, and none is made.
+    *ratio* is that share, 0 to 1. *draw* returns a uniform number in [0, 1). Without *start* no spans are made.
     """
 
     def __init__(self, start: StartSpan | None, *, ratio: float, draw: Callable[[], float]) -> None:
@@ -166,11 +166,11 @@ class Tracing:
 
     @property
     def on(self) -> bool:
-        """Whether any request can be traced."""
+        """Returns whether any request can be traced."""
         return self._start is not None
 
     def request(self, name: Callable[[], str], traceparent: str | None) -> Block:
-        """The block of an incoming request, called *name*; a *traceparent* that is not valid counts as none."""
+        """Returns the block of an incoming request called *name*; an invalid *traceparent* is ignored."""
         if self._start is None:
             return UNTRACED
         parent = None if traceparent is None else parse_traceparent(traceparent)
@@ -179,7 +179,7 @@ class Tracing:
 
 
 def parse_traceparent(value: str) -> RemoteParent | None:
-    """The parent that a `traceparent` header names; None for one that is not valid."""
+    """Returns the parent that a `traceparent` header names; None if the header is not valid."""
     found = _TRACEPARENT.fullmatch(value) if len(value) <= _LONGEST else None
     if found is None:
         return None

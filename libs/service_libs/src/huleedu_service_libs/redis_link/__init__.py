@@ -1,1 +1,1 @@
-"""Redis as a dependency that may be away: bounded in time and connections, and never a reason to fail."""
+"""A link to Redis that never blocks for long: time and connections are bounded, and the service works without Redis."""

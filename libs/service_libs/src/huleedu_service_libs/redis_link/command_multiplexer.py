@@ -1,9 +1,10 @@
-"""Many callers' commands over few connections to Redis: what gathers during one round trip makes the next one.
+"""Sends the commands of many callers over a few Redis connections, batched.
 
-A caller waits for its answers, not for a connection. One who leaves early leaves nothing behind: the connection takes
-the reply and drops it, so replies cannot get out of step, and no connection has to be closed for it. redis-py's pool is
-not used, because it is not fair: with 24 callers on its 16 connections some waited for more than 150 ms while others
-came back again and again. Carried together, a command costs a fifth of what it costs there.
+Commands that arrive during one round trip are sent together in the next one. A caller waits for its answers, not for a
+connection. If a caller leaves early, the connection still reads its reply and drops it, so replies never get out of
+order and no connection has to be closed. redis-py's pool is not used because it is not fair: with 24 callers on its 16
+connections some waited for more than 150 ms while others came back again and again. A batched command costs a fifth of
+a command there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from huleedu_service_libs.observability.logging import failure_fields, get_logge
 from huleedu_service_libs.redis_link.values import Lost, RedisRefused, Word
 
 MOST_TOGETHER = 128
-# How often the time of those who wait is looked at; it may pass by so much before they hear of it.
+# How often, in seconds, we look for callers whose time is up; they hear of it at most this much late.
 LOOK_SECONDS = 0.01
 
 log = get_logger(__name__)
@@ -47,10 +48,10 @@ class _PendingCommand:
 
 
 class CommandMultiplexer:
-    """`connections` connections, each with `seconds` for one round trip.
+    """Uses *connections* connections; one round trip may take *seconds*.
 
-    *on_way* hears of each round trip, once however many commands went together: `None` when Redis answered. So a moment
-    in which this process could not get round to read the answers counts once for each connection, not for each caller.
+    *on_way* is called once per round trip, however many commands it carried: with `None` if Redis answered, else with
+    the loss. So if this process is too busy to read answers, that counts once per connection and not once per caller.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class CommandMultiplexer:
     ) -> None:
         factory: Any = ConnectionPool.from_url(
             url,
-            socket_timeout=None,  # one timer bounds the whole way; redis-py would set one for each step
+            socket_timeout=None,  # one timer bounds the whole trip; redis-py would set one per step
             socket_connect_timeout=None,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
@@ -81,7 +82,10 @@ class CommandMultiplexer:
         self._tasks: list[Task[NoReturn]] = []
 
     async def carry(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any] | Lost:
-        """The answers to *commands*, in order, within *seconds*; a refused one's place holds its `RedisRefused`."""
+        """Returns the answers to *commands*, in order, or `Lost` if they do not come within *seconds*.
+
+        A refused command has a `RedisRefused` in its place.
+        """
         if not self._tasks:
             self._tasks = [
                 self._background.start("redis_connection", partial(self._serve, one)) for one in self._connections
@@ -97,13 +101,13 @@ class CommandMultiplexer:
         return await command.answers
 
     async def reconnect(self) -> None:
-        """Have every connection look its server up again; answers under way are lost."""
+        """Close every connection, so that the server's address is looked up again; answers under way are lost."""
         for connection in self._connections:
             with suppress(RedisError, OSError):
                 await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
-        """Stop sending, and close the connections."""
+        """Stop sending and close the connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -135,7 +139,7 @@ class CommandMultiplexer:
                 return
 
     def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell those whose time is up. One look at all of them costs less than a timer for each."""
+        """Give `TOO_LATE` to callers whose time is up. One look at all of them is cheaper than one timer for each."""
         now = loop.time()
         still_open = deque[_PendingCommand]()
         for command in self._open:
@@ -157,11 +161,11 @@ class CommandMultiplexer:
                 outcome = await self._exchange(connection, pending)
         except TimeoutError:
             outcome = Lost("timeout")
-        except (RedisError, OSError, ValueError) as error:  # ValueError: what answers there is not a Redis server
+        except (RedisError, OSError, ValueError) as error:  # ValueError: the peer is not a Redis server
             outcome = Lost(type(error).__name__, hopeless=isinstance(error, AuthenticationError))
         except (
             Exception
-        ) as error:  # a bug in one command must not end the connection's task, or everybody would wait for nothing
+        ) as error:  # a bug in one command must not end the connection's task: all others would wait for nothing
             log.error("redis_connection_failed", **failure_fields(error))
             outcome = Lost(type(error).__name__)
         finally:
@@ -169,7 +173,7 @@ class CommandMultiplexer:
         self._on_way(outcome if isinstance(outcome, Lost) else _absence(outcome))
 
     async def _exchange(self, connection: AbstractConnection, pending: list[_PendingCommand]) -> list[Any]:
-        """Send and receive, once more on a fresh connection if the one at hand was stale, as after a restart."""
+        """Send and receive; if the connection was stale (as after a restart of Redis), try once more on a new one."""
         was_connected = connection.is_connected
         try:
             return await _send_and_receive(connection, pending)
@@ -181,7 +185,7 @@ class CommandMultiplexer:
 
 
 def packed(commands: Sequence[Sequence[Word]]) -> bytes:
-    """*commands* as Redis reads them (RESP arrays of bulk strings); text is UTF-8. A third of redis-py's time."""
+    """Returns *commands* in Redis's format (RESP, text as UTF-8); takes a third of redis-py's time."""
     pieces: list[bytes] = []
     for command in commands:
         pieces.append(b"*%d\r\n" % len(command))
@@ -200,7 +204,7 @@ async def _answer(connection: AbstractConnection) -> Any:
     try:
         return await connection.read_response(disable_decoding=True)
     except ResponseError as error:
-        # The first word of what Redis says; redis-py keeps it apart where it has a class of its own for the error.
+        # The first word of Redis's message; redis-py stores it separately where it has its own class for the error.
         return RedisRefused(error.status_code or str(error).partition(" ")[0][:40])
 
 

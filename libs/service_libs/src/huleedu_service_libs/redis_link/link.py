@@ -1,7 +1,7 @@
-"""One link to one Redis server: bounded in time, and down at once for everybody when it is down.
+"""A link to one Redis server, bounded in time, with a circuit breaker that all callers share.
 
-The bound is one timer around everything an operation does: waiting for a connection, connecting, sending, receiving,
-and the retry of a stale connection.
+One timer bounds everything that an operation does: waiting for a connection, connecting, sending, receiving, and the
+retry of a stale connection.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ log = get_logger(__name__)
 
 
 class RedisLink:
-    """See the module's docstring; only `RedisAway` and `RedisRefused` leave it, never an exception of redis-py.
+    """Runs Redis commands within a time budget; raises only `RedisAway` and `RedisRefused`, no redis-py exceptions.
 
-    *on_moved* hears whether Redis is available, at the start and at each change. The link is for one event loop.
+    *on_moved* is called with whether Redis is available, at the start and at each change. For one event loop only.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class RedisLink:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         from huleedu_service_libs.redis_link.command_multiplexer import (
-            CommandMultiplexer,  # redis-py is big: it comes with the first link
+            CommandMultiplexer,  # redis-py is large, so it is imported with the first link only
         )
 
         self._policy = policy
@@ -64,18 +64,18 @@ class RedisLink:
 
     @property
     def available(self) -> bool:
-        """Whether an operation would be tried now."""
+        """Returns whether an operation would be tried now."""
         return self._breaker.state is CircuitBreakerState.CLOSED
 
     @property
     def state(self) -> LinkState:
-        """What health shows."""
+        """Returns the state that the health endpoint shows."""
         return LinkState(available=self.available, writable=self._writable, failures=self._failures)
 
     async def run(self, *command: Word, seconds: float | None = None) -> Any:
-        """The answer to *command*, within the budget, or within *seconds* if that is less.
+        """Returns the answer to *command*, within the budget, or within *seconds* if that is less.
 
-        Raises `RedisAway`, at once while the link is down, and `RedisRefused`.
+        Raises `RedisAway` (at once while the link is down) and `RedisRefused`.
         """
         (answer,) = await self._admitted(str(command[0]), [command], seconds)
         if isinstance(answer, RedisRefused):
@@ -83,11 +83,14 @@ class RedisLink:
         return answer
 
     async def run_all(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
-        """The answers to *commands*, sent together; a refused one's place holds its `RedisRefused`."""
+        """Returns the answers to *commands*, sent together; a refused command has a `RedisRefused` in its place.
+
+        Raises `RedisAway`.
+        """
         return await self._admitted(PIPELINE, commands)
 
     async def ping(self) -> None:
-        """Find out whether Redis answers; while the link is down, success brings it up."""
+        """Check whether Redis answers; while the link is down, a success brings it up again."""
         if self.available:
             with suppress(RedisAway, RedisRefused):
                 await self.run("PING")
@@ -97,14 +100,14 @@ class RedisLink:
             await self._try_to_write()
 
     async def keep_watch(self) -> NoReturn:
-        """Ping for ever: this, and no caller, finds out that Redis is back."""
+        """Ping for ever. Only these pings find out that Redis is back; a caller never does."""
         while True:
             pause = self._policy.ping_seconds if self.available else self._breaker.snapshot().retry_in_seconds
             await asyncio.sleep(pause)
             await self.ping()
 
     async def close(self) -> None:
-        """Close every connection, within half a second even if Redis hangs."""
+        """Close every connection, within 0.5 s even if Redis hangs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_CLOSE_SECONDS):
                 await self._multiplexer.close()
@@ -139,10 +142,10 @@ class RedisLink:
         else:
             permit.succeed()
         finally:
-            permit.abandon()  # of no effect once it is settled
+            permit.abandon()  # does nothing if the permit is settled already
 
     def _seen(self, lost: Lost | None) -> None:
-        """One way to Redis and back; a probe settles its own permit."""
+        """Count one round trip in the breaker; while it is not closed only the probe counts, with its own permit."""
         self._failures = 0 if lost is None else self._failures + 1
         if self._breaker.state is not CircuitBreakerState.CLOSED:
             return
@@ -160,7 +163,7 @@ class RedisLink:
                 log.warning("redis_refuses_writes", reason=refused.code)
 
     async def _try_to_write(self) -> None:
-        """A replica may have taken over under the same name, so look it up again before the next try."""
+        """Reconnect, then try a write: a new primary may have the same name, so its address is looked up again."""
         await self._multiplexer.reconnect()
         with suppress(RedisAway, RedisRefused):
             await self.run("SET", PROBE_KEY, b"", "PX", 1000)
@@ -168,7 +171,7 @@ class RedisLink:
             log.info("redis_accepts_writes")
 
     def _moved(self, transition: Transition) -> None:
-        """One line when Redis goes and one when it comes back, however many callers find out and pings fail."""
+        """Log one line when Redis goes away and one when it comes back, however many calls and pings fail."""
         if transition.current is CircuitBreakerState.CLOSED:
             log.info("redis_back")
             self._on_moved(self.available)
@@ -185,7 +188,7 @@ async def redis_link(
     *,
     on_moved: Callable[[bool], None] = lambda available: None,
 ) -> AsyncIterator[RedisLink]:
-    """A link that has been pinged once, so it knows whether Redis is there, and that is watched until it is closed."""
+    """Yields a link that was pinged once, so its state is known; it is watched until the block ends, then closed."""
     link = RedisLink(url, policy, background, on_moved=on_moved)
     on_moved(link.available)
     await link.ping()

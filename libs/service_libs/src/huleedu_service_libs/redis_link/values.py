@@ -1,4 +1,4 @@
-"""What a Redis link is told (its policy, the words of commands) and what it tells (its state, absences, refusals)."""
+"""Values of a Redis link: its policy, its state, and the exceptions for "no answer" and "refused"."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ Word = str | bytes | int | float
 
 
 class RedisAway(Exception):
-    """Redis was not asked, or did not answer in time; whether a command was executed is not known."""
+    """Redis was not asked, or did not answer in time; it is unknown whether the command was executed."""
 
 
 class RedisRefused(Exception):
-    """Redis answered that it will not do this; `code` is the first word of its answer, for the rest may quote keys."""
+    """Redis answered with an error; `code` is its first word, because the rest may quote keys."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -20,23 +20,23 @@ class RedisRefused(Exception):
 
     @property
     def is_absence(self) -> bool:
-        """The server answers, but it cannot be asked anything, or not this: another node of its cluster has the key."""
+        """Returns whether the server is up but cannot serve: it is loading, or another cluster node has the key."""
         return self.code in {"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK"}
 
     @property
     def wrong_type(self) -> bool:
-        """The key holds another kind of value."""
+        """Returns whether the key holds another type of value."""
         return self.code == "WRONGTYPE"
 
     @property
     def forbids_writes(self) -> bool:
-        """Reading goes on, writing does not: memory is full, or the server is a replica."""
+        """Returns whether reads work but writes do not: memory is full, or the server is a replica."""
         return self.code in {"OOM", "READONLY", "MISCONF", "NOREPLICAS"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """There is no answer; `hopeless` says that asking again will not help (a refused password)."""
+    """No answer came; `hopeless` means that asking again will not help (a wrong password)."""
 
     reason: str
     hopeless: bool = False
@@ -44,12 +44,13 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPolicy:
-    """Seconds and bounds of one link.
+    """Time limits (in seconds) and bounds of one link.
 
-    `budget_seconds` is the longest that one operation takes, waiting for its turn, connecting, and the retry of a stale
-    connection included. `failures_in_row` ways to Redis without an answer take the link down; then nobody is kept
-    waiting. While it is up it is pinged every `ping_seconds`; while it is down first after `retry_seconds` and then
-    in growing steps up to `longest_retry_seconds`, which with one budget bounds how long a return goes unnoticed.
+    `budget_seconds` is the longest time for one operation, including the wait for a connection, connecting, and the
+    retry of a stale connection. After `failures_in_row` round trips without an answer the link is down, and calls fail
+    at once. While it is up it is pinged every `ping_seconds`. While it is down it is pinged after `retry_seconds` and
+    then at growing intervals up to `longest_retry_seconds`; that plus one budget bounds how long Redis is back before
+    we notice.
     """
 
     budget_seconds: float = 0.15
@@ -62,9 +63,9 @@ class LinkPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkState:
-    """`failures` counts the ways to Redis without an answer since the last one with.
+    """State of the link; `failures` counts round trips without an answer since the last answer.
 
-    `writable` is false while Redis refuses to write.
+    `writable` is false while Redis refuses writes.
     """
 
     available: bool

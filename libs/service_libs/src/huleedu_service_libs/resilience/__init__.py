@@ -1,1 +1,1 @@
-"""Circuit breaking: when to stop asking a target that keeps failing, and how to find out that it is back."""
+"""Circuit breakers: stop calling a target that keeps failing, and find out when it works again."""

@@ -1,4 +1,4 @@
-"""The breakers of one process by key, in bounded memory although keys (model names) come from callers."""
+"""Keeps one circuit breaker per key, in bounded memory, because keys (model names) come from callers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class CircuitBreakerRegistry(Generic[Key]):
-    """Hands out one breaker per key; ask again for each request, for a kept breaker may have been evicted.
+    """Holds one breaker per key. Ask for it at each request: a breaker that you keep may have been evicted.
 
-    At *capacity* the least recently used breaker makes room that has nothing to remember: closed, with no failure in
-    its window. Failing that the least recently used closed one, and only if none is closed an open or half-open one.
-    With `enabled=False` the breakers count but never open. *on_transition* gets the key, since a name is only text.
+    At *capacity* a breaker is evicted: the least recently used one that is closed without a failure in its window, else
+    the least recently used closed one, else the least recently used of all. With `enabled=False` breakers count but
+    never open. *on_transition* gets the key as well, because the breaker's name is only text.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class CircuitBreakerRegistry(Generic[Key]):
         self.not_closed: set[Key] = set()
 
     def get(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:
-        """The breaker of *key*, made with *policy* if there is none yet; a living one keeps the policy it has."""
+        """Returns the breaker of *key*; creates it with *policy* if there is none. An existing one keeps its policy."""
         breaker = self._breakers.get(key)
         if breaker is None:
             return self._create(key, policy)
@@ -51,7 +51,7 @@ class CircuitBreakerRegistry(Generic[Key]):
         return breaker
 
     def snapshots(self) -> dict[Key, BreakerSnapshot]:
-        """All breakers, least recently used first; looking is not using."""
+        """Returns snapshots of all breakers, least recently used first; this does not count as use."""
         return {key: breaker.snapshot() for key, breaker in self._breakers.items()}
 
     def _create(self, key: Key, policy: BreakerPolicy) -> CircuitBreaker:

@@ -1,4 +1,4 @@
-"""What a circuit breaker is told (its policy) and what it tells (snapshots, transitions, refusals)."""
+"""Values of a circuit breaker: its policy, its snapshots and transitions, and the error for a refused call."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class TransitionCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
-    """When to open and for how long. Raises ValueError for a rule that could never, or would always, hold.
+    """When a breaker opens and for how long. Raises ValueError for a rule that can never be true or is always true.
 
-    `failed_requests` in a row open it if the window holds no success. The row itself has no age: a caller whose
-    requests each take a minute to time out would otherwise never reach three.
-    `consecutive_failures` (None: off) counts single calls, for a breaker that is fed connection failures only.
-    `recovery_growth` multiplies the pause at each failed probe, up to `recovery_cap_seconds`; the jitter comes on top.
-    `enabled=False` counts and shows everything but never opens.
+    `failed_requests` failed requests in a row open it, if the window holds no success. This row does not expire:
+    otherwise requests that each take a minute to time out would never reach three. `consecutive_failures` (None: off)
+    counts single calls; it is for a breaker that only counts connection failures. `recovery_growth` multiplies the
+    pause after each failed probe, up to `recovery_cap_seconds`; jitter is added to that. `enabled=False` counts and
+    shows everything but never opens.
     """
 
     failed_requests: int = 3
@@ -53,13 +53,13 @@ class BreakerPolicy:
         _require(calls_in_row is None or calls_in_row >= 1, "consecutive_failures must be at least 1 or None")
 
     def longer_pause(self, pause: float) -> float:
-        """Seconds to stay open after a failed probe, given the *pause* before it; a base above the cap stays."""
+        """Seconds to stay open after a failed probe, given the last *pause*; a base above the cap is kept."""
         return min(pause * self.recovery_growth, max(self.recovery_cap_seconds, self.recovery_seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSnapshot:
-    """`opened_at` is a reading of the monotonic clock; `retry_in_seconds` is 0 when a call would be admitted."""
+    """State of one breaker; `opened_at` is monotonic time, `retry_in_seconds` is 0 if a call would be admitted."""
 
     name: str
     state: CircuitBreakerState
@@ -86,7 +86,7 @@ class Transition:
 class CircuitOpenError(Exception):
     """The call was refused and nothing was sent.
 
-    `retry_in_seconds` counts down to the next probe; while one is out it is the pause that its failure would bring.
+    `retry_in_seconds` is the time until the next probe. While a probe runs, it is the pause that follows if that fails.
     """
 
     def __init__(self, name: str, retry_in_seconds: float) -> None:

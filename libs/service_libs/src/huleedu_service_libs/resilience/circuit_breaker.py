@@ -1,6 +1,6 @@
-"""A circuit breaker for one event loop: it hands out permits, so that a call of any length, a stream too, can hold one.
+"""A circuit breaker for one event loop. It gives out permits, so that a call of any length (or a stream) can hold one.
 
-Nothing here awaits or locks: each method runs to its end before another task runs. Not safe across threads.
+Nothing here awaits or locks: each method finishes before another task runs. Not safe across threads.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _CLOSED, _OPEN, _HALF_OPEN = CircuitBreakerState.CLOSED, CircuitBreakerState.OPE
 
 
 class Permit:
-    """Leave for one call, settled once: the first of `succeed`, `fail` and `abandon` wins, later ones do nothing.
+    """Permission for one call. Only the first of `succeed`, `fail` and `abandon` counts; later ones do nothing.
 
-    Settle it in a `finally`. A permit that is lost unsettled counts as abandoned once it is garbage-collected.
+    Settle it in a `finally`. A permit that is lost without this counts as abandoned when it is garbage-collected.
     """
 
     __slots__ = ("__weakref__", "_breaker", "generation")
@@ -50,28 +50,31 @@ class Permit:
             breaker._on_success(self.generation)
 
     def fail(self, reason: str, *, open_now: bool = False) -> None:
-        """*reason* is a class name or a short redacted text: it is shown to operators, cut at 200 characters.
+        """Record a failure; *reason* is a class name or a short redacted text for operators, cut at 200 characters.
 
-        `open_now` opens at once, for a failure that no repetition will mend (a refused key).
+        *open_now* opens the breaker at once, for a failure that no retry can fix (a refused key).
         """
         breaker, self._breaker = self._breaker, None
         if breaker is not None:
             breaker._on_failure(self.generation, reason, open_now)
 
     def abandon(self) -> None:
-        """The call says nothing about the target: cancelled, the caller's own deadline, a request rightly refused."""
+        """Give the permit back without a result, because the call says nothing about the target.
+
+        Examples: it was cancelled, the caller's own deadline passed, or the request itself was wrong.
+        """
         breaker, self._breaker = self._breaker, None
         if breaker is not None:
             breaker._on_abandon(self.generation)
 
 
 class CircuitBreaker:
-    """Closed, open, half-open with exactly one probe; *clock* is monotonic seconds, *jitter* uniform in 0 to 1.
+    """Closed, open, or half-open with exactly one probe; *clock* is monotonic seconds, *jitter* uniform in 0 to 1.
 
-    The generation is the number of openings so far. What a permit or a failed request of an earlier generation
-    reports is ignored, so calls in flight at an opening neither close it, nor extend it, nor count after it.
-    Only a failure opens it: a success that completes a bad sample is the newest thing known about the target.
-    `on_transition` is called last, when the new state is complete; what it raises reaches the caller.
+    The generation is the number of openings so far. Reports of permits and failed requests from an earlier generation
+    are ignored, so calls that were running when the breaker opened can neither close it nor keep it open. Only a
+    failure opens it, never a success that completes a bad sample, because that success is the newest fact about the
+    target. *on_transition* is called last, when the new state is complete; its exceptions reach the caller.
     """
 
     __slots__ = (
@@ -115,24 +118,24 @@ class CircuitBreaker:
         self._opened_at: float | None = None
         self._pause = policy.recovery_seconds
         self._probe_at = 0.0
-        # Weak, because a probe whose permit was lost must not close the target off for ever; one that is still held
-        # is a call that still runs, and its own deadline ends it. So a probe needs no maximum age.
+        # A weak reference: a probe whose permit was lost must not block the target for ever. A permit that is still
+        # held belongs to a running call, and the call's own deadline ends it. So a probe needs no maximum age.
         self._probe: weakref.ref[Permit] | None = None
 
     def acquire(self) -> Permit:
-        """Raise CircuitOpenError while open, or half-open with the probe out."""
+        """Returns a permit. Raises CircuitOpenError while open, or while half-open with the probe still running."""
         if self.state is _CLOSED:
             return Permit(self, self.generation)
         return self._acquire_probe()
 
     def would_admit(self) -> bool:
-        """Whether `acquire` would succeed now; takes nothing."""
+        """Returns whether `acquire` would succeed now; takes no permit."""
         return self.state is _CLOSED or self._retry_in(self._clock()) <= 0
 
     def count_failed_request(self, generation: int) -> None:
-        """A request gave up on this target, once however often it was retried.
+        """Count a request that gave up on this target, once, however often it was retried.
 
-        *generation* is that of the request's last permit; a report from before an opening is ignored.
+        *generation* is that of the request's last permit; reports from before an opening are ignored.
         """
         if generation != self.generation or self.state is not _CLOSED:
             return
@@ -143,7 +146,7 @@ class CircuitBreaker:
             self._open(now, TransitionCause.FAILED_REQUESTS)
 
     def has_failures(self) -> bool:
-        """Whether the window holds a failure; cheaper than a snapshot."""
+        """Returns whether the window holds a failure; cheaper than a snapshot."""
         return self._window.totals(self._clock())[1] > 0
 
     def snapshot(self) -> BreakerSnapshot:
@@ -229,7 +232,7 @@ class CircuitBreaker:
         self._move(_OPEN, cause, now)
 
     def _close(self, now: float) -> None:
-        """The window starts empty: what opened it is over, and the probe's success must not hide the next outage."""
+        """Close with an empty window: old failures are over, and the probe's success must not hide the next outage."""
         self._window.clear()
         self._opened_at = None
         self._forget_rows_and_probe()

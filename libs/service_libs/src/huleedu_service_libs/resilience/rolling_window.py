@@ -1,4 +1,4 @@
-"""Successes and failures of the last so many seconds, in bounded memory."""
+"""Counts successes and failures in a rolling time window, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from math import inf
 
 BUCKETS = 60
-"""Bounds a window to 60 small buckets at any call rate; with a 60 s window a call is forgotten after 59 to 60 s."""
+"""Number of buckets in a window, at any call rate. In a window of 60 s a call is forgotten after 59 to 60 s."""
 
 
 class _Bucket:
@@ -19,10 +19,10 @@ class _Bucket:
 
 
 class RollingWindow:
-    """Counts outcomes in buckets of `seconds / BUCKETS`; totals are kept, not summed: a call costs two additions.
+    """Counts outcomes in buckets of `seconds / BUCKETS`. It keeps running totals, so a call costs two additions.
 
-    Buckets lie on multiples of their width, and a whole bucket leaves at once: never later than *seconds* after a
-    call, at most one bucket's width earlier. A deque of single outcomes would be exact and grow with the call rate.
+    Buckets start at multiples of their width, and a whole bucket is dropped at once: at most *seconds* after a call,
+    and at most one bucket width earlier. A deque of single outcomes would be exact, but it grows with the call rate.
     """
 
     __slots__ = ("_bucket", "_bucket_ends", "_buckets", "_failures", "_successes", "_width")
@@ -52,7 +52,7 @@ class RollingWindow:
         self._failures += 1
 
     def totals(self, now: float) -> tuple[int, int]:
-        """(successes, failures) that are still in the window at *now*."""
+        """Returns (successes, failures) that are in the window at *now*."""
         if now >= self._bucket_ends:
             self._forget_before(int(now // self._width))
         return self._successes, self._failures

@@ -1,1 +1,1 @@
-"""What stands between HTTP and an application: bodies, problems, correlation ids, Quart."""
+"""Web layer between the HTTP server and an application: bodies, problem documents, correlation ids, Quart."""

@@ -1,4 +1,4 @@
-"""A bound for the request bodies that a process holds at once: beyond it requests are refused, unread."""
+"""Limits the memory for request bodies: above the limit a request is refused before its body is read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class BodyBudget:
-    """An ASGI layer: bodies under way are at most *budget_bytes* together, each counted until it is answered.
+    """An ASGI layer: all request bodies in progress take at most *budget_bytes*, each until its request is answered.
 
-    What counts is the declared length, *longest_body* where none is declared or a longer one is (the route refuses
-    that one itself). A body that alone exceeds the budget is let in when there is no other. Install it under
+    A body counts with its declared length, or with *longest_body* if it declares none or a longer one (the route
+    refuses a longer one itself). A body larger than the whole budget is accepted if there is no other. Install it under
     `install_edge`, so that a refusal carries its correlation id.
     """
 
@@ -28,7 +28,7 @@ class BodyBudget:
         self._held = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One exchange."""
+        """Handle one request."""
         size = 0
         for name, value in scope.get("headers", ()):
             if name == b"content-length":
@@ -46,7 +46,7 @@ class BodyBudget:
 
 
 async def refuse(problem: Problem, scope: Any, send: Any, *, type_prefix: str) -> None:
-    """Answer an ASGI exchange with *problem* and end its connection, whatever of its body is still to come."""
+    """Answer an ASGI request with *problem* and close its connection, even if a part of the body has not arrived."""
     correlation_id = current_correlation().id
     body = problem_body(problem, instance=scope["path"], correlation_id=correlation_id, type_prefix=type_prefix)
     headers = problem_headers(problem) | {"Connection": "close", "Content-Length": str(len(body))}

@@ -1,4 +1,4 @@
-"""The caller's end is the handler's: a task that answers somebody is cancelled when that somebody hangs up."""
+"""Cancels the task that handles a request when its caller disconnects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from huleedu_service_libs.http_server.exchange import Exchange
 
 
 class CancelOnDisconnect:
-    """For a `with` block in the task that answers: `hang_up` cancels it, and that cancellation ends at the block.
+    """A `with` block in the handler's task: `hang_up` cancels the task, and the cancellation ends at the block.
 
-    With an *exchange*, our server calls `hang_up`; else somebody who listens to the caller does. A cancellation that
-    comes from elsewhere, as when the server stops, goes on.
+    With an *exchange*, our server calls `hang_up`; otherwise a task that listens to the caller does. Other
+    cancellations, as when the server stops, pass through.
     """
 
     __slots__ = ("_exchange", "_hung_up", "_task")
@@ -36,6 +36,6 @@ class CancelOnDisconnect:
         return kind is asyncio.CancelledError and self._hung_up and not self._task.uncancel()
 
     def hang_up(self) -> None:
-        """The caller is gone."""
+        """Cancel the task, because the caller has disconnected."""
         self._hung_up = True
         self._task.cancel()

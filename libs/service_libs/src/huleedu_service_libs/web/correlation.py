@@ -1,6 +1,6 @@
-"""Correlation ids: which ones we accept from outside, and where code that answers a request finds its own.
+"""Correlation ids: which ids are accepted from callers, and how code finds the id of the current request.
 
-An id ends up in headers, log lines, problem documents and later in event keys, so only a harmless alphabet gets in.
+An id is written to headers, log lines, problem documents and later event keys, so only safe characters are allowed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-# The bits that RFC 9562 fixes in a random UUID.
+# The bits that RFC 9562 fixes in a random UUID (version 4).
 _VERSION_4: Final = 0x4 << 76 | 0x2 << 62
 _RANDOM_BITS: Final = ~(0xF << 76 | 0x3 << 62)
 _source: Final = random.Random()
@@ -21,9 +21,9 @@ os.register_at_fork(after_in_child=_source.seed)
 
 
 class Correlation:
-    """The id of one request; `given` says that the caller's header chose it.
+    """The correlation id of one request; `given` means that the caller's header set it.
 
-    Mutable, because the body may name the id after the request's context has been handed to other tasks.
+    It is mutable, because the body may set the id after the request's context was passed to other tasks.
     """
 
     __slots__ = ("given", "id")
@@ -37,26 +37,26 @@ _current: ContextVar[Correlation | None] = ContextVar("correlation", default=Non
 
 
 def is_acceptable(candidate: str) -> bool:
-    """1–128 characters of `A-Z a-z 0-9 . _ : -`."""
+    """Returns whether *candidate* has 1–128 characters of `A-Z a-z 0-9 . _ : -`."""
     return _ACCEPTABLE.fullmatch(candidate) is not None
 
 
 def new_correlation_id() -> str:
-    """A fresh UUID of version 4: unique, but no secret, for it can be foretold from enough others."""
-    # A fraction of the time of uuid4, which asks the kernel for each.
+    """Returns a new UUID of version 4. It is unique but not secret: it can be predicted from enough others."""
+    # Much faster than uuid4, which asks the kernel for each id.
     digits = (_source.getrandbits(128) & _RANDOM_BITS | _VERSION_4).to_bytes(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def correlation_from_header(value: str | None) -> Correlation:
-    """Take the header's id if it is acceptable; a missing, hostile or oversized one is replaced by a fresh UUID."""
+    """Returns the header's id if it is acceptable, else a new UUID."""
     if value is not None and is_acceptable(value):
         return Correlation(value, given=True)
     return Correlation(new_correlation_id(), given=False)
 
 
 def adopt_body_correlation(candidate: str | None) -> str:
-    """Let a body's `correlation_id` name the current request unless its header did; return the id that holds."""
+    """Use the body's `correlation_id` for the current request, unless the header set one; returns the id in use."""
     correlation = _current.get() or current_correlation()
     if candidate is not None and not correlation.given and is_acceptable(candidate):
         correlation.id = candidate
@@ -69,7 +69,7 @@ def bind_correlation(correlation: Correlation) -> None:
 
 
 def current_correlation() -> Correlation:
-    """The current request's; outside of one, a fresh one that is bound from now on."""
+    """Returns the correlation of the current request; outside of a request, creates and binds a new one."""
     correlation = _current.get()
     if correlation is None:
         correlation = correlation_from_header(None)
@@ -78,6 +78,6 @@ def current_correlation() -> Correlation:
 
 
 def current_correlation_id() -> str | None:
-    """The current request's id, or None outside of a request."""
+    """Returns the id of the current request, or None outside of a request."""
     correlation = _current.get()
     return None if correlation is None else correlation.id

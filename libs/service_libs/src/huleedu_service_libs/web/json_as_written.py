@@ -1,6 +1,6 @@
-"""JSON for an echo: a member of a body is written again with each of its numbers as it stood there.
+"""Writes a member of a JSON body back with each number exactly as the caller wrote it.
 
-A parsed number has lost how it was written: 1.10 is 1.1, 1E5 is 100000.0 and 1e-400 is 0.0.
+Parsing loses the spelling of a number: 1.10 becomes 1.1, 1E5 becomes 100000.0 and 1e-400 becomes 0.0.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import orjson
 
 
 def as_written(raw: bytes, name: str, value: dict[str, Any] | list[Any]) -> bytes:
-    """The compact JSON of *value*, which `read_json` found as the member *name* of the object in *raw*.
+    """Returns *value* as compact JSON; `read_json` found it as the member *name* of the object in *raw*.
 
-    Only a value with a number of more than one spelling in it is read a second time, with a fragment for each number.
+    *raw* is parsed a second time, keeping the text of each number, only if *value* has a number with several spellings.
     """
     if _has_free_spelling(value):
         value = json.loads(raw, parse_float=orjson.Fragment, parse_int=orjson.Fragment)[name]
@@ -22,7 +22,7 @@ def as_written(raw: bytes, name: str, value: dict[str, Any] | list[Any]) -> byte
 
 
 def _has_free_spelling(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether *value* holds a float, or a zero, which may have been -0; another integer has one spelling only."""
+    """Returns whether *value* holds a float or a zero (it may have been -0); other integers have one spelling only."""
     for item in value.values() if isinstance(value, dict) else value:
         kind = type(item)
         if kind is float or (kind is int and item == 0):

@@ -1,7 +1,7 @@
-"""RFC 9457 problem documents: what every 4xx and 5xx answer of a service consists of.
+"""RFC 9457 problem documents: the body of every 4xx and 5xx answer of a service.
 
-Knows no web framework. A service raises `ProblemError` (or derives its own error tree from it) and the glue of its
-framework turns that into a response with `problem_body` and `problem_headers`.
+Independent of any web framework. A service raises `ProblemError` (or translates its own exceptions), and the code for
+its framework makes a response of it with `problem_body` and `problem_headers`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STATUSES_WITH_RETRY_AFTER = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSummary:
-    """One upstream attempt as a caller may see it; `outcome` comes from a closed set, never from a vendor's text."""
+    """One upstream attempt as the caller sees it; `outcome` is from a closed set, never a vendor's text."""
 
     provider: str
     model: str
@@ -30,7 +30,7 @@ class AttemptSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateSummary:
-    """Somebody who was not asked; `reason` comes from a closed set, `until` is a UTC time or None."""
+    """A target that was not called; `reason` is from a closed set, `until` is a UTC time or None."""
 
     provider: str
     model: str
@@ -48,7 +48,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A failure as its caller reads it; `retry_after` is in seconds, `detail` says what happened and what to do."""
+    """A failure as the caller sees it; `retry_after` is in seconds, `detail` says what happened and what to do."""
 
     status: int
     code: ErrorCode
@@ -64,7 +64,7 @@ class Problem:
 
 
 class ProblemError(Exception):
-    """Raised where the answer to the caller is already known; the glue answers with its `problem`."""
+    """Raised where the answer to the caller is already known; the answer is its `problem`."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.title)
@@ -72,7 +72,7 @@ class ProblemError(Exception):
 
 
 def problem_body(problem: Problem, *, instance: str, correlation_id: str, type_prefix: str) -> bytes:
-    """Encode *problem*; `type` is *type_prefix* and the slug. Never raises, whatever text it is given."""
+    """Returns *problem* as JSON bytes; `type` is *type_prefix* plus the slug. Never raises, whatever the text is."""
     members = _members(problem, instance, correlation_id, type_prefix)
     try:
         return orjson.dumps(members)
@@ -81,7 +81,7 @@ def problem_body(problem: Problem, *, instance: str, correlation_id: str, type_p
 
 
 def problem_headers(problem: Problem) -> dict[str, str]:
-    """The media type, and `Retry-After` in whole seconds on 429 and 503."""
+    """Returns the content type, and `Retry-After` in whole seconds on 429 and 503."""
     headers = {"Content-Type": PROBLEM_CONTENT_TYPE, "X-Content-Type-Options": "nosniff"}
     seconds = retry_after_seconds(problem)
     if seconds is not None and problem.status in _STATUSES_WITH_RETRY_AFTER:
@@ -90,7 +90,7 @@ def problem_headers(problem: Problem) -> dict[str, str]:
 
 
 def retry_after_seconds(problem: Problem) -> int | None:
-    """Whole seconds, rounded up, at least 1; always given on 429 and 503, elsewhere only if the problem says so."""
+    """Whole seconds, rounded up, at least 1; always set on 429 and 503, else only if the problem sets it."""
     if problem.retry_after is None:
         return 1 if problem.status in _STATUSES_WITH_RETRY_AFTER else None
     if not math.isfinite(problem.retry_after):

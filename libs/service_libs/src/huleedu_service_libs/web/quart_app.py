@@ -1,8 +1,8 @@
-"""What a Quart application needs around its routes: correlation ids, a container, problems, capped bodies.
+"""Sets up a Quart application: correlation ids, a dependency container, problem documents, limited bodies.
 
-Order, outermost first: `install_edge` (correlation id and a last 500 for what Quart itself could not answer), then
-Quart with `install_container` and `install_problem_handlers`. The first is an ASGI layer, because Quart's own hooks end
-before a streamed body starts and never see failures outside of a route.
+Order, outermost first: `install_edge` (correlation id, and a 500 for errors that Quart could not answer), then Quart
+with `install_container` and `install_problem_handlers`. The first is an ASGI layer, because Quart's own hooks end
+before a streamed body starts and do not see failures outside of a route.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _log = get_logger(__name__)
 
 
 class EdgeMiddleware:
-    """Gives every request its correlation id and every response the header; answers 500 if the app raised."""
+    """Gives every request a correlation id and every response its header; answers 500 if the application raised."""
 
     def __init__(self, app: AsgiApp, *, type_prefix: str) -> None:
         self._app = app
@@ -77,12 +77,12 @@ class EdgeMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            # The server's grace is over. The upstream call may be paid for, so the caller is not told to retry.
+            # The server's grace period is over. The upstream call may be paid for, so the caller is not told to retry.
             if not started and scope["type"] == "http":
                 await self._send_problem(_STOPPING, scope, send_with_id, correlation)
             raise
         except Exception as exc:
-            # The top of the request's stack: nobody above can answer in our format.
+            # The top of the request's stack: no code above can answer in our format.
             _log.error("request_failed_outside_routes", **failure_fields(exc))
             if started or scope["type"] != "http":
                 raise
@@ -99,18 +99,18 @@ class EdgeMiddleware:
 
 
 def install_edge(app: Quart, *, type_prefix: str) -> None:
-    """Put `EdgeMiddleware` around *app* and the lean connection under it; install it last, so that it is outermost."""
+    """Wrap *app* in `EdgeMiddleware` and set its connection class; call it last, so that it is outermost."""
     app.asgi_http_class = LeanHttpConnection
     app.asgi_app = EdgeMiddleware(app.asgi_app, type_prefix=type_prefix)  # type: ignore[method-assign]  # Quart documents this assignment
 
 
 def install_container(app: Quart, container: AsyncContainer) -> None:
-    """Let `inject` work in *app*'s handlers. Whoever made *container* closes it, after the last request."""
+    """Make `inject` work in *app*'s handlers. The caller closes *container*, after the last request."""
     app.extensions[_CONTAINER] = container
 
 
 def inject(handler: Callable[_P, Awaitable[_T]]) -> Callable[..., Awaitable[_T]]:
-    """Fill a handler's `FromDishka[...]` parameters from the container of its application."""
+    """Fill a handler's `FromDishka[...]` parameters from the application's container."""
     return wrap_injection(func=handler, container_getter=_container, is_async=True)
 
 
@@ -120,10 +120,10 @@ def _container(_args: object, _kwargs: object) -> AsyncContainer:
 
 
 def install_problem_handlers(app: Quart, *, type_prefix: str, translate: Translate | None = None) -> None:
-    """Make every error of *app* a problem document, and set Quart's limits to ours.
+    """Turn every error of *app* into a problem document, and set our limits in Quart.
 
-    *translate* turns a service's own exceptions into problems; None from it means "not mine". An exception that
-    nobody knows is our bug: logged by type and place, answered without internals.
+    *translate* turns a service's own exceptions into problems, and returns None for others. An exception that is still
+    unknown is a bug of ours: it is logged by type and place, and answered without internals.
     """
     app.config["MAX_CONTENT_LENGTH"] = DEFAULT_BODY_CAP
     app.config["BODY_TIMEOUT"] = DEFAULT_BODY_SECONDS
@@ -143,17 +143,17 @@ def install_problem_handlers(app: Quart, *, type_prefix: str, translate: Transla
 
 
 def problem_response(problem: Problem, *, type_prefix: str) -> Response:
-    """The response that *problem* stands for, for the current request."""
+    """Returns the response for *problem*, for the current request."""
     correlation_id = current_correlation().id
     body = problem_body(problem, instance=request.path, correlation_id=correlation_id, type_prefix=type_prefix)
     return Response(body, problem.status, problem_headers(problem))
 
 
 async def read_body(incoming: Request, cap: int | None = None, *, seconds: float = DEFAULT_BODY_SECONDS) -> bytes:
-    """The raw JSON body of *incoming*, at most *cap* bytes, within *seconds*.
+    """Returns the raw JSON body of *incoming*, at most *cap* bytes, read within *seconds*.
 
-    *cap* can only lower the application's MAX_CONTENT_LENGTH, which holds without one. Raises the framework's 415
-    (absent or wrong content type, another charset than UTF-8, a content coding), 413 (declared or real size) and 408.
+    *cap* can only lower the application's MAX_CONTENT_LENGTH, which is the limit without it. Raises the framework's 415
+    (no or wrong content type, a charset other than UTF-8, a content coding), 413 (declared or real size) and 408.
     """
     _require_json(incoming)
     limit = _smaller(cap, incoming.max_content_length)
@@ -193,7 +193,7 @@ def _require_json(incoming: Request) -> None:
 
 
 def _single_header(scope: Any, wanted: bytes) -> str | None:
-    """The header's value; None if it is missing or given more than once (two values cannot both be obeyed)."""
+    """Returns the header's value; None if it is missing or sent more than once, because two values contradict."""
     found: bytes | None = None
     for name, value in scope["headers"]:
         if name == wanted:
@@ -204,7 +204,7 @@ def _single_header(scope: Any, wanted: bytes) -> str | None:
 
 
 def problem_for(error: Exception, translate: Translate | None) -> Problem:
-    """The problem that *error* is; one that nobody knows is our bug, and is logged."""
+    """Returns the problem for *error*; an unknown exception is a bug of ours, and is logged."""
     if isinstance(error, ProblemError):
         return error.problem
     if isinstance(error, InvalidBody):

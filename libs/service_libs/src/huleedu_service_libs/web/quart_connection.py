@@ -1,8 +1,8 @@
-"""Quart's ASGI connection with fewer tasks and fewer messages for each request.
+"""Quart's ASGI connection, with fewer tasks and messages per request.
 
-Quart 0.22 runs the handler and the listener for the caller's messages in two new tasks and waits for both, and sends
-a body that is all there as two messages. Here the handler runs in the server's own task. Where the body has arrived,
-our server says when the caller hangs up; otherwise a task listens. Either way the caller's end is the handler's.
+Quart 0.22 starts two tasks per request, for the handler and for a listener to the caller's messages, and sends a
+complete body as two messages. Here the handler runs in the server's own task. If the body has arrived, our server
+reports a disconnect; otherwise a task listens for it. In both cases a disconnect cancels the handler.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from huleedu_service_libs.web.cancel_on_disconnect import CancelOnDisconnect
 
 
 class LeanHttpConnection(ASGIHTTPConnection):
-    """One exchange; set it as an application's `asgi_http_class`."""
+    """One request; set this class as an application's `asgi_http_class`."""
 
     async def __call__(self, receive: Any, send: Any) -> None:
-        """Answer the request; return without an answer if the caller hangs up first."""
+        """Answer the request; return without an answer if the caller disconnects first."""
         request = self._create_request_from_scope(send)
         exchange = exchange_of(self.scope)
         if exchange is not None and exchange.body_is_whole:

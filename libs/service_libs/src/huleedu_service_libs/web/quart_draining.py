@@ -1,4 +1,4 @@
-"""Refuses new requests once a service is stopping, while those under way finish."""
+"""Refuses new requests once a service is stopping, while running requests finish."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AsgiApp = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 
 
 class DrainMiddleware:
-    """An ASGI layer, open until `close`; then requests get a 503 that ends their connection, but for *open_paths*.
+    """An ASGI layer. After `close`, requests get a 503 and their connection ends, except on *open_paths*.
 
     Install it under `install_edge`, so that a refusal carries its correlation id.
     """
@@ -25,11 +25,11 @@ class DrainMiddleware:
         self._closed = False
 
     def close(self) -> None:
-        """Refuse from now on."""
+        """Refuse new requests from now on."""
         self._closed = True
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
-        """One exchange."""
+        """Handle one request."""
         if not self._closed or scope["type"] != "http" or scope["path"] in self._open_paths:
             return self._app(scope, receive, send)
         return refuse(_STOPPING, scope, send, type_prefix=self._type_prefix)

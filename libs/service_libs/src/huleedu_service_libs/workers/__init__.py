@@ -1,1 +1,1 @@
-"""Several processes on one port, under a supervisor."""
+"""Several worker processes on one port, run by a supervisor."""

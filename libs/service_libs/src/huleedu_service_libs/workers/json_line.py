@@ -1,4 +1,4 @@
-"""JSON lines over a stream socket between two processes of one service."""
+"""Exchanges JSON lines over a stream socket between two processes of one service."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final, Self
 
 import orjson
 
-# A worker's metrics are 60 KB at 400 series; the limit is there so that a broken peer cannot fill the memory.
+# A worker's metrics are 60 KB at 400 series; the limit keeps a broken peer from filling the memory.
 _LONGEST_LINE: Final = 64 * 1024 * 1024
 
 
 class JsonLine:
-    """One end; sending never waits, and what is sent to a peer that has gone is lost."""
+    """One end of the connection; `send` never waits, and messages to a peer that has gone are lost."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -22,7 +22,7 @@ class JsonLine:
 
     @classmethod
     async def over(cls, end: socket.socket) -> Self:
-        """Takes ownership of *end*."""
+        """Returns a line over *end*, and takes ownership of *end*."""
         return cls(*await asyncio.open_connection(sock=end, limit=_LONGEST_LINE))
 
     def send(self, **message: Any) -> None:
@@ -31,15 +31,15 @@ class JsonLine:
             self._writer.write(orjson.dumps(message) + b"\n")
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """All messages until the peer has gone."""
+        """Yields messages until the peer has closed the connection."""
         try:
             async for line in self._reader:
                 yield orjson.loads(line)
-        except (ConnectionError, ValueError):  # ValueError: a torn line
+        except (ConnectionError, ValueError):  # ValueError: an incomplete line
             return
 
     async def close(self) -> None:
-        """Send what is left and close."""
+        """Send the rest and close."""
         self._writer.close()
         try:
             await self._writer.wait_closed()

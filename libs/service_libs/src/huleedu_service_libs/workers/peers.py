@@ -1,6 +1,6 @@
-"""What the processes of one service ask each other; a service that runs alone asks nobody.
+"""Questions between the worker processes of one service; a single process gets no answers.
 
-Handlers and questions are plain JSON values. A service is written against `Peers` and does not know how many workers
+Questions and answers are plain JSON values. A service only uses `Peers` and does not need to know how many workers
 there are.
 """
 
@@ -13,21 +13,21 @@ from typing import Any, Final, Protocol
 Handler = Callable[[Any], Awaitable[Any]]
 Fold = Callable[[Any, Any], Any]
 ANSWER_SECONDS: Final = 0.45
-# For the way to the supervisor and back: it answers at once when it gets a core, which may be late on a busy machine.
+# Time for the trip to the supervisor and back; on a busy machine the supervisor may have to wait for a core.
 WAY_SECONDS: Final = 2.0
 QUICK_WAY_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """What the *other* workers said: their answers, what departed workers left, how many were asked and kept silent.
+    """Answers of the *other* workers: what they said, what ended workers left, how many were asked and did not answer.
 
-    `mine` is this worker's own answer to a lasting question, as the supervisor knows it now: whoever shows the sum must
-    add this one and not a newer one, or the sum could fall when this worker is killed a moment later.
+    `mine` is this worker's own answer to a lasting question, as the supervisor has it now. A sum must use it and not a
+    newer one, or the sum could fall if this worker is killed a moment later.
 
-    For a lasting question a silent worker is represented by what it said last, and still counted as silent. `others` is
-    how many there should be to ask. `unheard`: the supervisor did not answer, so nothing is known of the others, and
-    what is added up from this would fall.
+    For a lasting question, a worker that did not answer is represented by its last answer and still counted in
+    `silent`. `others` is the expected number of other workers. `unheard`: the supervisor did not answer, so nothing is
+    known about the others, and a sum of this poll would be too small.
     """
 
     mine: Any = None
@@ -41,7 +41,7 @@ class Poll:
 
     @property
     def missing(self) -> int:
-        """How many of the others are dead, not there yet, or silent."""
+        """Number of other workers that are dead, not started yet, or did not answer."""
         return max(0, self.others - self.asked + self.silent)
 
 
@@ -50,14 +50,14 @@ class Peers(Protocol):
 
     @property
     def alone(self) -> bool:
-        """Whether there can be no others."""
+        """Returns whether there can be no other workers."""
         ...
 
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
-        """Answer *question* with what *handler* returns for its argument.
+        """Answer *question* with the value that *handler* returns for its argument.
 
-        The answer to a *lasting* question is also wanted every second and once more at the end, without an argument:
-        it outlives the worker, by the fold that the supervisor was given for it.
+        A *lasting* question is also asked every second and once more at the end of the worker, without an argument. Its
+        answer outlives the worker: the supervisor adds it up with the fold that it has for the question.
         """
         ...
 
@@ -69,15 +69,15 @@ class Peers(Protocol):
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
     ) -> Poll:
-        """Ask all others, who have *seconds*; returns with the answers that came, in *way_seconds* more at most.
+        """Ask all other workers; they have *seconds* to answer. Returns the answers after *way_seconds* more at most.
 
-        Whoever is silent until then, hears the question nevertheless, when it hears again.
+        A worker that does not answer in time still gets the question later, when it reads its messages again.
         """
         ...
 
 
 class NoPeers:
-    """A single process."""
+    """The implementation of `Peers` for a single process."""
 
     alone = True
 
@@ -85,7 +85,7 @@ class NoPeers:
         self._lasting: dict[str, Handler] = {}
 
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
-        """Nobody else will ask."""
+        """Keep the handler of a lasting question, for `ask`; no other worker will ask."""
         if lasting:
             self._lasting[question] = handler
 
@@ -97,6 +97,6 @@ class NoPeers:
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
     ) -> Poll:
-        """Nobody else answers."""
+        """Returns a poll with this process's own answer only."""
         handler = self._lasting.get(question)
         return Poll(mine=None if handler is None else await handler(argument))

@@ -1,4 +1,4 @@
-"""One worker as its supervisor sees it: the process, the line to it, and what it said last."""
+"""A worker process as its supervisor sees it: the process, the connection to it, and its last answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 
 
 class SupervisedWorker:
-    """Made by `start`; `ended` is done, with the exit code, when the process is gone and all it said was read."""
+    """Create it with `start`. `ended` gives the exit code, when the process has ended and all its messages are read."""
 
     def __init__(self, slot: int, process: Process, line: JsonLine, on_ready: OnReady) -> None:
         self.slot = slot
@@ -48,11 +48,11 @@ class SupervisedWorker:
         on_ready: OnReady,
         on_ask: OnAsk,
     ) -> SupervisedWorker:
-        """Start this same program again, as a worker in a process group of its own; raises OSError.
+        """Start this same program again, as a worker in its own process group; raises OSError.
 
-        A clean interpreter instead of a fork: no thread, lock, loop or open connection is shared by accident, and a
-        rolling restart runs the code and the `.env` that are there now. Its own group, because Ctrl-C goes to all
-        processes of a terminal's, and a worker must hear of it once.
+        It starts a new interpreter instead of a fork, so no thread, lock, loop or open connection is shared by
+        accident, and a rolling restart uses the code and the `.env` of that moment. It has its own process group
+        because Ctrl-C goes to every process of the terminal's group, and a worker must get the signal only once.
         """
         ours, theirs = socket.socketpair()
         context = WorkerContext(
@@ -81,27 +81,27 @@ class SupervisedWorker:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Returns its process id."""
         return self._process.pid
 
     @property
     def serving(self) -> bool:
-        """Whether it answers requests, as far as is known."""
+        """Returns whether it answers requests, as far as is known."""
         return self.ready.is_set() and not self.ended.done()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens if the process has ended."""
+        """Send a signal; does nothing if the process has ended."""
         if self._process.returncode is None:
             self._process.send_signal(number)
 
     def listen(self, slots: frozenset[int]) -> None:
-        """Accept connections of these slots from now on, and of no others."""
+        """Accept connections for these slots from now on, and for no others."""
         if slots != self.listens:
             self.listens = slots
             self._line.send(kind="listen", slots=sorted(slots))
 
     async def gets_ready(self, seconds: float) -> bool:
-        """Wait until it answers; False if it ends first, or has not after *seconds* and is killed."""
+        """Wait until it is ready. Returns False if it ends first; after *seconds* it is killed."""
         became_ready = asyncio.ensure_future(self.ready.wait())
         await asyncio.wait({became_ready, self.ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         became_ready.cancel()
@@ -111,9 +111,9 @@ class SupervisedWorker:
         return self.serving
 
     async def retire(self, seconds: float) -> None:
-        """Accept nothing more, answer what is under way and what still comes on open connections, then end.
+        """Let it finish: it accepts no new connections, answers requests on open ones, then ends.
 
-        It is killed after *seconds*, and at once when it is not ready: then it has nothing under way.
+        It is killed after *seconds*, or at once if it is not ready, because it has no requests then.
         """
         if self.ready.is_set():
             self._line.send(kind="retire")
@@ -121,11 +121,11 @@ class SupervisedWorker:
         self.signal(signal.SIGKILL)
 
     def tell_poll(self, number: int, poll: dict[str, Any]) -> None:
-        """Answer a question that it asked."""
+        """Send it the poll that answers its question."""
         self._line.send(kind="poll", number=number, poll=poll)
 
     async def ask(self, question: str | None, argument: Any, seconds: float) -> dict[str, Any] | None:
-        """Its answers by question (None asks all lasting ones), or None if it keeps silent for *seconds*."""
+        """Returns its answers by question (None asks all lasting ones), or None if it does not answer in *seconds*."""
         number = next(self._numbers)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer

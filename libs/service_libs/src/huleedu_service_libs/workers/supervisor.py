@@ -1,7 +1,7 @@
-"""Several workers on one port: started, watched, restarted, replaced without losing a request, and asked together.
+"""Supervises several workers on one port: starts, watches, restarts and replaces them without losing a request.
 
-The supervisor owns the sockets, one for each worker, and never closes one while it lives, so no queue is ever reset.
-While a slot's worker is dead, frozen or not there yet, the others accept for it.
+It owns the listening sockets, one for each worker, and keeps them open as long as it lives, so no queued connection is
+reset. While the worker of a slot is dead, frozen or not ready yet, the other workers accept its connections.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from huleedu_service_libs.workers.worker_context import bind_shared
 
 SETTINGS_EXIT: Final = 2
 _BEAT_SECONDS: Final = 1.0
-# Beats without an answer, until others accept for a worker, and until it is killed as frozen for good.
+# Beats without an answer until others accept for a worker, and until it counts as frozen and is killed.
 _SUSPECT_BEATS: Final = 2
 _FROZEN_BEATS: Final = 30
 _KILL_AFTER_GRACE_SECONDS: Final = 4.5
@@ -39,9 +39,9 @@ def supervise(
 ) -> int:
     """Run the workers until SIGTERM or SIGINT; SIGHUP replaces them one by one. Returns the exit code.
 
-    0 after a graceful stop, 2 when the workers refuse the settings and none is left that serves, else 1. *on_ready*
-    gets the address when all workers answer for the first time, *on_unbound* why the address could not be had. Ends at
-    the latest 5 s after the grace. For the main thread only.
+    The exit code is 0 after a graceful stop, 2 if the workers refuse the settings and no worker serves, else 1.
+    *on_ready* gets the address when all workers are ready for the first time; *on_unbound* gets the error if the
+    address cannot be bound. Ends 5 s after the grace period at the latest. For the main thread only.
     """
     try:
         listeners = bind_shared(options.host, options.port, options.workers)
@@ -58,7 +58,7 @@ def supervise(
 
 
 class Supervisor:
-    """Keeps one worker in each slot; runs once."""
+    """Keeps one worker in each slot; use an instance for one run only."""
 
     def __init__(
         self, options: SupervisorOptions, listeners: list[socket.socket], on_ready: Callable[[Address], None] | None
@@ -71,7 +71,7 @@ class Supervisor:
         self._left: dict[str, Any] = {}
         self._restarts = 0
         self._delays = dict.fromkeys(range(options.workers), _FIRST_DELAY)
-        # A slot gets one new worker at a time: from its restart or from a replacement, whichever is first.
+        # A slot gets one new worker at a time, from a restart or from a replacement.
         self._filling = {slot: asyncio.Lock() for slot in self._delays}
         self._stopping = asyncio.Event()
         self._clean = True
@@ -81,7 +81,7 @@ class Supervisor:
         self._roll_again = False
 
     async def run(self) -> int:
-        """See `supervise`."""
+        """Run the workers until a signal stops them; returns the exit code of `supervise`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
@@ -101,7 +101,7 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    # Workers come and go.
+    # Starting workers, and what to do when one ends.
 
     async def _start(self, slot: int) -> SupervisedWorker | None:
         def asked(who: SupervisedWorker, what: dict[str, Any]) -> None:
@@ -167,10 +167,10 @@ class Supervisor:
         await asyncio.sleep(delay)
         await self._fill(slot)
 
-    # Who accepts what.
+    # Which worker accepts connections of which slot.
 
     def _serving(self) -> dict[int, SupervisedWorker]:
-        """The workers that answer, by slot."""
+        """Returns the workers that answer, by slot."""
         return {
             slot: worker
             for slot, worker in self._slots.items()
@@ -178,13 +178,13 @@ class Supervisor:
         }
 
     def _hand_out_sockets(self) -> None:
-        """Everyone accepts its own connections; those of a slot without a serving worker are accepted by all."""
+        """Let each worker accept its own slot's connections; slots without a serving worker are accepted by all."""
         serving = self._serving()
         orphans = frozenset(range(self._options.workers)) - serving.keys()
         for slot, worker in serving.items():
             worker.listen(orphans | {slot})
 
-    # What the workers are asked.
+    # Questions to the workers.
 
     async def _keep_beating(self) -> None:
         while True:
@@ -211,7 +211,7 @@ class Supervisor:
         silent = sum(answer is None for answer in answers)
         lasting = question in self._options.folds
         if lasting:
-            # What a worker said that ended meanwhile is among what is left; it must not count twice.
+            # The answers of a worker that ended meanwhile are in `_left` already; they must not count twice.
             answers = [one.last.get(question) for one in others if one in self._workers]
         asker.tell_poll(
             asked["number"],
@@ -225,7 +225,7 @@ class Supervisor:
             },
         )
 
-    # Replacing all, and the end.
+    # Replacing all workers, and stopping.
 
     def _hang_up(self) -> None:
         self._roll_again = True
@@ -233,7 +233,7 @@ class Supervisor:
             self._rolling = self._do(self._roll())
 
     async def _roll(self) -> None:
-        """Once, and once more for a SIGHUP that comes meanwhile: the settings may have changed since."""
+        """Replace all workers, and once more if a SIGHUP came meanwhile, because the settings may have changed."""
         while self._roll_again:
             self._roll_again = False
             await self._replace_all()
@@ -247,7 +247,7 @@ class Supervisor:
         _log.info("rolling_restart_finished", workers=self._options.workers)
 
     async def _replace(self, slot: int) -> bool:
-        """Start a second worker for *slot*; when it answers, the first one retires. False if it does not answer."""
+        """Start a second worker for *slot*; when it is ready, the first one retires. Returns False if it never is."""
         async with self._filling[slot]:
             replacement = await self._start(slot)
             if replacement is None or not await replacement.gets_ready(self._options.start_seconds):
@@ -267,7 +267,7 @@ class Supervisor:
             worker.signal(number)
 
     async def _end(self) -> None:
-        """Give the workers their grace; those that are still there afterwards are killed."""
+        """Wait for the workers during their grace period, then kill those that are left."""
         if self._rolling is not None:
             self._rolling.cancel()
         end = time.monotonic() + self._options.grace_seconds + _KILL_AFTER_GRACE_SECONDS

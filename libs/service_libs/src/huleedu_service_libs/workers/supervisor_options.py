@@ -1,4 +1,4 @@
-"""What a supervisor is told."""
+"""Options of a supervisor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from huleedu_service_libs.workers.peers import Fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorOptions:
-    """How many workers where; *folds* keep the answers to lasting questions beyond the life of a worker.
+    """How many workers run, and on which address; *folds* keep answers to lasting questions when a worker has ended.
 
-    A retiring worker has `retire_seconds` for what is under way: as long as a request may take. One that is not ready
-    `start_seconds` after its start is killed.
+    A retiring worker gets `retire_seconds` for its running requests: as long as a request may take. A worker that is
+    not ready `start_seconds` after its start is killed.
     """
 
     workers: int

@@ -1,8 +1,8 @@
-"""One worker under a supervisor: the single process's life, with inherited sockets and a second way to end.
+"""Runs one worker process under a supervisor, on inherited sockets; it can be stopped or retired.
 
-SIGTERM, SIGINT or the supervisor's death stop it: new requests are refused by the application, those under way
-finish. `retire` replaces it: nothing is refused, and what is under way, on a connection or not, has as long as a
-request may take.
+A stop comes from SIGTERM, SIGINT or the supervisor's death: the application refuses new requests, and running ones
+finish. A retirement comes from the supervisor when it replaces the worker: nothing is refused, and running requests and
+open connections get as long as a request may take.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def serve_as_worker(
     on_stopping: Callable[[], None] | None = None,
     on_grace_over: Callable[[], None] | None = None,
 ) -> int:
-    """Serve *app* from the sockets of *context* until stopped or retired; the exit code is that of `serve`.
+    """Serve *app* from the sockets of *context* until stopped or retired; returns the exit code as `serve` does.
 
     *on_stopping* is called for a stop, not for a retirement; *on_grace_over* as in `serve`. Main thread only.
     """
@@ -102,7 +102,7 @@ class _Worker:
         self._do(self._server.listen(slots))
 
     def _orphaned(self) -> None:
-        """A new supervisor may want the address before the last request here is answered."""
+        """Close the sockets, as the supervisor is gone: a new one may need the address before our last request ends."""
         self._do(self._server.give_up_sockets())
 
     def _do(self, change: Coroutine[Any, Any, None]) -> None:
@@ -118,7 +118,7 @@ class _Worker:
 
 
 def _watch_supervisor(supervisor: int, grace_seconds: float) -> None:
-    """Stop this process when its supervisor is gone, frozen event loop or not: a thread looks."""
+    """Stop this process when its supervisor is gone; a thread checks, so a frozen event loop does not matter."""
 
     def watch() -> None:
         while os.getppid() == supervisor:

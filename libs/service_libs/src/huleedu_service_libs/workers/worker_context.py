@@ -1,4 +1,4 @@
-"""Which worker a process is: handed from the supervisor to the program that it starts, in one environment variable."""
+"""Tells a process which worker it is, in one environment variable that the supervisor sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VARIABLE: Final = "HULEEDU_WORKER_SEAT"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """Slot *slot* of *workers*; file descriptors that were inherited, and the process that watches over this one."""
+    """Slot *slot* of *workers*; `link` and `listeners` are inherited file descriptors, `supervisor` is a process id."""
 
     slot: int
     workers: int
@@ -23,17 +23,20 @@ class WorkerContext:
     supervisor: int
 
     def environment(self) -> dict[str, str]:
-        """What the supervisor adds to the environment of the worker."""
+        """Returns the variable that the supervisor adds to the worker's environment."""
         return {_VARIABLE: orjson.dumps(asdict(self)).decode()}
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What the worker inherits."""
+        """Returns the file descriptors that the worker inherits."""
         return (self.link, *self.listeners)
 
     @classmethod
     def taken(cls) -> Self | None:
-        """That of this process, or None if no supervisor started it; what it starts itself does not inherit it."""
+        """Returns the context of this process, or None if no supervisor started it.
+
+        It removes the variable, so that child processes do not inherit it.
+        """
         text = os.environ.pop(_VARIABLE, None)
         if text is None:
             return None
@@ -42,10 +45,10 @@ class WorkerContext:
 
 
 def bind_shared(host: str, port: int, count: int) -> list[socket.socket]:
-    """*count* sockets bound to one address with SO_REUSEPORT, none listening; raises OSError.
+    """Returns *count* sockets bound to one address with SO_REUSEPORT, not listening yet; raises OSError.
 
-    The kernel spreads new connections over them by hash. The address is first taken without sharing, because a
-    second service of the same user could otherwise share the port unnoticed.
+    The kernel spreads new connections over them by hash. The address is first bound without sharing, because otherwise
+    a second service of the same user could share the port unnoticed.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     made: list[socket.socket] = []
@@ -65,7 +68,7 @@ def bind_shared(host: str, port: int, count: int) -> list[socket.socket]:
 
 
 def _socket(family: int) -> socket.socket:
-    """With IPPROTO_TCP, because asyncio turns Nagle off only then (40 ms per answer otherwise)."""
+    """Returns a socket with IPPROTO_TCP: asyncio turns Nagle's algorithm off only then (otherwise 40 ms per answer)."""
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.settimeout(0)

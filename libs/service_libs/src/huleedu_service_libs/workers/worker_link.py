@@ -1,6 +1,6 @@
-"""A worker's line to its supervisor: questions to the other workers, and the supervisor's orders.
+"""A worker's connection to its supervisor: questions to the other workers, and orders from the supervisor.
 
-Nothing of it is on the path of a request: only read endpoints, `/metrics` and `clear` ask.
+Only read endpoints, `/metrics`, and clearing or refreshing cache entries use it; no other request does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = get_logger(__name__)
 
 
 class WorkerLink:
-    """See `Peers`; made before the event loop runs, opened in it."""
+    """The implementation of `Peers` in a worker; created before the event loop runs, opened inside it."""
 
     alone = False
 
@@ -39,16 +39,16 @@ class WorkerLink:
         self.on_listen: Callable[[frozenset[int]], None] = lambda _slots: None
 
     async def open(self) -> None:
-        """Start to hear the supervisor."""
+        """Connect to the supervisor and start to read its messages."""
         self._line = await JsonLine.over(socket.socket(fileno=self._context.link))
         self._reading = asyncio.create_task(self._read(self._line))
 
     def ready(self) -> None:
-        """Tell the supervisor that requests are answered."""
+        """Tell the supervisor that this worker answers requests."""
         self._send(kind="ready")
 
     async def leave(self) -> None:
-        """Say the last answers to the lasting questions, and close."""
+        """Send the last answers to the lasting questions, then close."""
         if self._line is None:
             return
         self._send(kind="answer", number=None, answers=await self._answers(self._lasting, None))
@@ -57,7 +57,7 @@ class WorkerLink:
         await self._line.close()
 
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
-        """See `Peers`."""
+        """Answer *question* with the value that *handler* returns for its argument; see `Peers` for *lasting*."""
         self._handlers[question] = handler
         if lasting:
             self._lasting.append(question)
@@ -70,7 +70,7 @@ class WorkerLink:
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
     ) -> Poll:
-        """See `Peers`; a supervisor that does not answer counts as one silent worker for each of the others."""
+        """Ask all other workers, as `Peers` says; if the supervisor does not answer, all others count as silent."""
         number = next(self._numbers)
         poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
         self._asked[number] = poll
@@ -123,6 +123,6 @@ class WorkerLink:
         try:
             return await handler(argument)
         except Exception as exc:
-            # The top of a conversation: whoever asked is told nothing and counts this worker as silent.
+            # The top of a conversation: the asker gets no answer and counts this worker as silent.
             _log.error("worker_question_failed", question=question, **failure_fields(exc))
             return None
