@@ -1,1 +1,1 @@
-"""What are we talking about? Frozen values that every room shares; imports nobody but common_core."""
+"""Domain values: frozen dataclasses and failures that all rooms share; imports common_core only."""

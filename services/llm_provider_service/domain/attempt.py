@@ -1,4 +1,4 @@
-"""The Attempt: one row of truth for each upstream call, whatever happened to it."""
+"""The record of one upstream call, whatever its outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
 class Attempt(NamedTuple):
     """One upstream call (or one that was not sent), numbered from 1 within its request; durations in seconds.
 
-    `status` is the HTTP status with which the vendor said that it failed.
+    `status` is the HTTP status of a vendor's error answer.
     """
 
     number: int
@@ -27,5 +27,5 @@ class Attempt(NamedTuple):
 
     @property
     def sent(self) -> bool:
-        """Whether the vendor was called at all."""
+        """Returns whether the vendor was called at all."""
         return self.outcome is not AttemptOutcome.NOT_SENT

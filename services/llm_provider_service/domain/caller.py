@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The caller of a request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The service that a request comes from; `tenant` separates what one caller may see from what others may."""
+    """The service that sends a request; `tenant` separates the data of one caller from that of others."""
 
     tenant: str
     service: str

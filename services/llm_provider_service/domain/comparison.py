@@ -1,4 +1,4 @@
-"""The main job: which of two essays is better."""
+"""A comparison of two essays, and its verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common_core.domain_enums import EssayComparisonWinner
 
 
 class Comparison(NamedTuple):
-    """What is to be judged; `instructions` is the caller's prompt, the essays are data."""
+    """The question to judge; `instructions` is the caller's prompt, the essays are data."""
 
     instructions: str
     essay_a: str
@@ -19,7 +19,7 @@ class Comparison(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One strict verdict: confidence 1–5, justification 1–1000 characters."""
+    """One verdict: confidence 1–5, justification 1–1000 characters."""
 
     winner: EssayComparisonWinner
     justification: str

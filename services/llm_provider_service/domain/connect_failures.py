@@ -1,4 +1,4 @@
-"""The two connections that fail because an address is wrong, which asking again and again does not heal."""
+"""Two kinds of failed connections that are caused by a wrong address, so retries do not help."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from services.llm_provider_service.domain.failures import ConnectFailed
 
 
 class NoTls(ConnectFailed):
-    """A handshake that failed: what answers speaks something else, or was cut off; asked once more."""
+    """The TLS handshake failed: the peer speaks another protocol or closed the connection. Tried twice at most."""
 
     max_attempts = 2
 
 
 class AddressRefused(ConnectFailed):
-    """A private address, which our own guard refuses to this provider: never asked again, and an operator is called."""
+    """Our address guard refuses a private address for this provider. Never retried; an operator is alerted."""
 
     retryable = False
     alerts = True

@@ -1,4 +1,4 @@
-"""The words in which a failure's class says how patiently it is retried, and what the caller is told of it."""
+"""Values for the policy of a failure class: how long retries wait, and what the caller is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common_core.error_enums import ErrorCode
 
 
 class Backoff(StrEnum):
-    """How patiently a retry waits: not at all, as for a hiccup, or as for somebody who wants to be left alone."""
+    """How long a retry waits: not at all, briefly as for a passing error, or longer because the vendor throttles us."""
 
     NONE = "none"
     TRANSIENT = "transient"
@@ -18,10 +18,10 @@ class Backoff(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToldAs:
-    """The answer that a caller gets when this failure says what is wrong.
+    """The answer to the caller if this failure explains the error.
 
-    `status` is 422 where the vendor will not do it, 502 where the vendor's side is broken. `advice` is what to do.
-    `example` is a reason as the failure may give it, for the API document.
+    `status` is 422 if the vendor refuses the request, 502 if something is wrong on the vendor's side. `advice` says
+    what to do. `example` is a possible reason of the failure, for the API document.
     """
 
     status: int

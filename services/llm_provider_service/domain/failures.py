@@ -1,33 +1,32 @@
-"""Every way in which a provider can fail us, each with its policy on the class.
+"""All provider failures, one class for each kind, with its policy on the class.
 
-    ProviderFailure
-    ├── NotSent                 our own limits kept the call from being made (in not_sent)
-    ├── ConnectionFailure       counts against the provider as a whole
-    │   ├── ConnectFailed       refused, unresolved, no connection in time; two kinds of it are in connect_failures
-    │   └── CertificateInvalid  the certificate does not prove who answers
-    ├── ConnectionLost          reset or closed before the answer was complete
-    ├── ProviderTimeout         no first byte, no next byte, or no end in time
-    ├── ServerError             5xx, 408, 409
-    │   └── ProviderOverloaded          529 and what means the same
-    ├── RateLimited             429: a cooldown, never a breaker failure
-    │   └── QuotaExhausted      a day's quota or the credit is used up: alert
-    ├── AuthenticationFailed    401 and 403: opens the provider's breaker at once, alert
-    ├── ModelNotFound           this provider has no such model, or not for us
-    ├── RequestRejected         a parameter or the payload is not accepted
-    │   ├── ContextTooLong      more tokens than the model can read
-    │   └── NotEncodable           this vendor's wire format has no words for it; nothing was sent
-    ├── ContentRefused          refused by the model or by a safety filter; billed
-    │   └── PromptRefused       with an error status, before anything was written; not billed
-    ├── OutputTruncated         the token limit was reached before a usable answer; billed
-    ├── AnswerRejected          delivered and billed, but `accept` could not use it
-    └── BadResponse             what came back is not an answer of this vendor
-        ├── ResponseTooLarge    more bytes than the cap
-        └── RedirectRefused     redirects are never followed
+ProviderFailure
+├── NotSent                 our own limits kept the call from being made (in not_sent)
+├── ConnectionFailure       counts against the provider as a whole
+│   ├── ConnectFailed       refused, unresolved, no connection in time; two kinds of it are in connect_failures
+│   └── CertificateInvalid  the certificate does not prove who answers
+├── ConnectionLost          reset or closed before the answer was complete
+├── ProviderTimeout         no first byte, no next byte, or no end in time
+├── ServerError             5xx, 408, 409
+│   └── ProviderOverloaded  529 and what means the same
+├── RateLimited             429: a cooldown, never a breaker failure
+│   └── QuotaExhausted      a day's quota or the credit is used up: alert
+├── AuthenticationFailed    401 and 403: opens the provider's breaker at once, alert
+├── ModelNotFound           this provider has no such model, or not for us
+├── RequestRejected         a parameter or the payload is not accepted
+│   ├── ContextTooLong      more tokens than the model can read
+│   └── NotEncodable        this vendor's wire format cannot express the request; nothing was sent
+├── ContentRefused          refused by the model or by a safety filter; billed
+│   └── PromptRefused       with an error status, before anything was written; not billed
+├── OutputTruncated         the token limit was reached before a usable answer; billed
+├── AnswerRejected          delivered and billed, but `accept` could not use it
+└── BadResponse             the reply is not an answer of this vendor
+    ├── ResponseTooLarge    more bytes than the cap
+    └── RedirectRefused     redirects are never followed
 
-Nobody else compares status codes: providers/ turns what a vendor said into one of these, and everybody later reads the
-class attributes. This is the one table: what a failure's outcome costs stands beside the outcome in
-`common_core.llm_attempts`, everything else on the class, what the caller is told of it included. One that breaks off an
-answer may be billed, and is otherwise what it is (`that_broke_off`).
+Only providers/ reads status codes: it turns a vendor's reply into one of these classes, and all later code reads the
+class attributes. Billing by outcome is in `common_core.llm_attempts`; everything else is on the class, including what
+the caller is told. A failure that broke off an answer may be billed, and otherwise keeps its policy (`that_broke_off`).
 """
 
 from __future__ import annotations
@@ -41,20 +40,20 @@ from services.llm_provider_service.domain.usage import Usage
 
 
 class ConnectionFailure(ProviderFailure):
-    """No connection to the provider: its models share the fate."""
+    """No connection to the provider: this affects all its models."""
 
     trips_provider = True
 
 
 class ConnectFailed(ConnectionFailure):
-    """Refused, unresolved or not established in time; the vendor has seen nothing."""
+    """Refused, unresolved or not established in time; the vendor has received nothing."""
 
     retryable = True
     outcome = AttemptOutcome.CONNECT_FAILED
 
 
 class CertificateInvalid(ConnectionFailure):
-    """The peer did not prove that it is the vendor."""
+    """The peer's certificate does not prove that it is the vendor."""
 
     alerts = True
     outcome = AttemptOutcome.CERTIFICATE_INVALID
@@ -69,7 +68,7 @@ class CertificateInvalid(ConnectionFailure):
 
 
 class ConnectionLost(ProviderFailure):
-    """Reset or closed before the answer was complete; the vendor may have worked and may charge."""
+    """Reset or closed before the answer was complete; the vendor may have done the work and may charge."""
 
     retryable = True
     trips_breaker = True
@@ -77,7 +76,7 @@ class ConnectionLost(ProviderFailure):
 
 
 class ProviderTimeout(ProviderFailure):
-    """Our patience ended; `own_limit` is false when only the caller's short deadline ended it (neutral to breakers)."""
+    """A time limit passed; `own_limit` is false if only the caller's short deadline did (breakers ignore that)."""
 
     retryable = True
     trips_breaker = True
@@ -97,14 +96,14 @@ class ServerError(ProviderFailure):
 
 
 class ProviderOverloaded(ServerError):
-    """529 and its relatives: the vendor has too much to do."""
+    """529 and similar answers: the vendor is overloaded."""
 
     backoff = Backoff.THROTTLE
     outcome = AttemptOutcome.OVERLOADED
 
 
 class RateLimited(ProviderFailure):
-    """429: we asked too much of this target; it cools down."""
+    """429: we sent too many requests to this target; it cools down."""
 
     retryable = True
     cools_down = True
@@ -113,7 +112,7 @@ class RateLimited(ProviderFailure):
 
 
 class QuotaExhausted(RateLimited):
-    """A day's quota, or the account's credit, is used up: waiting a moment does not help."""
+    """The quota of a day, or the account's credit, is used up: a short wait does not help."""
 
     retryable = False
     alerts = True
@@ -152,7 +151,7 @@ class ModelNotFound(ProviderFailure):
 
 
 class RequestRejected(ProviderFailure):
-    """400, 413, 422: a parameter or the payload; another vendor would be asked the same wrong thing."""
+    """400, 413, 422: a parameter or the payload is wrong; another vendor would get the same wrong request."""
 
     fails_over = False
     outcome = AttemptOutcome.REQUEST_REJECTED
@@ -187,7 +186,7 @@ class NotEncodable(RequestRejected):
 
 
 class ContentRefused(ProviderFailure):
-    """The model declined or a safety filter stepped in; tokens were bought."""
+    """The model or a safety filter refused; the tokens are billed."""
 
     fails_over = False
     outcome = AttemptOutcome.CONTENT_REFUSED
@@ -202,13 +201,13 @@ class ContentRefused(ProviderFailure):
 
 
 class PromptRefused(ContentRefused):
-    """The vendor's moderation answered with an error status: no answer was begun, and no usage is charged."""
+    """The vendor's moderation answered with an error status: no answer was started, and nothing is billed."""
 
     billed = Billed.NO
 
 
 class OutputTruncated(ProviderFailure):
-    """The output limit was reached before a usable answer; tokens were bought."""
+    """The output limit was reached before a usable answer; the tokens are billed."""
 
     fails_over = False
     outcome = AttemptOutcome.OUTPUT_TRUNCATED
@@ -223,7 +222,7 @@ class OutputTruncated(ProviderFailure):
 
 
 class AnswerRejected(ProviderFailure):
-    """Delivered and billed, but `accept` cannot use it; asked again at once, unless it was `asked_before`."""
+    """Delivered and billed, but `accept` cannot use it; asked again at once, unless `asked_before` is true."""
 
     retryable = True
     is_re_asked = True
@@ -245,7 +244,7 @@ class AnswerRejected(ProviderFailure):
 
 
 class BadResponse(ProviderFailure):
-    """Not an answer of this vendor: garbage, HTML, cut JSON, nothing at all; asked once more."""
+    """Not an answer of this vendor: garbage, HTML, cut JSON or nothing; tried twice at most."""
 
     retryable = True
     max_attempts = 2
@@ -268,7 +267,7 @@ class ResponseTooLarge(BadResponse):
 
 
 class RedirectRefused(BadResponse):
-    """The vendor's address answered with a redirect; keys are bound to origins, so it is not followed."""
+    """The vendor's address answered with a redirect. It is not followed, because keys belong to one origin."""
 
     retryable = False
     billed = Billed.NO

@@ -1,4 +1,4 @@
-"""What is known of one model: what it accepts, how it is told the wanted shape, what it can hold."""
+"""Capabilities of one model: accepted parameters, how it is given a schema, and its limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.llm_provider_service.domain.target import Target
 
 
 class StructuredOutput(StrEnum):
-    """How a model is bound to a JSON schema."""
+    """How a model is made to follow a JSON schema."""
 
     JSON_SCHEMA = "json_schema"
     FORCED_TOOL = "forced_tool"
@@ -21,17 +21,17 @@ class StructuredOutput(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelProfile:
-    """One row of the capability table; `known` is false for a model the table has no row for.
+    """One row of the capability table; `known` is false for a model without a row in the table.
 
-    Equal only to itself: what was found out about a row is remembered under it.
+    It is equal only to itself, so results computed for a row can be cached with the row as key.
 
-    `canonical` names the same weights at every provider, so that `fallback: same_model` can find them elsewhere.
-    `output_limit_field` is the vendor's name for the output limit. `efforts` maps our levels to the vendor's words
-    (or, where the vendor wants a thinking budget, to a number of tokens as text); a level without an entry is not
-    supported. `reasons_by_default`: it reasons unless the effort none is asked; `reasoning_forbids_sampling` and
-    `reasoning_forbids_tools`: temperature and top_p, or tools, are refused while it reasons.
-    An effort whose word is empty is what the model does anyway. `reasoning_allowance` is added to a default output
-    limit of ours, because vendors count the thinking that we do not see in it. Limits are in tokens; `None` is unknown.
+    `canonical` is the same name for the same weights at every provider, so that `fallback: same_model` can find them.
+    `output_limit_field` is the vendor's name for the output limit. `efforts` maps our levels to the vendor's words (or,
+    if the vendor wants a thinking budget, to a number of tokens as text). A level without an entry is not supported; an
+    empty word means that the model does this anyway. `reasons_by_default`: it reasons unless effort none is asked for.
+    `reasoning_forbids_sampling`, `reasoning_forbids_tools`: temperature and top_p, or tools, are refused while it
+    reasons. `reasoning_allowance` is added to our default output limit, because vendors count hidden reasoning tokens
+    as output. Limits are in tokens; `None` is unknown.
     """
 
     provider: LLMProviderType
@@ -59,13 +59,13 @@ class ModelProfile:
 
     @property
     def target(self) -> Target:
-        """The target that this profile describes."""
+        """Returns the target that this profile describes."""
         return Target(self.provider, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported:
-    """One thing that a caller gave and a model cannot honour; `field` is the request's own name for it."""
+    """One parameter that the caller gave and a model cannot accept; `field` is the request's name for it."""
 
     field: str
     message: str

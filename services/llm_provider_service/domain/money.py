@@ -11,7 +11,7 @@ from common_core.llm_contracts import PricingStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one upstream call cost; `usd` is `None` exactly when the status is unpriced."""
+    """Cost of one upstream call; `usd` is `None` exactly when the status is unpriced."""
 
     usd: Decimal | None
     status: PricingStatus
@@ -23,13 +23,13 @@ FREE = Cost(usd=Decimal(0), status=PricingStatus.FREE)
 
 
 def decimal_text(amount: Decimal) -> str:
-    """*amount* exactly, without exponent and without trailing zeros."""
+    """Returns *amount* exactly, without exponent and without trailing zeros."""
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def total_cost(costs: Sequence[Cost]) -> Cost:
-    """The sum; unpriced as soon as one part is, free only if every part is."""
+    """Returns the sum; it is unpriced if one part is unpriced, and free only if every part is free."""
     if len(costs) == 1:
         return costs[0]
     if not costs or any(cost.usd is None for cost in costs):

@@ -1,4 +1,4 @@
-"""Attempts that were not made, because our own limits were in the way."""
+"""Failures for calls that were not made, because one of our own limits prevented them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from services.llm_provider_service.domain.provider_failure import ProviderFailur
 
 
 class NotSent(ProviderFailure):
-    """The call was not made; costs nothing and says nothing about the vendor.
+    """The call was not made; it costs nothing and says nothing about the vendor.
 
-    `skip_reason` is what the caller is told; that of the class itself is the vendor's wish to be left alone.
+    `skip_reason` is the reason that the caller is told; on this base class it is the target's cooldown.
     """
 
     outcome = AttemptOutcome.NOT_SENT
@@ -19,24 +19,24 @@ class NotSent(ProviderFailure):
 
 
 class CircuitOpen(NotSent):
-    """A breaker is open or its one probe is out; `retry_after` is when the next probe may go."""
+    """A circuit breaker is open, or its one probe is running; `retry_after` is the time until the next probe."""
 
     skip_reason = SkipReason.BREAKER_OPEN
 
 
 class SwitchedOff(NotSent):
-    """An operator has switched the account off since the plan was made."""
+    """An operator has switched the account off after the plan was made."""
 
     skip_reason = SkipReason.SWITCHED_OFF
 
 
 class CapacityExhausted(NotSent):
-    """All of this account's slots are taken."""
+    """All slots of this account are taken."""
 
     skip_reason = SkipReason.NO_SLOT
 
 
 class GatewayExhausted(CapacityExhausted):
-    """All of the gateway's own slots are taken, whoever is asked."""
+    """All slots of the gateway itself are taken; another provider would not help."""
 
     fails_over = False

@@ -1,4 +1,4 @@
-"""What every failure of one attempt has in common: its policy, on the class."""
+"""Base class of all failures of one attempt; the policy of a failure is on its class."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ class ProviderFailure(Exception):
     """Base of all failures of one attempt.
 
     `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
-    `is_re_asked`: by the request's one re-ask, which goes to the same target even while another could answer.
-    `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the provider's own breaker.
-    `opens_at_once`: no counting, the provider's breaker opens. `fails_over`: another candidate may be asked. `alerts`:
-    an operator must act. `reason` is in our own words and may be logged; `message` goes on with what the vendor said,
-    capped and redacted, which may quote the caller's text and is for nobody else; at most 500 characters. `retry_after`
-    is in seconds, as the vendor asked; `cools_down` says that it is a cooldown of the target. `told_as`: what the
-    caller is told where this failure says what is wrong; a subclass inherits it. `outcome` is the attempt's, and
-    `billed` that of the outcome where the class says nothing else; a failure that broke an answer off has its own.
+    `is_re_asked`: the retry is the request's one re-ask; it goes to the same target even if another could answer.
+    `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the account's own breaker.
+    `opens_at_once`: the account's breaker opens without counting. `fails_over`: another candidate may be asked.
+    `alerts`: an operator must act.
+
+    `reason` is in our own words and may be logged. `message` (at most 500 characters) adds what the vendor said, cut
+    and redacted; it may quote the caller's text, so only the caller may see it. `retry_after` is what the vendor asked
+    for, in seconds; `cools_down`: it starts a cooldown of the target. `told_as`: the answer to the caller if this
+    failure explains the error; subclasses inherit it. `outcome` is the attempt's outcome, and `billed` follows from it
+    unless the class sets it; an instance that broke an answer off has its own.
     """
 
     retryable: ClassVar[bool] = False
@@ -68,25 +70,25 @@ class ProviderFailure(Exception):
 
     @property
     def may_retry(self) -> bool:
-        """The class's policy, unless the vendor said otherwise (`x-should-retry`)."""
+        """Returns the class's policy, unless the vendor said otherwise (`x-should-retry`)."""
         if self._retry_forbidden:
             return False
         return self.retryable or self._retry_encouraged
 
     @property
     def is_the_last_word(self) -> bool:
-        """Whether neither the same target nor another would be asked again after it, whatever the time."""
+        """Returns whether no further attempt may follow, on this target or another, however much time is left."""
         return not (self.fails_over or self.may_retry)
 
     def that_broke_off(self, usage: Usage, served_model: str | None) -> Self:
-        """This failure as the end of an answer for which the vendor counted *usage*; nobody says whether it charges."""
+        """Mark this failure as the end of a partial answer for which the vendor counted *usage*; billing is unknown."""
         self.usage, self.served_model = usage, served_model
         self.billed, self.outcome = Billed.UNKNOWN, AttemptOutcome.BROKEN_OFF
         return self
 
     def forget_its_frames(self) -> None:
-        """For whoever keeps it: frames would hold the failure and the failure its frames, some 200 objects in a circle.
+        """Drop traceback and causes, before the failure is kept: they form a reference cycle of some 200 objects.
 
-        In an outage, freeing such circles stopped the event loop for 100 ms and more (measured).
+        In an outage, freeing such cycles stopped the event loop for 100 ms and more (measured).
         """
         self.__traceback__ = self.__cause__ = self.__context__ = None

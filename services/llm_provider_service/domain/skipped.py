@@ -1,4 +1,4 @@
-"""Who could have answered and was not asked."""
+"""Candidates that could have answered but were not asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.llm_provider_service.domain.target import Target
 class Skipped:
     """A candidate that is not asked; `detail` says what it lacks.
 
-    `seconds`: after so many it may be asked; `None` where time changes nothing, or where nobody knows.
+    `seconds` is the time until it may be asked; `None` if time does not help, or if the time is unknown.
     """
 
     target: Target

@@ -1,4 +1,4 @@
-"""Who answers: one of a provider's models, through one of our accounts there."""
+"""The target of a call: one model of a provider, through one of our accounts there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common_core.config_enums import LLMProviderType
 
-# The account that the environment's variables make.
+# The account that is configured by environment variables.
 DEFAULT_ACCOUNT = "default"
 
 AccountKey = tuple[LLMProviderType, str]
@@ -15,7 +15,7 @@ AccountKey = tuple[LLMProviderType, str]
 class Target(NamedTuple):
     """One model at one provider, through one account.
 
-    Breakers, cooldowns and limits belong to it; cached answers and prices are the same for every account.
+    Circuit breakers, cooldowns and limits belong to a target; cached answers and prices are the same for every account.
     """
 
     provider: LLMProviderType
@@ -24,11 +24,11 @@ class Target(NamedTuple):
 
     @property
     def account_key(self) -> AccountKey:
-        """Through which account it is asked."""
+        """Returns the key of the account that is used."""
         return self.provider, self.account
 
     def answers_like(self, other: Target) -> bool:
-        """Whether *other* is the same model at the same provider, so that it is the same judge."""
+        """Returns whether *other* is the same model at the same provider, so that both would judge alike."""
         return self.model == other.model and self.provider is other.provider
 
     def __str__(self) -> str:

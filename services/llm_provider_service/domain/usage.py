@@ -1,4 +1,4 @@
-"""Tokens as they are billed, with one meaning for every vendor."""
+"""Token usage as it is billed, with one meaning for every vendor."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import reduce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one upstream call; `None` is "the vendor did not say", never zero.
+    """Tokens of one upstream call; `None` means that the vendor did not report it, never zero.
 
-    `input_tokens` is everything read, cached reads and cache writes included. `output_tokens` is everything
-    written and billed, reasoning included. The others are parts of these two.
+    `input_tokens` is all input, cache reads and cache writes included. `output_tokens` is all billed output, reasoning
+    included. The other fields are parts of these two.
     """
 
     input_tokens: int | None = None
@@ -24,12 +24,12 @@ class Usage:
 
     @property
     def known(self) -> bool:
-        """Whether enough is known to price the call."""
+        """Returns whether enough is known to price the call."""
         return self.input_tokens is not None and self.output_tokens is not None
 
     @property
     def total_tokens(self) -> int | None:
-        """Input and output together; `None` unless both are known."""
+        """Returns input plus output tokens; `None` unless both are known."""
         if self.input_tokens is None or self.output_tokens is None:
             return None
         return self.input_tokens + self.output_tokens
@@ -39,7 +39,7 @@ USAGE_UNKNOWN = Usage()
 
 
 def total_usage(usages: Iterable[Usage]) -> Usage:
-    """The sum of several calls; a number that one of them does not know is unknown in the sum."""
+    """Returns the sum of several calls; a number that is unknown in one call is unknown in the sum."""
     return reduce(_add, usages)
 
 

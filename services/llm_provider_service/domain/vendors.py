@@ -1,9 +1,9 @@
-"""The vendors that can be asked: one row each, from which codec, settings and prices find what they need.
+"""The vendors that can be asked, one row each; the codec, the settings and the prices are found through it.
 
 To add a vendor whose API copies a known dialect, add a member to `LLMProviderType` and a row here, before
-`openai_compatible`: the order of the rows is the default order of priority. It needs no class. What is known of its
-models goes into `providers/models/models.json`; without a section there, they are taken for those of any
-OpenAI-compatible server. Nothing else names a vendor, except the dialects themselves.
+`openai_compatible`: the order of the rows is the default order of priority. No class is needed. Facts about its models
+go into `providers/models/models.json`; without a section there, its models are treated like those of any
+OpenAI-compatible server. No other module names a vendor, except the dialects.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from common_core.config_enums import LLMProviderType
 
 
 class Dialect(StrEnum):
-    """The wire formats that are spoken; each is a folder of `providers/`."""
+    """The supported wire formats; each is a folder of `providers/`."""
 
     ANTHROPIC_MESSAGES = "anthropic_messages"
     GEMINI = "gemini"
@@ -26,12 +26,12 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """What is known of a vendor before any setting is read.
+    """Facts about a vendor that need no setting.
 
     `label` names it in messages. `base_url` (with or without `/v1` at its end) and `default_model` are defaults of its
-    settings; empty, they must be set. A vendor that is not `keyed` can be asked without a key. `allow_private`: its
-    address may be a private one. `charges`: whether its calls cost money; models whose name ends with `free_suffix` do
-    not. `trace_name` is its name in OpenTelemetry's GenAI conventions, where that differs from ours.
+    settings; if empty, the settings must give them. `keyed`: it needs a key. `allow_private`: its address may be
+    private. `charges`: its calls cost money; models whose name ends with `free_suffix` are free. `trace_name` is its
+    name in OpenTelemetry's GenAI conventions, if that differs from ours.
     """
 
     provider: LLMProviderType

@@ -1,4 +1,4 @@
-"""How long a request was kept waiting by others: what remains of its time is the gateway's own."""
+"""Counts how long a request waited for others, so that the gateway's own time can be computed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from contextvars import ContextVar
 
 
 class Waiting:
-    """Seconds that one request has waited so far; `order` says that it asked for a completion at all.
+    """Seconds that one request has waited so far; `order` means that it asked for a completion.
 
-    Mutable, so that the layer that answers the request sees what the tasks below it have added.
+    It is mutable, so that the layer that answers the request sees what tasks below it added.
     """
 
     seconds = 0.0
@@ -19,21 +19,21 @@ _current: ContextVar[Waiting | None] = ContextVar("waiting", default=None)
 
 
 def begin_waiting() -> Waiting:
-    """The current request's, from now on, in this context and the tasks that it starts."""
+    """Start counting for the current request; the count applies to this context and the tasks that it starts."""
     waiting = Waiting()
     _current.set(waiting)
     return waiting
 
 
 def is_order() -> None:
-    """The current request asks for a completion."""
+    """Mark the current request as one that asks for a completion."""
     waiting = _current.get()
     if waiting is not None:
         waiting.order = True
 
 
 def waited(seconds: float) -> None:
-    """The current request was kept waiting: by a vendor, a pause before the next attempt, a queue, another request."""
+    """Add *seconds* of waiting: for a vendor, a pause before the next attempt, a queue, or another request."""
     waiting = _current.get()
     if waiting is not None:
         waiting.seconds += seconds

@@ -1,1 +1,1 @@
-"""How hard, how long, how many at once?"""
+"""Deadlines, retries, circuit breakers, cooldowns, limits: how hard, how long, how many at once?"""

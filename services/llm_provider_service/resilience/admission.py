@@ -1,4 +1,4 @@
-"""How many at once: may a newcomer wait for a slot, or is it kinder to refuse it on arrival?"""
+"""Admission control: decides whether a request may wait for a slot or is refused on arrival."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SMOOTHING = 0.1
-# Overload keeps the line at its limit. If that were the whole of the time, every second one that was let in last would
-# find its slot a moment late, and be refused after the longest wait there is: who may wait must get a slot.
+# Share of the waiting time that an estimated wait may use. Overload keeps the queue at its limit. Without this margin,
+# every second request that was let in last would get its slot a moment too late, after the longest possible wait.
 SURE_SHARE = 0.8
 
 
@@ -23,7 +23,7 @@ class ShedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
-    """CallSlots that work at once, newcomers that may wait for one, and how many seconds each may wait."""
+    """Number of slots, number of requests that may wait for one, and how many seconds each may wait."""
 
     slots: int
     queue_limit: int
@@ -38,16 +38,16 @@ class ServiceTime:
 
     @property
     def seconds(self) -> float:
-        """The average; 0 until something was measured."""
+        """Average in seconds; 0 until something was measured."""
         return self._seconds
 
     def observe(self, seconds: float) -> None:
-        """Take one measurement in."""
+        """Add one measurement to the average."""
         self._seconds += (seconds - self._seconds) * (SMOOTHING if self._seconds else 1.0)
 
 
 def expected_wait(queued: int, slots: int, service_seconds: float) -> float:
-    """Seconds that a newcomer behind *queued* others will wait until one of *slots* is free."""
+    """Seconds until one of *slots* is free for a newcomer with *queued* others before it."""
     return (queued + 1) * service_seconds / slots
 
 
@@ -56,9 +56,9 @@ def refuses(
 ) -> float | None:
     """Seconds after which a refused newcomer should come back, or `None` if it may wait.
 
-    *patience_seconds* is what the newcomer's own deadline leaves for waiting. The wait that is expected must leave some
-    of it, and of the policy's time, because it is an estimate. Those *aside* have a place in line, but as they wait for
-    something else than a slot, nobody waits for them.
+    *patience_seconds* is the time for waiting that the newcomer's deadline leaves. The expected wait may be at most
+    SURE_SHARE of it and of the policy's limit, because it is an estimate. Requests *aside* count against the queue's
+    limit, but not in the expected wait, because they wait for something other than a slot.
     """
     wait = expected_wait(queued, policy.slots, service_seconds)
     in_time = wait <= SURE_SHARE * min(policy.queue_seconds, patience_seconds)

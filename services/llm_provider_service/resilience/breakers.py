@@ -1,4 +1,4 @@
-"""The breakers of one call: the target's, and its account's own, which all its models share."""
+"""The two circuit breakers of each call: the target's, and the account's, which all models of the account share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.llm_provider_service.domain.target import AccountKey, Target
 
 
 class BreakerKey(NamedTuple):
-    """Whose breaker it is: an account's own where `model` is None, else that of one of its models."""
+    """Names a breaker: an account's own if `model` is None, else that of one of its models."""
 
     provider: LLMProviderType
     account: str
@@ -29,7 +29,7 @@ class BreakerKey(NamedTuple):
 
 
 class TargetPermit:
-    """Leave of both breakers for one call; settled once, by whichever of the three comes first."""
+    """Permission of both breakers for one call; only the first of `succeed`, `abandon` and `fail` counts."""
 
     __slots__ = ("_of_account", "_of_target", "generation")
 
@@ -39,17 +39,17 @@ class TargetPermit:
         self.generation = of_target.generation
 
     def succeed(self) -> None:
-        """The call was answered."""
+        """Record that the call was answered."""
         self._of_account.succeed()
         self._of_target.succeed()
 
     def abandon(self) -> None:
-        """The call says nothing about anybody."""
+        """Give the permits back without a result: the call says nothing about target or account."""
         self._of_account.abandon()
         self._of_target.abandon()
 
     def fail(self, failure: ProviderFailure) -> None:
-        """Count *failure* where its class says; a vendor that answered at all is reachable."""
+        """Count *failure* in the breaker that its class names; an answer shows that the vendor can be reached."""
         if isinstance(failure, ProviderTimeout) and not failure.own_limit:
             self.abandon()
         elif failure.trips_provider:
@@ -70,7 +70,7 @@ class TargetPermit:
 
 
 class ProviderBreakers:
-    """Hands out permits for targets; breakers are created on first use and evicted by their registry."""
+    """Gives out permits for targets; breakers are created on first use, and their registry evicts them."""
 
     def __init__(
         self, registry: CircuitBreakerRegistry[BreakerKey], *, of_target: BreakerPolicy, of_account: BreakerPolicy
@@ -81,11 +81,11 @@ class ProviderBreakers:
 
     @property
     def all_closed(self) -> bool:
-        """Whether every target and account would be admitted."""
+        """Returns whether all breakers are closed, so that every target would be admitted."""
         return not self._registry.not_closed
 
     def acquire(self, target: Target) -> TargetPermit:
-        """Leave for one call to *target*; raises `CircuitOpen`."""
+        """Returns a permit for one call to *target*; raises `CircuitOpen`."""
         try:
             key = BreakerKey(target.provider, target.account, None)
             of_account = self._registry.get(key, self._account_policy).acquire()
@@ -99,22 +99,22 @@ class ProviderBreakers:
             raise CircuitOpen("the model's circuit breaker is open", retry_after=error.retry_in_seconds) from None
 
     def would_admit(self, target: Target) -> bool:
-        """Whether `acquire` would succeed now."""
+        """Returns whether `acquire` would succeed now."""
         return self._of_account(target.account_key).would_admit() and self._of_target(target).would_admit()
 
     def opens_in(self, target: Target) -> float:
-        """Seconds until a call to *target* may be tried; 0 when it may now."""
+        """Seconds until a call to *target* may be tried; 0 if it may be tried now."""
         return max(
             self._of_account(target.account_key).snapshot().retry_in_seconds,
             self._of_target(target).snapshot().retry_in_seconds,
         )
 
     def count_failed_request(self, target: Target, generation: int) -> None:
-        """One request gave up on *target*; *generation* is that of its last permit."""
+        """Count one request that gave up on *target*; *generation* is that of its last permit."""
         self._of_target(target).count_failed_request(generation)
 
     def snapshots(self) -> dict[BreakerKey, BreakerSnapshot]:
-        """All breakers of this process."""
+        """Returns snapshots of all breakers of this process."""
         return self._registry.snapshots()
 
     def _of_account(self, key: AccountKey) -> CircuitBreaker:

@@ -1,8 +1,8 @@
-"""The slots of one call: its account's, and then one of the gateway's own.
+"""The two slots of one call: first one of its account, then one of the gateway.
 
-In this order, because whoever waits for a slot of an account must not hold one of those that everybody shares: else a
-provider that hangs takes them all. Both are held while a call is under way and at no other time, so neither a pause
-before a retry nor a vendor's cooldown costs anybody a slot.
+The order matters: a request that waits for an account's slot must not hold a gateway slot, which all requests share.
+Otherwise a provider that hangs would take them all. Both slots are held only while a call is running, so a pause before
+a retry or a vendor's cooldown uses no slot.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from services.llm_provider_service.resilience.deadline import Deadline
 
 
 class GatewayLimitReached(LimitReached):
-    """It is the gateway's own slots that are taken: asking another provider is no use."""
+    """No slot of the gateway itself is free; asking another provider does not help."""
 
 
 class LimitsByAccount(Protocol):
-    """Where the limit of each account is found."""
+    """A mapping from an account to its concurrency limit."""
 
     def __getitem__(self, key: AccountKey) -> ConcurrencyLimit: ...
 
 
 class HeldSlots:
-    """What one call holds; give it back with `leave`."""
+    """The slots that one call holds; return them with `leave`."""
 
     __slots__ = ("_account", "_gateway", "_in_account", "_in_gateway")
 
@@ -40,18 +40,18 @@ class HeldSlots:
         self._in_gateway = in_gateway
 
     def leave(self) -> None:
-        """The call is over."""
+        """Return the slots after the call has ended."""
         self._gateway.leave(self._in_gateway)
         self._account.leave(self._in_account)
 
     def give_back(self) -> None:
-        """There was no call."""
+        """Return the slots without a call."""
         self._gateway.give_back(self._in_gateway)
         self._account.give_back(self._in_account)
 
 
 class CallSlots:
-    """The slots of every account and the gateway's own; a call needs *reserve_seconds* once it has its slots."""
+    """The slots of every account and of the gateway; *reserve_seconds* must be left for the call after the wait."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class CallSlots:
         self._reserve = reserve_seconds
 
     def take(self, target: Target) -> HeldSlots | None:
-        """Both slots if they are free at once, else `None`."""
+        """Returns both slots if they are free at once, else `None`."""
         limit = self._accounts[target.provider, target.account]
         in_account = limit.take()
         if in_account is None:
@@ -77,19 +77,19 @@ class CallSlots:
         return HeldSlots(limit, in_account, self._gateway, in_gateway)
 
     def free(self, target: Target) -> bool:
-        """Whether the account of *target* has a slot at once."""
+        """Returns whether the account of *target* has a free slot now."""
         return self._accounts[target.provider, target.account].free
 
     async def enter(self, target: Target, deadline: Deadline, *, may_wait: bool) -> HeldSlots:
         """Take both slots; raises `LimitReached` or `GatewayLimitReached`.
 
-        Without *may_wait* nobody waits for the account's.
+        Without *may_wait* it does not wait for the account's slot.
         """
         limit = self._accounts[target.provider, target.account]
         in_account = await limit.enter(deadline, reserve_seconds=self._reserve, may_wait=may_wait)
         try:
             in_gateway = await self._gateway.enter(deadline, reserve_seconds=self._reserve)
-        except BaseException as error:  # a caller who hangs up (CancelledError) gives its slot back too
+        except BaseException as error:  # also returns the slot if the caller disconnects (CancelledError)
             limit.give_back(in_account)
             if isinstance(error, LimitReached):
                 raise GatewayLimitReached(error.retry_after, error.reason) from None
@@ -98,7 +98,10 @@ class CallSlots:
 
     @contextmanager
     def aside(self, target: Target) -> Iterator[None]:
-        """Wait for something else than a slot in the account's line; raises `LimitReached` where that is full."""
+        """Count in the account's queue while the request waits for something other than a slot.
+
+        Raises `LimitReached` if the queue is full.
+        """
         limit = self._accounts[target.provider, target.account]
         limit.stand_aside()
         try:

@@ -1,4 +1,4 @@
-"""A concurrency limit: whoever finds all slots taken waits briefly in line, or is refused on arrival."""
+"""A concurrency limit: if all slots are taken, a request waits briefly in a queue or is refused on arrival."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.llm_provider_service.resilience.deadline import Clock, Deadline
 
 
 class LimitReached(Exception):
-    """No slot in time; come back after `retry_after` seconds."""
+    """No slot was free in time; the caller may come back after `retry_after` seconds."""
 
     def __init__(self, retry_after: float, reason: ShedReason) -> None:
         super().__init__("no slot in time")
@@ -27,7 +27,7 @@ def _unheard(seconds: float) -> None:
 class ConcurrencyLimit:
     """At most `policy.slots` holders; first come, first served; for one event loop.
 
-    *on_waited* hears the seconds that each one in line waited, whatever it got.
+    *on_waited* is called with the seconds that each queued request waited, whatever the result.
     """
 
     def __init__(self, policy: AdmissionPolicy, *, clock: Clock, on_waited: Callable[[float], None] = _unheard) -> None:
@@ -35,28 +35,28 @@ class ConcurrencyLimit:
         self._clock = clock
         self._on_waited = on_waited
         self._held = 0
-        self._entered = 0.0  # the sum of the moments at which the slots in use were taken
+        self._entered = 0.0  # sum of the times at which the slots in use were taken
         self._line: deque[asyncio.Future[float]] = deque()
         self._aside = 0
         self._service_time = ServiceTime()
 
     @property
     def held(self) -> int:
-        """CallSlots in use."""
+        """Number of slots in use."""
         return self._held
 
     @property
     def waiting(self) -> int:
-        """Newcomers in line, and those who stand aside."""
+        """Number of requests in the queue, those aside included."""
         return len(self._line) + self._aside
 
     @property
     def free(self) -> bool:
-        """Whether a newcomer would get a slot at once."""
+        """Returns whether a newcomer would get a slot at once."""
         return self._held < self._policy.slots and not self._line
 
     def take(self) -> float | None:
-        """Take a slot if there is one at once, and return the moment; `leave` must follow. `None`: there is none."""
+        """Take a slot if one is free and return the time; `leave` must follow. `None` if none is free."""
         if self._line or self._held >= self._policy.slots:
             return None
         now = self._clock()
@@ -65,9 +65,9 @@ class ConcurrencyLimit:
         return now
 
     async def enter(self, deadline: Deadline, *, reserve_seconds: float, may_wait: bool = True) -> float:
-        """Take a slot and return the moment; `leave` must follow. Raises `LimitReached`.
+        """Take a slot, waiting if needed, and return the time; `leave` must follow. Raises `LimitReached`.
 
-        *reserve_seconds* of *deadline* must be left when the slot is there.
+        *reserve_seconds* of *deadline* must be left when the slot is taken.
         """
         taken = self.take()
         if taken is not None:
@@ -75,7 +75,7 @@ class ConcurrencyLimit:
         return await self._queue(deadline.remaining() - reserve_seconds, may_wait)
 
     def leave(self, entered: float) -> None:
-        """Give the slot back that was taken at *entered*; the next in line gets it."""
+        """Return the slot that was taken at *entered*; the next request in the queue gets it."""
         self._service_time.observe(self._clock() - entered)
         self._entered -= entered
         if self._line:
@@ -84,25 +84,25 @@ class ConcurrencyLimit:
             self._held -= 1
 
     def give_back(self, entered: float) -> None:
-        """Give back a slot that was not used; it says nothing about how long one is held."""
+        """Return an unused slot; it does not count for the average time that a slot is held."""
         self._entered -= entered
         self._hand_on()
 
     def stand_aside(self) -> None:
-        """Wait for something else than a slot, and count as one in line; `come_back` must follow.
+        """Count as queued while waiting for something other than a slot; `come_back` must follow.
 
-        Raises `LimitReached`.
+        Raises `LimitReached` if the queue is full.
         """
         if self._full:
             raise LimitReached(max(self._service_time.seconds, 1.0), ShedReason.QUEUE_FULL)
         self._aside += 1
 
     def come_back(self) -> None:
-        """Stand aside no longer."""
+        """End `stand_aside`."""
         self._aside -= 1
 
     def resize(self, policy: AdmissionPolicy) -> None:
-        """From now on *policy* holds. Who waits gets what became free; what is held above it is not taken away."""
+        """Use *policy* from now on. Queued requests get new slots at once; slots in use above the limit are kept."""
         self._policy = policy
         while self._line and self._held < policy.slots:
             turn = self._line.popleft()
@@ -133,11 +133,11 @@ class ConcurrencyLimit:
             waited(seconds)
 
     def _mean_age(self) -> float:
-        """Seconds for which the slots in use have been held: calls that hang are seen before they end."""
+        """Average seconds for which the slots in use have been held: it shows hanging calls before they end."""
         return self._clock() - self._entered / self._held if self._held else 0.0
 
     def _taken(self) -> float:
-        """The moment at which a slot is handed to whoever waits."""
+        """Record that a waiting request gets a slot; returns the time."""
         now = self._clock()
         self._entered += now
         return now
@@ -156,7 +156,7 @@ class ConcurrencyLimit:
             raise
 
     def _step_out(self, turn: asyncio.Future[float]) -> None:
-        """Leave the line; a slot that was handed over in the same moment goes to the next."""
+        """Leave the queue; if a slot was handed over at the same moment, the next request gets it."""
         if turn.done() and not turn.cancelled():
             self.give_back(turn.result())
         elif turn in self._line:

@@ -1,4 +1,4 @@
-"""Not now: targets whose vendor asked to be left alone for a while."""
+"""Cooldowns: targets that must not be called for a while, because their vendor asked for it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_TARGETS = 1000
 class Cooldowns:
     """When each target may be asked again, on a monotonic clock.
 
-    A later end wins: a stale header never shortens a wait. Nobody cools for more than a day. At most 1,000 targets
-    are remembered, because model names come from callers; the oldest entry goes first. *on_cool* hears of each wait
-    that a vendor asked this process for and that is longer than what was known.
+    A later end wins, so an old header never shortens a wait. No cooldown is longer than a day. At most 1,000 targets
+    are kept, because model names come from callers; the oldest entry is dropped. *on_cool* is called for each wait that
+    a vendor asked this process for, if it is longer than the known one.
     """
 
     def __init__(self, clock: Clock, *, on_cool: Callable[[Target, float], None] | None = None) -> None:
@@ -28,17 +28,17 @@ class Cooldowns:
 
     @property
     def none(self) -> bool:
-        """Whether nobody cools down."""
+        """Returns whether no target is in cooldown."""
         return self._clock() >= self._latest
 
     def cool(self, target: Target, seconds: float) -> None:
-        """Leave *target* alone for *seconds* from now."""
+        """Start a cooldown of *target* for *seconds* from now."""
         seconds = min(seconds, LONGEST_SECONDS)
         if self.learn(target, seconds) and self._on_cool is not None:
             self._on_cool(target, seconds)
 
     def learn(self, target: Target, seconds: float) -> bool:
-        """The same, by somebody else's word; returns whether the wait has become longer."""
+        """Start a cooldown that another replica reported; returns whether the wait has become longer."""
         until = self._clock() + min(seconds, LONGEST_SECONDS)
         if until <= self._until.get(target, 0.0):
             return False
@@ -50,12 +50,12 @@ class Cooldowns:
         return True
 
     def cooling(self) -> Mapping[Target, float]:
-        """Who cools down now, and for how many seconds more."""
+        """Returns the targets in cooldown, with the seconds left for each."""
         now = self._clock()
         return {target: until - now for target, until in self._until.items() if until > now}
 
     def remaining(self, target: Target) -> float:
-        """Seconds until *target* may be asked again; 0 when it may be asked now."""
+        """Seconds until *target* may be asked again; 0 if it may be asked now."""
         until = self._until.get(target)
         if until is None:
             return 0.0

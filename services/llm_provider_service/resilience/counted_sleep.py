@@ -1,4 +1,4 @@
-"""A pause that a request makes on purpose, counted as waiting and not as work."""
+"""A sleep that is counted as waiting time of the request, not as the gateway's own work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.llm_provider_service.domain.wait_time import waited
 
 
 async def sleep_waiting(seconds: float) -> None:
-    """Sleep; the current request was kept waiting meanwhile."""
+    """Sleep for *seconds*, and count the time as waiting of the current request."""
     since = time.monotonic()
     try:
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""How long: one total deadline for each request, on a monotonic clock that is passed in."""
+"""The deadline of a request: one total time limit, on a monotonic clock that is passed in."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 Clock = Callable[[], float]
 
-# A timer of an event loop may fire this much before its time.
+# A timer of an event loop may fire this many seconds too early.
 CLOCK_TOLERANCE_SECONDS = 0.01
 
 
 class Deadline(NamedTuple):
-    """A moment on *clock*, in seconds; `callers_own` says that the caller asked for less than the service allows."""
+    """A time on *clock*, in seconds; `callers_own`: the caller asked for less time than the service allows."""
 
     at: float
     clock: Clock
@@ -20,7 +20,7 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, seconds: float, clock: Clock, *, callers_own: bool = False) -> Deadline:
-        """The deadline *seconds* from now."""
+        """Returns the deadline *seconds* from now."""
         return cls(at=clock() + seconds, clock=clock, callers_own=callers_own)
 
     def remaining(self) -> float:

@@ -1,7 +1,7 @@
-"""What other replicas found out about a target or an account: their breaker is open, until about then.
+"""Reports of other replicas: the circuit breaker of a target or an account is open there, until about a given time.
 
-A report moves nobody's breaker. It is one more reason to ask somebody else first; where there is nobody else, the
-target is asked all the same, and this replica's own breaker learns from that.
+A report never changes a breaker here. It is only a reason to ask another target first. If there is none, the target is
+asked anyway, and this replica's own breaker learns from the result.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from services.llm_provider_service.resilience.deadline import Clock
 LONGEST_SECONDS = 300.0
 MOST_REPORTS = 1000
 
-# Provider, account and model, as the key of a breaker; no model: the account as a whole.
+# Provider, account and model, as in the key of a breaker; without a model it is the whole account.
 ReportKey = tuple[LLMProviderType, str, str | None]
 
 
 class PeerReports:
-    """Until when others leave whom alone, on a monotonic clock; at most five minutes and 1,000 reports."""
+    """Open breakers of other replicas, on a monotonic clock; at most five minutes and 1,000 reports."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: OrderedDict[ReportKey, float] = OrderedDict()
-        self._latest = 0.0  # no report ends after it; that of a model that nobody asks here is never looked up
+        self._latest = 0.0  # no report ends later; a report for a model not asked here is never looked up
 
     @property
     def none(self) -> bool:
-        """Whether nothing was heard of anybody that may still hold."""
+        """Returns whether no report can still be valid."""
         return not self._until or self._clock() >= self._latest
 
     def learn(self, key: ReportKey, seconds: float) -> None:
-        """Somebody's breaker of *key* is open for *seconds* from now; the newest word on a key holds."""
+        """Record that another replica's breaker of *key* is open for *seconds* from now; the newest report wins."""
         until = self._clock() + min(seconds, LONGEST_SECONDS)
         self._until[key] = until
         self._latest = max(self._latest, until)
@@ -42,11 +42,11 @@ class PeerReports:
             self._until.popitem(last=False)
 
     def forget(self, key: ReportKey) -> None:
-        """Somebody's breaker of *key* has closed again: it was answered."""
+        """Record that another replica's breaker of *key* has closed again."""
         self._until.pop(key, None)
 
     def remaining(self, target: Target) -> float:
-        """Seconds for which others leave *target* or its account alone; 0 when nobody does."""
+        """Seconds for which others do not call *target* or its account; 0 without a valid report."""
         if not self._until:
             return 0.0
         return max(self._left((*target.account_key, None)), self._left((*target.account_key, target.model)))

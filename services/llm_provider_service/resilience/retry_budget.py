@@ -1,4 +1,4 @@
-"""How much of our traffic may be repeats: a bucket that failures empty and successes fill again."""
+"""Retry budget: limits the share of calls that are retries. Retries take tokens, successes add them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ EARNED_BY_A_SUCCESS = 1
 
 
 class RetryBudget:
-    """One provider's, in one process. A retry pays for its failure's kind; a success earns one token back.
+    """The retry budget of one provider in one process. A retry costs tokens by kind of failure; a success adds one.
 
     With nothing but 503s, 1,000 requests make at most 1,000 + 500 / 14 = 1,035 calls; with nothing but 429s at most
-    1,000 + 500 / 5 = 1,100. A re-ask (`Backoff.NONE`) is no sign of an outage and pays nothing: it is limited to one
-    for each request.
+    1,000 + 500 / 5 = 1,100. A re-ask (`Backoff.NONE`) is no sign of an outage and costs nothing: each request has one
+    only.
     """
 
     def __init__(self) -> None:
@@ -22,20 +22,20 @@ class RetryBudget:
 
     @property
     def tokens(self) -> int:
-        """What is left, 0 to 500."""
+        """Number of tokens left, 0 to 500."""
         return self._tokens
 
     def covers(self, backoff: Backoff) -> bool:
-        """Whether the bucket holds enough for one retry."""
+        """Returns whether there are enough tokens for one retry."""
         return PRICES[backoff] <= self._tokens
 
     def take(self, backoff: Backoff) -> bool:
-        """Pay for one retry; `False` if the bucket does not hold enough, and then nothing is taken."""
+        """Take the tokens for one retry; `False` if there are not enough, and then none are taken."""
         if not self.covers(backoff):
             return False
         self._tokens -= PRICES[backoff]
         return True
 
     def succeeded(self) -> None:
-        """A call was answered."""
+        """Add the token for an answered call."""
         self._tokens = min(CAPACITY, self._tokens + EARNED_BY_A_SUCCESS)

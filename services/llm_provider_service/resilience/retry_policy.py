@@ -1,4 +1,4 @@
-"""How hard: whether a failed attempt is repeated on the same target, and after how long."""
+"""Retry policy: whether a failed attempt is repeated on the same target, and after which delay."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from services.llm_provider_service.resilience.retry_budget import RetryBudget
 class RetryAllowance(NamedTuple):
     """What one run of the retry loop, on one target, may use.
 
-    `attempts_left` is what the whole request may still spend, `budget` what all requests to the provider may.
-    `another_candidate` says whether somebody else could answer instead, at the moment of asking. `given_up` turns true
-    when the caller has hung up: no new attempt starts then.
+    `attempts_left` is for the whole request; `budget` is shared by all requests to the provider. `another_candidate`
+    tells whether another candidate could answer instead, at the time of the call. `given_up` becomes true when the
+    caller has disconnected; then no new attempt starts.
     """
 
     attempts_left: int
@@ -29,10 +29,10 @@ class RetryAllowance(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Limits and pauses, in attempts and seconds; the first attempt counts.
+    """Limits in attempts, delays in seconds; the first attempt counts.
 
-    Pauses are drawn evenly between zero and `min(cap, base * 2**(n - 1))` after the n-th failure (full jitter), and are
-    never shorter than what the vendor asked for.
+    After the n-th failure the delay is uniform between zero and `min(cap, base * 2**(n - 1))` (full jitter), and never
+    shorter than the vendor asked for.
     """
 
     attempts_per_target: int = 3
@@ -46,7 +46,7 @@ class RetryPolicy:
     patience_seconds: float = 3.0
 
     def ceiling(self, failures: int, backoff: Backoff) -> float:
-        """The longest pause that is drawn after *failures* failures (from 1)."""
+        """Longest random delay in seconds after *failures* failures (from 1)."""
         if backoff is Backoff.NONE:
             return 0.0
         throttled = backoff is Backoff.THROTTLE
@@ -60,15 +60,15 @@ class RetryPolicy:
         return max(drawn, failure.retry_after or 0.0)
 
     def attempts(self, failure: ProviderFailure, allowance: RetryAllowance) -> int:
-        """How many this target gets when *failure* was the last one, the first attempt included."""
+        """Number of attempts that this target gets if *failure* was the last one, the first attempt included."""
         another = allowance.another_candidate() and not failure.is_re_asked
         of_target = self.attempts_while_another_can_answer if another else self.attempts_per_target
         return min(of_target, failure.max_attempts, allowance.attempts_left)
 
     def is_beyond_patience(self, delay: float, allowance: RetryAllowance) -> bool:
-        """Whether another candidate is the better choice than a wait of *delay* seconds."""
+        """Returns whether asking another candidate is better than a wait of *delay* seconds."""
         return delay > self.patience_seconds and allowance.another_candidate()
 
     def is_too_late(self, delay: float, allowance: RetryAllowance) -> bool:
-        """Whether an attempt after *delay* seconds could not last long enough before the deadline."""
+        """Returns whether an attempt after *delay* seconds would have too little time before the deadline."""
         return delay + self.minimum_attempt_seconds > allowance.deadline.remaining()

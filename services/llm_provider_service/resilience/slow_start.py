@@ -1,4 +1,4 @@
-"""Back slowly: after a cooldown one call goes first, then two, then four, so that the end of a wait is no stampede."""
+"""Slow start after a cooldown: first one call, then two, then four, so that not all waiting calls start at once."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ MOST_TARGETS = 1000
 
 
 class NoTurnInTime(Exception):
-    """No turn came in time."""
+    """No turn came before the wait was over."""
 
 
 @dataclass(slots=True)
 class Ramp:
-    """How many calls to one target may be out, how many are, and who waits."""
+    """Slow start of one target: how many calls may run, how many run, and which calls wait."""
 
     allowed: int = 1
     out: int = 0
     line: deque[asyncio.Future[Ramp]] = field(default_factory=deque)
 
     def wake(self) -> None:
-        """Give turns to the first in line, as many as may go."""
+        """Give turns to the first waiting calls, as many as are allowed."""
         while self.line and self.out < self.allowed:
             turn = self.line.popleft()
             if not turn.done():
@@ -33,16 +33,16 @@ class Ramp:
                 turn.set_result(self)
 
     def give_back(self, *, succeeded: bool = False) -> None:
-        """One of those who were out is back."""
+        """Count the end of one running call; a success allows one more."""
         self.allowed = max(1, self.allowed + succeeded)
         self.out -= 1
         self.wake()
 
     def restarted(self) -> Ramp:
-        """What takes its place in a new cooldown: who waits goes on waiting there, and who is out counts no more.
+        """Returns the ramp for a new cooldown: waiting calls wait there, running calls no longer count.
 
-        At most one is out of a ramp that stands at one, and nobody joins it before it is back: else each of many 429s
-        without a wait would let another one out. Its success only brings the ramp back to one.
+        A ramp that allows one call is kept, and no call starts before its running call has ended. Otherwise each of
+        many 429s without a wait time would let another call start. Its success only brings the ramp back to one.
         """
         if self.allowed <= 1:
             self.allowed = 1 - self.out
@@ -54,18 +54,18 @@ class Ramp:
 
 
 class SlowStart:
-    """Limits the calls to targets that have just cooled down; all others pass without a trace.
+    """Limits the calls to targets that have just cooled down; other targets are not limited.
 
-    Each success lets one more out, so a wave that succeeds is followed by one of twice its size; from 64 on the limit
-    is lifted. A new cooldown starts again with one, whatever is out: calls that were sent before it widen nothing, and
-    nobody waits for their end, which may be far. For one event loop.
+    Each success allows one more call, so a wave of successes is followed by a wave of twice its size; from 64 on the
+    limit is removed. A new cooldown starts again with one call. Calls that were sent before it neither raise the limit
+    nor have to end first, which could take long. For one event loop.
     """
 
     def __init__(self) -> None:
         self._ramps: OrderedDict[Target, Ramp] = OrderedDict()
 
     def restart(self, target: Target) -> None:
-        """*target* cools down: when it is back, one call goes first."""
+        """Start again with one call, for the time after the cooldown of *target*."""
         ramp = self._ramps.get(target)
         self._ramps[target] = Ramp() if ramp is None else ramp.restarted()
         self._ramps.move_to_end(target)
@@ -73,18 +73,18 @@ class SlowStart:
             self._open(next(iter(self._ramps)))
 
     def limits(self, target: Target) -> bool:
-        """Whether calls to *target* need a ticket now."""
+        """Returns whether calls to *target* need a ticket now."""
         return target in self._ramps
 
     def admits(self, target: Target, ticket: Ramp | None) -> bool:
-        """Whether a call to *target* may go with *ticket*; one of a ramp that a cooldown has replaced is void."""
+        """Returns whether a call to *target* may start with *ticket*; a ticket from before a new cooldown is void."""
         ramp = self._ramps.get(target)
         return ramp is None or ramp is ticket
 
     async def enter(self, target: Target, patience_seconds: float) -> Ramp | None:
-        """Wait for a turn and return its ticket, for `leave`; `None` where nothing is limited.
+        """Wait for a turn and return its ticket, for `leave`; `None` if there is no limit.
 
-        Raises `NoTurnInTime`.
+        Raises `NoTurnInTime` after *patience_seconds*.
         """
         ramp = self._ramps.get(target)
         if ramp is None:
@@ -92,7 +92,7 @@ class SlowStart:
         return self.enter_at_once(target) or await self._wait(ramp, patience_seconds)
 
     def enter_at_once(self, target: Target) -> Ramp | None:
-        """A ticket, if there is a turn and nobody waits for it; `None` also where nothing is limited."""
+        """Returns a ticket if a turn is free and no call waits for it; `None` otherwise, or if there is no limit."""
         ramp = self._ramps.get(target)
         if ramp is None or ramp.line or ramp.out >= ramp.allowed:
             return None
@@ -100,7 +100,7 @@ class SlowStart:
         return ramp
 
     def leave(self, target: Target, ticket: Ramp | None, *, succeeded: bool) -> None:
-        """The call of *ticket* is over. One without a ticket left before the cooldown, and says nothing about it."""
+        """Count the end of the call of *ticket*. A call without a ticket started before the cooldown and is ignored."""
         if ticket is None:
             return
         ticket.give_back(succeeded=succeeded)
@@ -108,14 +108,14 @@ class SlowStart:
             self._open(target)
 
     def _open(self, target: Target) -> None:
-        """Lift the limit: whoever waits may go."""
+        """Remove the limit: all waiting calls may start."""
         ramp = self._ramps.pop(target)
         ramp.allowed = ramp.out + len(ramp.line)
         ramp.wake()
 
     async def _wait(self, ramp: Ramp, seconds: float) -> Ramp:
         turn: asyncio.Future[Ramp] = asyncio.get_running_loop().create_future()
-        line = ramp.line  # stays the line of this target, whatever ramp it comes to belong to
+        line = ramp.line  # stays the queue of this target, even if a new ramp takes it over
         line.append(turn)
         try:
             async with asyncio.timeout(seconds):
@@ -128,7 +128,7 @@ class SlowStart:
             raise
 
     def _step_out(self, line: deque[asyncio.Future[Ramp]], turn: asyncio.Future[Ramp]) -> None:
-        """Leave the line; a turn that came in the same moment goes to the next."""
+        """Leave the queue; a turn that came at the same moment goes to the next call."""
         if turn.done() and not turn.cancelled():
             turn.result().give_back()
         elif turn in line:

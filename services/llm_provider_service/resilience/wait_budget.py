@@ -1,10 +1,10 @@
-"""What one request may spend, all in all, on waiting for something that it could do without."""
+"""The time that one request may spend in total on waits for optional things, such as the shared cache."""
 
 from __future__ import annotations
 
 
 class WaitBudget:
-    """Seconds that are `left`; whoever waits takes what it used."""
+    """Seconds that are `left`; each wait subtracts the time that it took."""
 
     __slots__ = ("left",)
 
@@ -12,5 +12,5 @@ class WaitBudget:
         self.left = seconds
 
     def spend(self, seconds: float) -> None:
-        """Take *seconds* out; never less than nothing is left."""
+        """Subtract *seconds*; the rest is never negative."""
         self.left = max(0.0, self.left - seconds)

@@ -1,1 +1,1 @@
-"""Who should answer, in which order?"""
+"""Routing: which targets should answer a request, and in which order?"""

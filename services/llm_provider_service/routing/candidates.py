@@ -1,4 +1,4 @@
-"""Who could answer one request, with all that routing may know about each."""
+"""A candidate for one request, with the facts that routing may use."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from services.llm_provider_service.domain.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """One target as it stands at the moment of planning; equal only to itself, which keeps planning cheap.
+    """One target at the moment of planning; it is equal only to itself, which keeps planning cheap.
 
-    `canonical` names the same weights at every provider. `weight` is ≥ 1; `priority` is lower for whoever comes
-    first. `refusals` are the things the caller gave that this model cannot honour. `expected_cost` is what this
-    request would cost in USD, `None` where no price is known. `enabled` is the operator's switch. `ready` says that
-    both breakers would admit a call; `opens_in_seconds` is when they will again, `None` where nobody can say.
-    `cooling_seconds` is what is left of a 429's cooldown, 0 when there is none.
+    `canonical` is the same name for the same weights at every provider. `weight` is ≥ 1; the lowest `priority` comes
+    first. `refusals` are the parameters that the caller gave and this model cannot accept. `expected_cost` is the
+    expected price of this request in USD, `None` if no price is known. `enabled` is the operator's switch. `ready`:
+    both breakers would admit a call; `opens_in_seconds` is the time until they will, `None` if unknown.
+    `cooling_seconds` is the rest of a 429's cooldown, 0 if there is none.
     """
 
     target: Target
@@ -34,5 +34,5 @@ class Candidate:
 
     @property
     def available(self) -> bool:
-        """Whether a call may go out now."""
+        """Returns whether a call may be made now."""
         return self.ready and self.cooling_seconds <= 0.0

@@ -1,15 +1,15 @@
-"""Who is asked, in which order, and under whose name an answer would be found in the cache.
+"""Plans which candidates are asked, in which order, and for which target the cache is looked up.
 
-Order: whom the request asks for comes first (the strategy decides where several fit), the rest in the order of the
-strategy, as far as the fallback mode lets them. Never a candidate that is switched off or that lacks something the
-caller gave. A candidate whose breaker is open or that cools down is left out while another can answer; if nobody can,
-those that merely cool down stay, the first to return first.
+Order: the targets that the request names come first (the strategy decides between several), then the rest in the order
+of the strategy, as far as the fallback mode allows. A candidate that is switched off, or that cannot accept a parameter
+of the caller, is never asked. A candidate with an open breaker or in cooldown is left out while another can answer; if
+none can, those in cooldown stay, the shortest cooldown first.
 
-The name in the cache is `first`: the target that would be asked first on a good day. With a target that was asked
-for, and with the lasting strategies (priority, least-cost), it is chosen before breakers and cooldowns are looked at:
-what this target has answered stays the answer while it is away, and what others answer meanwhile is stored under
-their own names. The other strategies promise nobody in particular, so they choose among those who can answer now;
-one question may then have one cached answer for each target, which is what was asked for when turns were.
+The cache is looked up for `first`: the target that is asked first when all is well. For a target that was named, and
+for the lasting strategies (priority, least-cost), it is chosen before breakers and cooldowns are considered: the cached
+answers of this target stay valid while it is away, and answers of other targets are stored under their own names. The
+other strategies prefer no target, so they choose among those that can answer now. One question may then have one cached
+answer for each target, as an operator who chooses such a strategy must expect.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from services.llm_provider_service.routing.strategies import LASTING, STRATEGIES
 
 
 class PlanQuestion(NamedTuple):
-    """What a request wants of routing, rules already applied.
+    """What one request asks of routing, after the rules were applied.
 
-    `model` fits a candidate by its own id or by the canonical name. `patience_seconds`: a first target that cools
-    down no longer than this keeps its place and is waited for, because changing the model changes the verdict.
-    `generation` is that of the accounts from which candidates are made.
+    `model` matches a candidate's own id or its canonical name. `patience_seconds`: a first target whose cooldown ends
+    within this time keeps its place and is waited for, because another model may give another verdict. `generation` is
+    that of the accounts from which the candidates were made.
     """
 
     strategy: SelectionStrategy
@@ -49,11 +49,11 @@ class PlanQuestion(NamedTuple):
 class Plan:
     """The candidates in the order in which they are asked.
 
-    `first` names the cache key; `None` when nobody may be asked at all. `refusals` is set when whoever was asked for
-    (or, if nobody was, everyone) lacks what the caller gave: a 400 that names them, and `capable`, the targets that
-    could; nothing is asked then. `retry_after` is the seconds until somebody may be asked, 0 when somebody may now
-    and `None` when nobody can say. `turn` is what the strategy chose its first from; empty when it chose nothing.
-    `generation` is that of its question.
+    `first` names the target of the cache key; `None` if no target may be asked. `refusals` is set if all named targets
+    (or all targets, if none was named) cannot accept the caller's parameters: then nothing is asked, and the caller
+    gets a 400 with them and with `capable`, the targets that could. `retry_after` is the seconds until a target may be
+    asked: 0 if one may now, `None` if unknown. `turn` is the pool from which the strategy chose `first`, empty if there
+    was no choice. `generation` is that of its question.
     """
 
     strategy: SelectionStrategy
@@ -68,7 +68,7 @@ class Plan:
 
 
 def plan(question: PlanQuestion, candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Plan:
-    """The plan of a request that will be served: as `preview`, and the cursor of the strategy moves on, once."""
+    """Returns the plan of a request that will be served: as `preview`, and moves the strategy's cursor once."""
     made = preview(question, candidates, scoreboard)
     if made.turn and made.first is not None:
         scoreboard.take_turn(made.strategy, made.turn, made.first)
@@ -76,7 +76,7 @@ def plan(question: PlanQuestion, candidates: Sequence[Candidate], scoreboard: Sc
 
 
 def preview(question: PlanQuestion, candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Plan:
-    """What `plan` would say, and nothing changes."""
+    """Returns what `plan` would return, without changing anything."""
     skipped = [Skipped(one.target, SkipReason.SWITCHED_OFF) for one in candidates if not one.enabled]
     enabled = [one for one in candidates if one.enabled]
     asked_for = _asked_for(question, candidates, enabled)
@@ -93,7 +93,7 @@ def preview(question: PlanQuestion, candidates: Sequence[Candidate], scoreboard:
 
 
 def _asked_for(question: PlanQuestion, candidates: Sequence[Candidate], enabled: list[Candidate]) -> list[Candidate]:
-    """Whom the request asks for; if none of them is switched on, who may stand in for them."""
+    """Returns the targets that the request names; if none of them is switched on, their replacements."""
     if question.provider is None and question.model is None:
         return enabled
     asked_for = [one for one in enabled if _fits(question, one)]
@@ -118,7 +118,7 @@ def _nobody(
     skipped: list[Skipped],
     scoreboard: Scoreboard,
 ) -> Plan:
-    """Nobody may be asked: all who were asked for lack something, or there is nobody."""
+    """Returns a plan without candidates: all named targets lack something, or there are none."""
     refusals = STRATEGIES[question.strategy](asked_for, scoreboard)[0].refusals if asked_for else ()
     return Plan(
         strategy=question.strategy,
@@ -136,7 +136,7 @@ def _lacking(candidate: Candidate) -> Skipped:
 def _allowed(
     question: PlanQuestion, head: Sequence[Candidate], others: Sequence[Candidate], skipped: list[Skipped]
 ) -> list[Candidate]:
-    """*head* and *others* without those that lack something or that the fallback mode forbids."""
+    """Returns *head* and *others* without those that lack something or that the fallback mode forbids."""
     first = head[0]
     allowed = [first]
     for one in (*head[1:], *others):
@@ -154,7 +154,7 @@ def _allowed(
 def _answerable(
     question: PlanQuestion, allowed: list[Candidate], turn: Sequence[Candidate], skipped: list[Skipped]
 ) -> Plan:
-    """Leave out whoever cannot answer now, if another can; else keep whoever merely cools down."""
+    """Returns the plan without candidates that cannot answer now; if none can, it keeps those in cooldown."""
     first = allowed[0]
     waited_for = first if first.ready and first.cooling_seconds <= question.patience_seconds else None
     somebody = any(one.available for one in allowed)
@@ -182,7 +182,7 @@ def _away(candidate: Candidate) -> Skipped:
 
 
 def _soonest(candidates: Sequence[Candidate]) -> float | None:
-    """Seconds until the first of *candidates* may be asked, where that is known."""
+    """Seconds until the first of *candidates* may be asked; `None` if unknown."""
     waits = [wait for one in candidates if (wait := _wait(one)) is not None]
     return min(waits, default=None)
 

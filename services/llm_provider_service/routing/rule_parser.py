@@ -1,11 +1,11 @@
-"""ROUTING_RULES, read: a JSON list of rules, each refused at start when it could never do anything.
+"""Parses ROUTING_RULES, a JSON list of rules; a rule that can never match is refused at the start.
 
     [{"when": {"tag": ["exam"], "min_input_bytes": 20000}, "use": {"provider": "…", "model": "…"}},
      {"when": {"request_type": "comparison"}, "use": {"strategy": "least-cost"}}]
 
-`when` may hold request_type, caller, user, tag and model (one text or a list of texts, any of which will do) and
-min_input_bytes, max_input_bytes; left out or empty it means every request, which only the last rule can. `use` holds
-at least one of provider, model and strategy.
+`when` may hold request_type, caller, user, tag and model (one text, or a list of texts of which one must match) and
+min_input_bytes, max_input_bytes. An empty or missing `when` matches every request; only the last rule may have it.
+`use` holds at least one of provider, model and strategy.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RuleError(ValueError):
 
 
 def parse_rules(source: str, scope: RuleScope) -> tuple[Rule, ...]:
-    """The rules in *source*; raises `RuleError` for the first that is malformed or could never match."""
+    """Returns the rules in *source*; raises `RuleError` for the first that is malformed or could never match."""
     rules: list[Rule] = []
     for index, item in enumerate(_items(source)):
         rule = _Reader(index, scope).rule(item)
@@ -76,7 +76,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one rule and knows its index for the complaint."""
+    """Reads one rule; *index* is its place in the list, for error messages."""
 
     index: int
     scope: RuleScope

@@ -1,4 +1,4 @@
-"""Whether any request at all can match a rule: by what requests of each type carry, and by their sizes."""
+"""Checks whether any request can match a rule, from the fields and sizes that each request type can have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kinds = Mapping[str, RequestKind]
 
 
 def reachable(rule: Rule, scope: RuleScope) -> Kinds:
-    """The request types of which *rule* can match a request."""
+    """Returns the request types of which *rule* can match a request."""
     kinds = _asked_for(rule, scope)
     for field in _needed(rule):
         kinds = _carrying(kinds, field)
@@ -19,7 +19,7 @@ def reachable(rule: Rule, scope: RuleScope) -> Kinds:
 
 
 def dead_end(rule: Rule, scope: RuleScope) -> tuple[str, str] | None:
-    """The condition (its field) beside which *rule* can match nothing, and why; `None` for a rule that can match."""
+    """Returns the condition (its field) with which *rule* can match nothing, and why; `None` if it can match."""
     kinds = _asked_for(rule, scope)
     for field in _needed(rule):
         carrying = _carrying(kinds, field)
@@ -34,7 +34,7 @@ def dead_end(rule: Rule, scope: RuleScope) -> tuple[str, str] | None:
 
 
 def end_of(sized: Rule | RequestKind) -> float:
-    """The largest size, in bytes."""
+    """Returns the largest size in bytes; infinity if there is no limit."""
     return inf if sized.max_input_bytes is None else sized.max_input_bytes
 
 
@@ -47,7 +47,7 @@ def _asked_for(rule: Rule, scope: RuleScope) -> Kinds:
 
 
 def _needed(rule: Rule) -> list[str]:
-    """What a request must carry, whatever its value."""
+    """Returns the fields that a request must carry, whatever their values."""
     conditions = {"user": rule.user, "tag": rule.tag, "model": rule.model}
     return [field for field, values in conditions.items() if values is not None]
 

@@ -1,8 +1,8 @@
-"""Whether a rule is left without any request, because rules before it match them all.
+"""Checks whether earlier rules match every request of a rule, so that the rule is never used.
 
-A rule is cut into atoms: a request type that it can match, and one value for each condition that names values, "any
-other" for each that does not. Earlier rules that match an atom leave gaps between their sizes, or they do not; only if
-no atom has a gap the rule is dead.
+A rule is split into atoms: a request type that it can match, and one value for each condition; a condition without
+values counts as "any other". For each atom, the sizes of the earlier rules that match it may leave gaps. The rule is
+never used only if no atom has a gap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Condition = frozenset[str] | None
 
 
 def is_covered(rule: Rule, earlier: Sequence[Rule], scope: RuleScope) -> bool:
-    """Whether *earlier* rules match every request of *scope* that *rule* would."""
+    """Returns whether *earlier* rules match every request of *scope* that *rule* would match."""
     return all(
         _is_kind_covered(rule, earlier, name, kind, scope.callers) for name, kind in reachable(rule, scope).items()
     )
@@ -49,7 +49,7 @@ def _matching(rules: Sequence[Rule], atom: Sequence[str | None]) -> list[Rule]:
 
 
 def _sizes_covered(rules: Sequence[Rule], low: float, high: float) -> bool:
-    """Whether the sizes of *rules* together leave no gap between *low* and *high*."""
+    """Returns whether the sizes of *rules* together leave no gap between *low* and *high*."""
     for rule in sorted(rules, key=lambda one: one.min_input_bytes):
         if rule.min_input_bytes > low:
             return False

@@ -1,7 +1,7 @@
-"""Routing rules: what an operator wants for certain requests. The first rule that matches a request decides.
+"""Routing rules: an operator's choices for certain requests. The first rule that matches a request decides.
 
-A rule chooses a provider, a model, a strategy, or several of these; it never takes a choice away from the caller: a
-provider that the caller names stays, and so does a model, unless the rule is about that very model.
+A rule chooses a provider, a model, a strategy, or several of these. It never overrides the caller: a provider that the
+caller names stays, and so does a model, unless the rule has a condition on the model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from common_core.config_enums import LLMProviderType, SelectionStrategy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
-    """What rules may look at. `input_bytes` is the text of the request in UTF-8; `caller` is the asking service."""
+    """The facts that rules may use. `input_bytes` is the request's text in UTF-8; `caller` is the calling service."""
 
     request_type: str
     caller: str
@@ -28,9 +28,9 @@ class RequestFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Conditions, all of which must hold (`None`: any), and what is chosen when they do.
+    """Conditions, all of which must be true (`None`: any value), and the choice if they are.
 
-    A set holds when the request has one of its values. Sizes are in bytes, both ends included.
+    A set is matched if the request has one of its values. Sizes are in bytes, both ends included.
     """
 
     request_type: frozenset[str] | None = None
@@ -45,7 +45,7 @@ class Rule:
     use_strategy: SelectionStrategy | None = None
 
     def matches(self, facts: RequestFacts) -> bool:
-        """Whether every condition holds."""
+        """Returns whether every condition is true."""
         if facts.input_bytes < self.min_input_bytes:
             return False
         if self.max_input_bytes is not None and facts.input_bytes > self.max_input_bytes:
@@ -61,7 +61,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKind:
-    """What requests of one type can look like: which of user, tag and model they can carry, and how large they can be.
+    """What requests of one type can be: which of user, tag and model they can carry, and their possible sizes.
 
     Sizes are in bytes, both ends included; the text that we add ourselves counts.
     """
@@ -73,10 +73,10 @@ class RequestKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleScope:
-    """What can occur in this deployment; a rule about anything else could never match.
+    """The values that can occur in this deployment; a rule about any other value could never match.
 
-    `providers` are those switched on. `models` are the known ids and canonical names. `callers` is `None` where
-    anybody may call.
+    `providers` are those switched on. `models` are the known ids and canonical names. `callers` is `None` if any
+    service may call.
     """
 
     providers: frozenset[LLMProviderType]
@@ -86,7 +86,7 @@ class RuleScope:
 
 
 class Choice(NamedTuple):
-    """What is asked of the plan once the rules have spoken; `rule` is the index of the one that did."""
+    """What the plan is asked for after the rules; `rule` is the index of the rule that decided."""
 
     strategy: SelectionStrategy
     provider: LLMProviderType | None
@@ -95,7 +95,7 @@ class Choice(NamedTuple):
 
 
 def choose(rules: Sequence[Rule], facts: RequestFacts, strategy: SelectionStrategy) -> Choice:
-    """What the first matching rule makes of a request, else what the caller asked for and the usual *strategy*."""
+    """Returns the choice of the first matching rule, else what the caller asked for with the default *strategy*."""
     for index, rule in enumerate(rules):
         if rule.matches(facts):
             return _chosen_by(rule, index, facts, strategy)

@@ -1,8 +1,7 @@
-"""What has been seen of the targets so far: the memory that the strategies read.
+"""Remembers latency, load and turns of the targets; the selection strategies read it.
 
-Mutable, in-process and free of I/O; meant for one event loop, so nothing here locks. Strategies only read it, so a
-plan can be previewed; `take_turn` is the only thing that moves a cursor. All maps are bounded, because a model's name
-may come from a caller.
+Mutable, in-process and without I/O; for one event loop, so nothing here locks. Strategies only read it, so a plan can
+be previewed; only `take_turn` moves a cursor. All maps are bounded, because a model's name may come from a caller.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ class _Latency:
 
 
 class Scoreboard:
-    """Latency, load and turns of each target; *clock* is monotonic, in seconds, and *seed* makes luck repeatable.
+    """Latency, load and turns of each target; *clock* is monotonic seconds, *seed* makes random choices repeatable.
 
-    Latency is a peak-EWMA: a slower call counts at once and in full, faster ones win it back with a time constant
-    of ten seconds. A failure counts as at least ten seconds, so that failing fast never looks fast.
+    Latency is a peak-EWMA: a slower call counts at once and in full, and faster calls lower it with a time constant of
+    ten seconds. A failure counts as at least ten seconds, so that a target that fails fast never looks fast.
     """
 
     def __init__(self, clock: Callable[[], float], *, seed: int | None = None) -> None:
@@ -51,11 +50,11 @@ class Scoreboard:
         self.luck = self._random.getrandbits(64)
 
     def started(self, target: Target) -> None:
-        """A call to *target* goes out; `finished` must follow, whatever happens to it."""
+        """Count a call to *target*; `finished` must follow, whatever the outcome."""
         self._in_flight[target] = self._in_flight.get(target, 0) + 1
 
     def finished(self, target: Target) -> None:
-        """The call is over."""
+        """Count the end of a call to *target*."""
         left = self._in_flight.get(target, 0) - 1
         if left > 0:
             self._in_flight[target] = left
@@ -63,11 +62,11 @@ class Scoreboard:
             self._in_flight.pop(target, None)
 
     def in_flight(self, target: Target) -> int:
-        """How many calls to *target* are out."""
+        """Number of running calls to *target*."""
         return self._in_flight.get(target, 0)
 
     def answered(self, target: Target, seconds: float) -> None:
-        """*target* took *seconds* for an answer."""
+        """Record that *target* answered after *seconds*."""
         now = self._clock()
         known = self._latency.get(target)
         if known is not None and seconds < known.seconds:
@@ -81,31 +80,31 @@ class Scoreboard:
             self._latency.move_to_end(target)
 
     def failed(self, target: Target, seconds: float) -> None:
-        """*target* failed after *seconds*; not to be called for a failure that says nothing about it."""
+        """Record that *target* failed after *seconds*; not for a failure that says nothing about the target."""
         self.answered(target, max(seconds, FAILURE_SECONDS))
 
     def latency(self, target: Target) -> float | None:
-        """Peak-EWMA in seconds; `None` for a target never tried."""
+        """Peak-EWMA latency in seconds; `None` for a target never tried."""
         known = self._latency.get(target)
         return None if known is None else known.seconds
 
     def due_for_a_look(self, target: Target) -> bool:
-        """Whether *target* was tried, but neither in the last 20 turns nor in the last 30 seconds."""
+        """Returns whether *target* was tried, but neither in the last 20 turns nor in the last 30 seconds."""
         known = self._latency.get(target)
         if known is None or self.turn - known.turn < EXPLORE_AFTER_TURNS:
             return False
         return self._clock() - known.at >= EXPLORE_AFTER_SECONDS
 
     def last_turn(self, target: Target) -> int:
-        """The number of the turn in which *target* came first; 0 if it never did."""
+        """Number of the turn in which *target* came first; 0 if it never did."""
         return self._last_turn.get(target, 0)
 
     def smooth_weight(self, candidate: Candidate) -> int:
-        """The weight *candidate* would have in the next weighted turn."""
+        """Weight that *candidate* would have in the next weighted turn."""
         return self._smooth.get(candidate.target, 0) + candidate.weight
 
     def take_turn(self, strategy: SelectionStrategy, pool: Sequence[Candidate], first: Target) -> None:
-        """*strategy* has put *first* at the head of *pool*: move its cursor, once for each planned request."""
+        """Move the cursor of *strategy*, which put *first* at the head of *pool*; once for each planned request."""
         self.turn += 1
         if strategy is SelectionStrategy.ROUND_ROBIN:
             self._last_turn[first] = self.turn
@@ -125,7 +124,7 @@ class Scoreboard:
 
 
 def _trim(table: OrderedDict[Target, _Latency] | OrderedDict[Target, int], used: Target) -> None:
-    """Keep *table* bounded; *used* was used last."""
+    """Keep *table* bounded; *used* is the entry that was used last."""
     table.move_to_end(used)
     if len(table) > MAX_TARGETS:
         table.popitem(last=False)

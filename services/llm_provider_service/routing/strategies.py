@@ -1,7 +1,7 @@
-"""The selection strategies: each puts candidates in order, reads the scoreboard and changes nothing.
+"""The selection strategies: each one sorts candidates by what the scoreboard knows, and changes nothing.
 
-Ties go to the lower priority number, then to the order in which the candidates came. `LASTING` names the strategies
-whose first choice depends on the question and the configuration alone; the others choose anew each time.
+With equal values the lower priority number comes first, then the given order. `LASTING` names the strategies whose
+first choice depends only on the question and the configuration; the others choose anew each time.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _NO_PRICE = Decimal("Infinity")
 
 
 def order_by_priority(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """As the operator listed them."""
+    """Returns the candidates in the operator's order."""
     return tuple(sorted(candidates, key=_by_priority))
 
 
 def order_by_turn(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """Whoever has not come first for the longest time; fair even when candidates come and go."""
+    """Round-robin: the candidate that came first longest ago leads; fair even when candidates come and go."""
     return tuple(sorted(candidates, key=lambda one: (scoreboard.last_turn(one.target), one.priority)))
 
 
 def order_by_weight(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """Smooth weighted round-robin: each comes first in proportion to its weight, spread evenly."""
+    """Smooth weighted round-robin: each candidate comes first in proportion to its weight, spread evenly."""
     return tuple(sorted(candidates, key=lambda one: (-scoreboard.smooth_weight(one), one.priority)))
 
 
 def order_by_cost(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """The cheapest for this request; without a known price last."""
+    """The cheapest for this request comes first; candidates without a known price come last."""
     return tuple(sorted(candidates, key=_cost_then_priority))
 
 
@@ -48,7 +48,7 @@ def _cost_then_priority(candidate: Candidate) -> tuple[Decimal, int]:
 
 
 def order_by_latency(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """Peak-EWMA latency times load; who was never tried, or not for long, comes first, with one call at a time."""
+    """Sorts by peak-EWMA latency times load; an idle target that was never or not lately tried comes first."""
 
     def key(one: Candidate) -> tuple[float, int, int]:
         target = one.target
@@ -62,7 +62,7 @@ def order_by_latency(candidates: Sequence[Candidate], scoreboard: Scoreboard) ->
 
 
 def order_by_load(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """Two drawn by lot, the less busy of them first; the others by load behind them."""
+    """Power of two choices: of two random candidates the less busy one comes first; the rest follow by load."""
     drawn = order_by_lot(candidates, scoreboard)
     return (
         *sorted(drawn[:2], key=lambda one: scoreboard.in_flight(one.target)),
@@ -71,7 +71,7 @@ def order_by_load(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Or
 
 
 def order_by_lot(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
-    """Any order, each as likely as the next."""
+    """Random order, each order equally likely."""
     left = list(candidates)
     luck = scoreboard.luck
     drawn: list[Candidate] = []
