@@ -1,1 +1,1 @@
-"""May they spend it, and what did it cost?"""
+"""Accounting: what did a call cost, or what would it cost?"""

@@ -1,4 +1,4 @@
-"""What the price catalogue does not say: who never charges."""
+"""Tells which targets are free; the price catalogue does not list this."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import lru_cache
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.domain.vendors import VENDORS
 
-# Models are named by callers.
+# Bounded, because callers name models.
 KEPT_TARGETS = 1024
 
 
 @lru_cache(KEPT_TARGETS)
 def is_free(target: Target) -> bool:
-    """Whether calls to *target* cost nothing by agreement, so that no price is needed; the mock's never cost."""
+    """Returns whether calls to *target* cost nothing, so that no price is needed; the mock is always free."""
     vendor = VENDORS.get(target.provider)
     if vendor is None or not vendor.charges:
         return True

@@ -1,4 +1,4 @@
-"""What a call cost, and what one would cost."""
+"""Computes the cost of calls from list prices, after a call or before it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SNAPSHOT = re.compile(r"(?:[-@][0-9]{3,}(?:-[0-9]+)*)?", re.ASCII)
 
 
 class PriceBook:
-    """List prices in USD, exact. A price or a usage that is not known makes a cost unpriced, never zero.
+    """Exact list prices in USD. If the price or the usage is unknown, the cost is unpriced, never zero.
 
-    *now* is the wall clock (UTC); it dates what is asked without a moment of its own.
+    *now* is the wall clock (UTC); it gives the date of a price where the caller passes no time.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -31,14 +31,14 @@ class PriceBook:
 
     @property
     def price_version(self) -> str:
-        """Name and version of the catalogue, as each priced cost carries it."""
+        """Returns name and version of the catalogue, as each priced cost carries it."""
         return CATALOGUE_VERSION
 
     def cost(self, target: Target, served_model: str | None, usage: Usage, *, at: datetime) -> Cost:
-        """What the call to *target* at *at* cost; by the model that served it.
+        """Returns the cost of the call to *target* at time *at*, by the model that served it.
 
-        The price of the one that was asked holds only where the vendor names none, or names a snapshot of it that is
-        not listed: what another, unlisted model costs is not known.
+        The price of the requested model is used only if the vendor names no served model, or one that is an unlisted
+        snapshot of it. The price of another unlisted model is unknown.
         """
         if is_free(target):
             return FREE
@@ -51,14 +51,14 @@ class PriceBook:
         return Cost(usd=usd, status=PricingStatus.PRICED, price_version=CATALOGUE_VERSION)
 
     def expected_cost(self, target: Target, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """What a call with so many tokens would cost now, nothing of it cached; `None` without a price."""
+        """Returns the cost of a call with so many tokens now, without cached tokens; `None` without a price."""
         if is_free(target):
             return Decimal(0)
         usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
         return _priced(self._catalogue.look_up(target.provider, target.model), usage, self._now())
 
     def price_of(self, target: Target) -> ModelPrice | None:
-        """The list price of *target* as of now, for the registry of models; `None` without one."""
+        """Returns the list price of *target* now, for the model registry; `None` without one."""
         rates = self._catalogue.look_up(target.provider, target.model)
         if rates is None or is_free(target):
             return None
@@ -79,9 +79,9 @@ class PriceBook:
 
 
 def _may_be(asked: str, served: str | None) -> bool:
-    """Whether *served* is *asked*, or a snapshot of it: the same name with a date or a build number at its end.
+    """Returns whether *served* is *asked*, or a snapshot of it: the same name plus a date or a build number.
 
-    One digit or two are another version, not a snapshot.
+    One or two digits mean another version, not a snapshot.
     """
     return not served or (served.startswith(asked) and _SNAPSHOT.fullmatch(served, len(asked)) is not None)
 

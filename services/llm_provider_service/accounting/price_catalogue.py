@@ -1,8 +1,8 @@
 """The price catalogue of genai-prices, read offline from the installed package and never updated at run time.
 
-The package finds a model by trying patterns one after the other (20–500 µs) and prices a call in some 150 µs, and it
-remembers every name it was ever asked about. So names are resolved once, remembered in a bounded table (unknown ones
-too), and the price lists are turned into rates per token.
+The package finds a model by trying patterns one after the other (20–500 µs), prices a call in some 150 µs, and keeps
+every name it was ever asked for. So we look up each name once, keep the result in a bounded table (unknown names too),
+and turn the price lists into rates per token.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CATALOGUE_VERSION = f"genai-prices {version('genai-prices')}"
 
 
 class Catalogue:
-    """List prices by provider and model; a model's dated snapshots and aliases find the same prices."""
+    """List prices by provider and model; dated snapshots and aliases of a model get the same prices."""
 
     def __init__(self) -> None:
         known = get_snapshot().providers
@@ -32,7 +32,7 @@ class Catalogue:
         self.look_up = lru_cache(maxsize=REMEMBERED_NAMES)(self._look_up)
 
     def newest_change(self, today: date) -> date | None:
-        """The day of the newest dated price change that has begun: the catalogue is at least as recent."""
+        """Returns the newest start date of a price that is in force; the catalogue is at least as recent."""
         starts = (
             price.constraint.start_date
             for provider in self._providers.values()
@@ -45,7 +45,7 @@ class Catalogue:
         return max((start for start in starts if start <= today), default=None)
 
     def _look_up(self, provider: LLMProviderType, model: str) -> ModelRates | None:
-        """The rates of *model*; `None` if the provider does not list it or lists no price for it."""
+        """Returns the rates of *model*; `None` if the provider does not list it or has no price for it."""
         listed = self._providers[provider]
         if listed is None or len(model) > LONGEST_NAME:
             return None
@@ -74,10 +74,11 @@ def _tiers_of(price: ModelPrice) -> tuple[tuple[int, TokenRates], ...]:
 
 
 def _rates_above(listed: dict[str, Decimal | TieredPrices], threshold: int) -> TokenRates:
-    """The rates of a call whose input is larger than *threshold*.
+    """Returns the rates of a call whose input is larger than *threshold* tokens.
 
-    What has no price of its own costs what it is a part of; except a cache write for an hour beside a priced one for
-    five minutes: it costs more, nobody says how much.
+    A kind of token without its own price costs as much as the kind that it is part of. One exception: if only cache
+    writes for five minutes have a price, a write for an hour has none, because it costs more and the amount is not
+    published.
     """
 
     def rate(name: str) -> Decimal | None:

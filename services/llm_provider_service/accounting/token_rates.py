@@ -1,4 +1,4 @@
-"""What tokens cost: the arithmetic, exact in Decimal."""
+"""Computes the cost of tokens from rates, exactly, in Decimal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.llm_provider_service.domain.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRates:
-    """USD per token; `None` where no price is published. `reasoning` is set only where it differs from output."""
+    """USD per token; `None` if no price is published. `reasoning` is set only if it differs from output."""
 
     input: Decimal | None = None
     output: Decimal | None = None
@@ -22,7 +22,7 @@ class TokenRates:
     reasoning: Decimal | None = None
 
     def cost(self, usage: Usage) -> Decimal | None:
-        """USD for *usage*; `None` if tokens were used that have no rate, or if the parts exceed their whole."""
+        """Returns USD for *usage*; `None` if used tokens have no rate, or if the parts exceed their total."""
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
         read, write_5m, write_1h = (
@@ -53,10 +53,10 @@ class TokenRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatedRates:
-    """A price list of one model: when it holds (`None`: always), and its rates by the size of the input.
+    """One price list of a model: when it is valid (`None`: always), and its rates by input size.
 
-    `tiers` are in rising order; one applies to all tokens of a call once the input is larger than its threshold.
-    The first has the threshold −1. `since` is the day from which the list holds, where it has one.
+    `tiers` are in rising order; a tier applies to all tokens of a call whose input is larger than its threshold. The
+    first threshold is −1. `since` is the first day of the list, if it has one.
     """
 
     holds: Callable[[datetime], bool] | None
@@ -64,7 +64,7 @@ class DatedRates:
     tiers: tuple[tuple[int, TokenRates], ...]
 
     def for_input(self, input_tokens: int) -> TokenRates:
-        """The rates for a call that reads *input_tokens*."""
+        """Returns the rates for a call with *input_tokens*."""
         if len(self.tiers) > 1:
             for threshold, rates in reversed(self.tiers):
                 if input_tokens > threshold:
@@ -74,12 +74,12 @@ class DatedRates:
 
 @dataclass(frozen=True, slots=True)
 class ModelRates:
-    """All price lists of one model, the earliest first; where several hold, the last of them does."""
+    """All price lists of one model, the earliest first; if several are valid, the last one counts."""
 
     lists: tuple[DatedRates, ...]
 
     def at(self, moment: datetime) -> DatedRates:
-        """The list that holds at *moment*."""
+        """Returns the list that is valid at *moment*."""
         for one in reversed(self.lists):
             if one.holds is None or one.holds(moment):
                 return one

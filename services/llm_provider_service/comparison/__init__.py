@@ -1,1 +1,1 @@
-"""How is a comparison asked, and what verdict did the text give?"""
+"""Essay comparison: how is it asked, and which verdict does the answer give?"""

@@ -1,7 +1,7 @@
-"""Does an essay look as if it talked to the judge? A hint for people who read results, and nothing more.
+"""Flags essays that look like prompt injection. It is only a hint for people who read results.
 
-It blocks nothing and changes nothing: what protects the verdict is the keyed data block and the strict reading of
-the answer. So a word list is enough here, and a miss or a false alarm costs no more than a flag.
+It blocks nothing and changes nothing: the verdict is protected by the data blocks with their key and by the strict
+reading of the answer. So a word list is enough here, and a miss or a false alarm only affects a flag.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from services.llm_provider_service.domain.comparison import Comparison
 
-# What is looked for, behind something rarer that is looked for first: scanning is all that this costs. Each pattern
-# begins with a literal, or the search for it would take ten times as long.
+# Each rare word stands for the phrases that contain it: they are searched only if the word is there, to save time. Each
+# pattern begins with a literal; otherwise its search takes ten times as long.
 _TELLTALES: Mapping[bytes, re.Pattern[bytes]] = {
     word: re.compile(telltales)
     for word, telltales in {
@@ -29,22 +29,22 @@ _TELLTALES: Mapping[bytes, re.Pattern[bytes]] = {
         b"disregard ": rb"disregard (?:all|the|any|previous|your)",
     }.items()
 }
-# Zero-width space and word joiner, bidirectional embeddings, overrides and isolates, and the tag characters' blank.
-# Joiners and direction marks are missing on purpose: Persian, Arabic, Hebrew and emoji need them.
+# Zero-width space and word joiner, bidirectional embeddings, overrides and isolates, and the blank of the tag
+# characters. Joiners and direction marks are left out on purpose: Persian, Arabic, Hebrew and emoji need them.
 _UNSEEN = "\u200b\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\U000e0020"
 _NOT_ASCII = (*_UNSEEN, "忽略", "Игнорируй", "игнорируй")
 
 
-# One essay is compared with many others, and reading it costs 10 µs; what is kept stays below 10 MB.
+# One essay is compared with many others, and scanning it costs 10 µs; the cache stays below 10 MB.
 _KEPT_ESSAYS = 512
 _KEPT_PROMPTS = 4096
 _LONGEST_KEPT_ESSAY = 10_000
 
 
 def injection_suspected(comparison: Comparison, name: str | None = None) -> bool:
-    """Whether one of the essays has a mark that instructions to a model tend to have and essays do not.
+    """Returns whether an essay holds a phrase or character that is typical of instructions to a model.
 
-    *name* tells the prompt of this comparison from all others; with one, what was found is remembered.
+    *name* identifies the prompt of this comparison; with a name, the result is remembered.
     """
     if name is None:
         return _any_suspect(comparison)
@@ -56,7 +56,7 @@ def injection_suspected(comparison: Comparison, name: str | None = None) -> bool
 
 @lru_cache(_KEPT_PROMPTS)
 def _found_for(name: str) -> list[bool]:
-    """A place for what was found in the prompt *name*: looking up two long texts costs 3 µs, a name 0.2."""
+    """Returns the place for the result of the prompt *name*: a look-up by two long texts costs 3 µs, by a name 0.2."""
     return []
 
 
@@ -69,7 +69,7 @@ def _any_suspect(comparison: Comparison) -> bool:
 
 
 def _is_suspect(essay: str) -> bool:
-    # Bytes, because lowering a long text that is not ASCII costs ten times as much; some marks stand at a line's start.
+    # On bytes: lower-casing a long text that is not ASCII costs ten times as much. Some phrases begin with a newline.
     lowered = b"\n" + essay.encode(errors="replace").lower()
     for word, telltales in _TELLTALES.items():
         if word in lowered and telltales.search(lowered):

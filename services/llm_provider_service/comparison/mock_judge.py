@@ -1,8 +1,8 @@
-"""The mock's judge: reads two essays and says which one is better written, always the same for the same seed.
+"""The mock's judge: decides which of two essays is better written, always the same way for the same seed.
 
-It looks at what can be counted (length, vocabulary, connectives, sentences, paragraphs, slips), weighs it, and adds
-a little noise that depends on the seed, the texts and their order. So rankings come out sensible, and swapping two
-close essays now and then changes the verdict, as it does with the judges that it stands for.
+It counts features (length, vocabulary, connectives, sentences, paragraphs, spelling errors), weighs them, and adds a
+little noise that depends on the seed, the texts and their order. So rankings make sense, and swapping two close essays
+sometimes changes the verdict, as with a real model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from statistics import NormalDist
 from common_core.domain_enums import EssayComparisonWinner
 
 _READ_AT_MOST = 20_000
-"""Characters of one essay; what follows does not change the picture, and it would take time."""
+"""Characters of one essay that are read; more would take time and hardly change the result."""
 
 _WINDOW = 50
 """Words in which different words are counted; over a whole text the share would fall with its length."""
@@ -61,7 +61,7 @@ _SLIPS = frozenset(_LIST_OF_SLIPS.split())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the judge thinks of one pair."""
+    """The judge's result for one pair."""
 
     winner: EssayComparisonWinner
     confidence: float
@@ -70,7 +70,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """One thing that is counted: no points up to `nothing`, all its `points` from `full` on (or the other way down)."""
+    """One counted feature: 0 points at `nothing`, all its `points` at `full`, linear between (`full` may be lower)."""
 
     points: float
     nothing: float
@@ -82,7 +82,7 @@ class _Mark:
         return self.points * min(1.0, max(0.0, share))
 
 
-# Floors, ceilings and points were set by hand on the essays in examples/essays and their intended order.
+# Thresholds and points were set by hand, on the essays in examples/essays and their intended order.
 _MARKS = (
     _Mark(2.0, 0, 430, "develops its case further ({:.0f} words against {:.0f})"),
     _Mark(
@@ -127,7 +127,7 @@ _MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The counts of one essay and the points they gave, in the order of `_MARKS`."""
+    """The counts of one essay and the points for them, in the order of `_MARKS`."""
 
     counts: tuple[float, ...]
     points: tuple[float, ...]
@@ -135,7 +135,7 @@ class _Look:
 
 
 def judge(essay_a: str, essay_b: str, *, seed: int = 0) -> Reading:
-    """Which essay is better; about 0.2 ms for two texts of 400 words that are new to it, much less for known ones."""
+    """Returns which essay is better; takes about 0.2 ms for two new texts of 400 words, much less for known ones."""
     look_a, look_b = _look_at(essay_a), _look_at(essay_b)
     lead = look_a.score - look_b.score + _FAVOUR_FOR_A + _noise(essay_a, essay_b, seed)
     if lead >= 0:
@@ -160,7 +160,7 @@ def _look_at(essay: str) -> _Look:
 
 
 def _counts(text: str) -> tuple[float, ...]:
-    """One figure for each of `_MARKS`; a text without words gets what a text without merits gets."""
+    """Returns one number for each of `_MARKS`; a text without words gets the counts of a very bad text."""
     words = text.lower().translate(_NO_LETTERS).split()
     per_hundred = 100 / max(1, len(words))
     lengths = [sentence.count(" ") + 1 for sentence in _SENTENCE_END.split(text) if sentence]
@@ -178,21 +178,21 @@ def _counts(text: str) -> tuple[float, ...]:
 
 
 def _variety(words: list[str]) -> float:
-    """Different words in a window, on average; a rest of less than half a window is not looked at."""
+    """Average number of different words per window; a last window of less than half its size is left out."""
     starts = range(0, max(1, len(words) - _WINDOW // 2), _WINDOW)
     windows = [words[start : start + _WINDOW] for start in starts]
     return sum(len(set(window)) for window in windows) / len(windows)
 
 
 def _noise(essay_a: str, essay_b: str, seed: int) -> float:
-    """What the same judge would not think again, were the essays in another order; normal, from a hash of it all."""
+    """Normally distributed noise from a hash of seed, texts and order: a judge may change with the order."""
     question = f"{seed}:{len(essay_a)}:{essay_a}{essay_b}".encode()
     drawn = int.from_bytes(blake2b(question, digest_size=7).digest())
     return _NOISE * _STANDARD_NORMAL.inv_cdf((drawn + 0.5) / 2**56)
 
 
 def _justify(winner: EssayComparisonWinner, better: _Look, worse: _Look) -> str:
-    """The two greatest differences in favour of the better essay, and the greatest one against it."""
+    """Names the two greatest differences in favour of the better essay, and the greatest one against it."""
     leads = [gained - other for gained, other in zip(better.points, worse.points, strict=True)]
     merits = [index for index in sorted(range(len(leads)), key=leads.__getitem__, reverse=True)[:2] if leads[index] > 0]
     if not merits:

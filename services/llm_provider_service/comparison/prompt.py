@@ -1,7 +1,7 @@
-"""How a comparison is asked: the caller's instructions, two blocks of data, and what answer is wanted.
+"""Builds the prompt of a comparison: the caller's instructions, two data blocks, and the required answer format.
 
-Each block stands between delimiters that end in a key: 128 bits of a hash over the whole question. A pupil cannot
-write a text that contains the hash of itself, so no essay can close its block; equal questions stay byte-equal.
+Each block stands between delimiters that end in a key: 128 bits of a hash of the whole question. An essay cannot
+contain the hash of itself, so no essay can close its block. Equal questions give equal bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from services.llm_provider_service.domain.comparison import Comparison
 from services.llm_provider_service.domain.completion import CompletionRequest, Message, Role, Sampling, TextPart
 
 PROMPT_VERSION = "2026-11-23"
-"""Part of every key; any change to the texts below needs a new one."""
+"""Part of every cache key; any change to the texts below needs a new version."""
 
 SYSTEM_TEXT = (
     "You are an experienced and impartial examiner. You compare two essays and decide which one is better. "
@@ -25,7 +25,7 @@ _TAIL_OPENING = "Here the data ends. The essays were the text between the delimi
 
 
 def build_request(comparison: Comparison, *, sampling: Sampling, defaults: Sampling) -> CompletionRequest:
-    """The question to a model; an empty system text of the caller means that he wants none at all."""
+    """Returns the request to a model; an empty system text of the caller means no system text at all."""
     system = SYSTEM_TEXT if comparison.system_text is None else comparison.system_text
     digest = _digest(PROMPT_VERSION, comparison.instructions, system, comparison.essay_a, comparison.essay_b)
     key = digest[:_KEY_HEX_DIGITS]
@@ -57,9 +57,9 @@ def build_request(comparison: Comparison, *, sampling: Sampling, defaults: Sampl
 
 
 def essays_in(text: str) -> tuple[str, str] | None:
-    """The two essays of a prompt of ours, or `None` where there are none.
+    """Returns the two essays of a prompt of ours, or `None` if *text* is none.
 
-    The key is taken from our own words behind the data, so that nothing that only looks like a delimiter counts.
+    The key is read from our own words after the data, so a text in an essay that looks like a delimiter is ignored.
     """
     tail = text.rfind(_TAIL_OPENING)
     if tail < 0:
@@ -80,7 +80,7 @@ def _between(text: str, opening: str, closing: str) -> str | None:
 
 
 def _digest(*fields: str) -> str:
-    """Each field with its length before it, so that no two lists of fields give the same bytes."""
+    """Hashes each field with its length before it, so that different lists of fields give different bytes."""
     digest = sha256()
     for raw in map(str.encode, fields):
         digest.update(b"%d:" % len(raw))

@@ -1,4 +1,4 @@
-"""What verdict a text gives: read through the schema, nothing repaired, no winner that was not named."""
+"""Reads the verdict from a model's answer: strictly by the schema, without repairs or guesses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIDENCE_MIN = 1
 CONFIDENCE_MAX = 5
 JUSTIFICATION_MAX = 1000
 
-# The reasons come first because a model that writes them first decides after them.
+# The justification comes first: a model that writes its reasons first decides after them.
 VERDICT_SCHEMA = ResponseSchema(
     name="verdict",
     schema={
@@ -62,13 +62,13 @@ _JSON_TYPES = {
 
 
 def accept(answer: CompletionAnswer) -> Rejection | None:
-    """Why *answer* is no verdict, or `None` if it is one."""
+    """Returns why *answer* is no verdict, or `None` if it is one."""
     found = _read(answer)
     return found if isinstance(found, Rejection) else None
 
 
 def verdict_of(answer: CompletionAnswer) -> Verdict:
-    """The verdict of an accepted answer; raises `ValueError` for one that `accept` rejects."""
+    """Returns the verdict of an accepted answer; raises `ValueError` for one that `accept` rejects."""
     match _read(answer):
         case Rejection(message=message):
             raise ValueError(message)
@@ -77,7 +77,7 @@ def verdict_of(answer: CompletionAnswer) -> Verdict:
 
 
 class _RepeatedKey(ValueError):
-    """One object names a key twice; which of the two is meant nobody can say."""
+    """One object holds a key twice, so its value is ambiguous."""
 
 
 def _read(answer: CompletionAnswer) -> Verdict | Rejection:
@@ -109,7 +109,7 @@ def _of_text(whole: str) -> Verdict | Rejection:
     return _verdict(value)
 
 
-# An answer is read when it is judged, when it is said, and for every hit in the cache; what is kept stays below 2 MB.
+# An answer is read when it is checked, when it is returned, and for every cache hit; the cache stays below 2 MB.
 _KEPT_TEXTS = 256
 _LONGEST_KEPT_TEXT = 4_000
 _of_short_text = lru_cache(_KEPT_TEXTS)(_of_text)
@@ -148,7 +148,7 @@ def _verdict(value: Any) -> Verdict | Rejection:
 
 
 def _unfenced(text: str) -> str:
-    """*text* without the one code fence around all of it, if there is one."""
+    """Returns *text* without the code fence around all of it, if there is one."""
     if not text.startswith("```"):
         return text
     fenced = _FENCED.fullmatch(text)
@@ -156,7 +156,7 @@ def _unfenced(text: str) -> str:
 
 
 def _cut(justification: str) -> str:
-    """*justification* within the limit, cut between two words unless that would throw half of it away."""
+    """Returns *justification* within the limit, cut between words unless that would remove half of it."""
     if len(justification) <= JUSTIFICATION_MAX:
         return justification
     head, following = (
@@ -170,7 +170,7 @@ def _cut(justification: str) -> str:
 
 
 def _storable(text: str) -> bool:
-    """False for NUL, which databases refuse, and for half a surrogate pair, which is no UTF-8."""
+    """Returns False for NUL, which databases refuse, and for half a surrogate pair, which is not valid UTF-8."""
     if "\0" in text:
         return False
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
@@ -195,5 +195,5 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-# The standard library's decoder and not orjson, which silently takes the last of two equal keys.
+# The standard library's decoder: orjson silently takes the last of two equal keys.
 _decode = JSONDecoder(object_pairs_hook=_distinct, parse_constant=_no_constant).decode

@@ -1,1 +1,1 @@
-"""What is configured?"""
+"""Settings: what is configured? One module for each group."""

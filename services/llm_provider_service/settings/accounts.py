@@ -1,7 +1,7 @@
-"""The accounts through which vendors are asked, as they are now.
+"""The accounts through which vendors are called, and their present state.
 
-What an operator may change while the service runs (key, address, switches, weight, limits) is read from here for every
-call. Each change is a generation; generation 0 is what the environment says.
+Everything that an operator may change while the service runs (key, address, switches, weight, limits) is read from here
+for every call. Each change makes a new generation; generation 0 comes from the environment.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from services.llm_provider_service.domain.target import DEFAULT_ACCOUNT, Account
 class ProviderAccount:
     """One account at one vendor.
 
-    `configured`: it has what it needs to be asked. `switched_off`: an operator has said so, though it is configured.
-    `headers` go with each request. `max_concurrent` is how many calls this process may have under way; `weight` (≥ 1)
-    is its share under the strategy weighted.
+    `configured`: it has all that it needs to be called. `switched_off`: it is configured, but an operator switched it
+    off. `headers` are sent with each request. `max_concurrent` is the limit of running calls in this process; `weight`
+    (≥ 1) is its share under the strategy weighted.
     """
 
     provider: LLMProviderType
@@ -40,25 +40,25 @@ class ProviderAccount:
 
     @property
     def key(self) -> AccountKey:
-        """Which account it is."""
+        """Returns the key of this account."""
         return self.provider, self.name
 
     @property
     def live(self) -> bool:
-        """Whether requests may go there."""
+        """Returns whether requests may use it."""
         return self.enabled and self.configured
 
     @property
     def secret(self) -> str | None:
-        """The key in the open, for a request's header and for finding it in texts that must not show it."""
+        """Returns the API key as plain text, for request headers and for removing it from texts."""
         return None if self.api_key is None else self.api_key.get_secret_value()
 
 
 @dataclass(frozen=True, slots=True)
 class AccountsNow:
-    """All accounts at one moment, in order of priority, the highest first.
+    """All accounts at one moment, by priority, the highest first.
 
-    `live` may be asked; `switched_off` could be, if their operator had not said no.
+    `live` may be called; `switched_off` could be, but their operator switched them off.
     """
 
     generation: int
@@ -70,7 +70,7 @@ class AccountsNow:
 
     @classmethod
     def of(cls, accounts: Iterable[ProviderAccount], generation: int) -> AccountsNow:
-        """*accounts* in their order of priority."""
+        """Returns the state for *accounts*, which are in their order of priority."""
         everybody = tuple(accounts)
         live = tuple(one for one in everybody if one.live)
         providers: dict[LLMProviderType, tuple[ProviderAccount, ...]] = {}
@@ -82,12 +82,12 @@ class AccountsNow:
 
 
 class ProviderAccounts:
-    """The one table of accounts; whoever needs one asks for `now`, and keeps it for no longer than one decision."""
+    """The table of accounts; read `now` for each decision and do not keep it longer."""
 
     def __init__(self, accounts: Sequence[ProviderAccount]) -> None:
         self.now = AccountsNow.of(accounts, 0)
 
     def replace(self, accounts: Sequence[ProviderAccount]) -> int:
-        """From now on these are the accounts; returns the generation that begins. Calls under way end as they began."""
+        """Use these accounts from now on; returns the new generation. Running calls end with what they started with."""
         self.now = AccountsNow.of(accounts, self.now.generation + 1)
         return self.now.generation

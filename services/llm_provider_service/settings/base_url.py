@@ -1,4 +1,4 @@
-"""What may stand in a setting that says where something is: checked before anything is opened."""
+"""Checks the URLs in settings, before any connection is opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIGITS_AND_DOTS = "0123456789."
 
 
 def base_url_problem(url: str, *, allow_private: bool) -> str | None:
-    """Why *url* cannot be a vendor's base URL, or `None`; names are checked again when they are resolved."""
+    """Returns why *url* cannot be a vendor's base URL, or `None`; host names are checked again when resolved."""
     parsed = _as_dialled(url)
     if parsed is None:
         return "must be a URL without blanks; a port is 1 to 65535, and an IPv6 address stands in brackets"
@@ -22,14 +22,14 @@ def base_url_problem(url: str, *, allow_private: bool) -> str | None:
         return "must be an http or https URL with a host"
     if not _is_a_host(parsed.raw_host):
         return "must have a host that is a name or an address"
-    # What is appended to a base URL would end up behind an empty query or fragment too.
+    # A path that is appended would end up in the query or fragment, even in an empty one.
     if parsed.raw_user or parsed.raw_password or "?" in url or "#" in url:
         return "must not carry credentials, a query or a fragment"
     return None if allow_private else _private_problem(parsed.scheme, parsed.raw_host.rstrip("."))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host* is a literal address of this machine itself."""
+    """Returns whether *host* is a literal loopback address of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -45,7 +45,7 @@ def _private_problem(scheme: str, host: str) -> str | None:
 
 
 def _as_dialled(url: str) -> URL | None:
-    """*url* as the HTTP client will read it: other alphabets' digits and dots are digits and dots to it."""
+    """Returns *url* as the HTTP client reads it (digits and dots of other alphabets as ASCII), or None."""
     if not url.isprintable() or " " in url:
         return None
     try:
@@ -56,7 +56,7 @@ def _as_dialled(url: str) -> URL | None:
 
 
 def _is_a_host(host: str) -> bool:
-    """Whether *host* can be looked up or dialled; to the client, digits and dots alone are an address or nothing."""
+    """Returns whether *host* can be looked up or dialled; the client reads digits and dots only as an IP address."""
     if ":" not in host and host.strip(DIGITS_AND_DOTS):
         return NAME.fullmatch(host) is not None
     try:

@@ -1,4 +1,4 @@
-"""When a target that fails is left alone."""
+"""Settings of the circuit breakers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class BreakerSettings(BaseModel):
-    """The slice of the circuit breakers."""
+    """The circuit breaker settings."""
 
     CIRCUIT_BREAKER_ENABLED: bool = True
     LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD: int = Field(default=3, gt=0)

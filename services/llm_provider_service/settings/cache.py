@@ -1,4 +1,4 @@
-"""What is kept of answers, and where replicas meet."""
+"""Settings of the answer cache, and of the Redis that replicas share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.settings.value_types import MOST_MB
 
-# Without a query: its options would undo the bounds of the link.
+# No query is allowed: its options could override the time limits of the link.
 REDIS_ADDRESS = re.compile(r"rediss?://([^/?#@]*@)?([^/?#@:]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[0-9]{0,3})?")
 
 
 class CacheSettings(BaseModel):
-    """The slice of the cache and its Redis."""
+    """The settings of the cache and its Redis."""
 
     REDIS_URL: SecretStr | None = None
 

@@ -1,4 +1,4 @@
-"""How long, how many at once, how much, and what holds where a caller says nothing."""
+"""Settings for time limits, concurrency and sizes of requests, and defaults for values that a caller does not give."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.llm_provider_service.settings.prefix import PREFIX
 
 
 class LimitSettings(BaseModel):
-    """The slice of time, concurrency and sizes of one request."""
+    """The settings for time, concurrency and sizes of one request."""
 
     LLM_REQUEST_TIMEOUT: float = Field(default=60.0, gt=0)
     LLM_CONNECT_TIMEOUT: float = Field(default=2.0, gt=0)

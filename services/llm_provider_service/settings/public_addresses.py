@@ -1,4 +1,4 @@
-"""Which addresses a vendor may have that is not allowed private ones."""
+"""Tells which IP addresses are public, for vendors that must not have a private address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Whether *address* (a literal) may be reached by a provider that is not allowed private targets."""
+    """Returns whether *address* (a literal) may be used by a provider that must not have private addresses.
+
+    Raises ValueError if *address* is not an IP address.
+    """
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address) and (inner := parsed.ipv4_mapped or parsed.sixtofour):
         return inner.is_global

@@ -1,4 +1,4 @@
-"""Who is asked: the mock or vendors, the strategy, the order, the rules."""
+"""Settings of routing: the mock or vendors, the strategy, the order of priority, the routing rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.llm_provider_service.domain.vendors import VENDORS
 
 
 class RoutingSettings(BaseModel):
-    """The slice of routing, and of the mock that stands in for vendors."""
+    """The settings of routing, and of the mock that replaces vendors."""
 
     USE_MOCK_LLM: bool | None = None
     MOCK_PROVIDER_SEED: int = 42

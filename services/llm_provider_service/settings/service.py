@@ -1,4 +1,4 @@
-"""The process and its front door: names, address, workers, bodies, logs, traces."""
+"""Settings of the process and its HTTP server: names, address, workers, bodies, logs, traces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class ServiceSettings(BaseModel):
-    """The slice of one process."""
+    """The settings of one process."""
 
     SERVICE_NAME: str = "llm-provider-service"
     ENVIRONMENT: Environment = "development"

@@ -1,4 +1,4 @@
-"""Variables that were meant as settings and are none: a misspelt one would otherwise be ignored in silence."""
+"""Finds environment variables that look like settings but are not: a misspelt one would be ignored silently."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 
 def unknown_settings(kind: type[BaseSettings]) -> tuple[str, ...]:
-    """A sentence for each variable of the environment and `.env` that has *kind*'s prefix and is none of its fields.
+    """Returns a sentence for each variable (environment or `.env`) with *kind*'s prefix that is not one of its fields.
 
-    The value is not in it: a misspelt key is a key.
+    The sentence does not show the value: the value of a misspelt key is still a key.
     """
     prefix = kind.model_config.get("env_prefix", "")
     known = [name for name, field in kind.model_fields.items() if field.validation_alias is None]
-    # Both sources know names in lower case only.
+    # Both sources give names in lower case only.
     found = {*EnvSettingsSource(kind).env_vars, *DotEnvSettingsSource(kind).env_vars}
     ours = {name.upper().removeprefix(prefix) for name in found if name.upper().startswith(prefix)}
     return tuple(_sentence(prefix, name, known) for name in sorted(ours - set(known)))

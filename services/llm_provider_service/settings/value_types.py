@@ -1,4 +1,4 @@
-"""What settings are made of that pydantic has no type for; a complaint says what is wrong and never shows the value."""
+"""Types for setting values; their error messages say what is wrong and never show the value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONE_SURROGATE = "Cs"
 
 
 def key_problem(key: SecretStr) -> str | None:
-    """Why *key* cannot be sent in a header, or `None`."""
+    """Returns why *key* cannot be sent in a header, or `None`."""
     text = key.get_secret_value()
     if text.isascii() and text.isprintable() and " " not in text:
         return None
@@ -21,13 +21,13 @@ def key_problem(key: SecretStr) -> str | None:
 
 
 def _stripped(key: SecretStr | None) -> SecretStr | None:
-    """*key* without the line break that files and secret stores like to leave at its end; nothing left is no key."""
+    """Returns *key* without blanks and line breaks around it, as files often add; an empty one is no key."""
     text = "" if key is None else key.get_secret_value().strip()
     return SecretStr(text) if text else None
 
 
 def _sendable(text: str) -> str:
-    """*text*; letters of any language can be sent, because the HTTP client writes headers in UTF-8."""
+    """Returns *text* if it can be sent in a header; letters of any language can, as the HTTP client writes UTF-8."""
     if any(category(character) in {CONTROL, LONE_SURROGATE} for character in text):
         raise ValueError(
             "must be text without line breaks and other control characters, because it is sent in a header"

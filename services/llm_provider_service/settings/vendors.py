@@ -1,4 +1,4 @@
-"""The vendors: five variables for each row of `domain/vendors.py`, and the account that they make."""
+"""Settings of the vendors: five variables for each row of `domain/vendors.py`, and the account made from them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from services.llm_provider_service.settings.value_types import Address, HeaderTe
 
 
 def _variables(vendor: Vendor) -> Iterator[tuple[str, Any]]:
-    """The fields of one vendor.
+    """Yields name and field of each variable of one vendor.
 
-    Unprefixed keys are found whatever their case. Their aliases are in lower case, because what an alias finds is
-    handed on under the alias: in upper case it would also be taken for the field of that name, the prefixed key.
+    Unprefixed keys are found in any letter case. Their aliases are in lower case: pydantic keeps a value under its
+    alias, and in upper case that alias would equal the name of the field for the prefixed key.
     """
     name = vendor.provider.name
     bare = Field(default=None, validation_alias=AliasChoices(f"{name.lower()}_api_key"))
@@ -38,7 +38,7 @@ else:
 
 
 class VendorSettings(_OfEachRow):
-    """The slice of the vendors."""
+    """The settings of the vendors."""
 
     OPENROUTER_HTTP_REFERER: HeaderText | None = None
     OPENROUTER_X_TITLE: HeaderText | None = "LLM Provider Service"
@@ -51,7 +51,7 @@ class VendorSettings(_OfEachRow):
         return self
 
     def _problems_of(self, provider: LLMProviderType) -> Iterator[str]:
-        """A line for each variable of a vendor that cannot be used; an unprefixed key that does not count is let be."""
+        """Yields one line for each unusable variable of a vendor; an unprefixed key that is not used is ignored."""
         account, name = self.account(provider), provider.name
         for what, value in (("BASE_URL", account.base_url), ("DEFAULT_MODEL", account.default_model)):
             if account.enabled and not value:
@@ -64,10 +64,10 @@ class VendorSettings(_OfEachRow):
             yield f"{PREFIX if getattr(self, f'{name}_API_KEY') else ''}{name}_API_KEY {wrong_key}"
 
     def account(self, provider: LLMProviderType) -> ProviderAccount:
-        """The account that the variables of *provider* make.
+        """Returns the account that the variables of *provider* define.
 
-        Without `<P>_ENABLED` a vendor is on when its prefixed key is set. An unprefixed key counts only where
-        `<P>_ENABLED=true`: a key that happens to be in a shell never makes a paid call.
+        Without `<P>_ENABLED` a vendor is on if its prefixed key is set. An unprefixed key counts only with
+        `<P>_ENABLED=true`, so a key that happens to be in a shell never leads to a paid call.
         """
         name = provider.name
         wanted: bool | None = getattr(self, f"{name}_ENABLED")
@@ -89,6 +89,6 @@ class VendorSettings(_OfEachRow):
         )
 
     def _attribution(self) -> Mapping[str, str]:
-        """Which application asks, in the headers that an aggregator of vendors reads."""
+        """Returns the headers that name this application to an aggregator of vendors."""
         named = {"HTTP-Referer": self.OPENROUTER_HTTP_REFERER, "X-Title": self.OPENROUTER_X_TITLE}
         return {name: text for name, text in named.items() if text}
