@@ -1,1 +1,1 @@
-"""How is this said to a vendor, and what did the reply mean? One folder for each wire dialect."""
+"""Providers: how is a request sent to a vendor, and what does the reply mean? One folder for each wire dialect."""

@@ -1,4 +1,4 @@
-"""The vendors' accounts as providers: each has a session of its own, bound to its origin and its key."""
+"""One provider object per vendor account, each with its own HTTP session, bound to its origin and its key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = MappingProxyType({}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """What holds for every call to a vendor: seconds, and bytes of one answer after decompression."""
+    """Limits of every call to a vendor: times in seconds, and bytes of one answer after decompression."""
 
     times: TimeLimits
     max_bytes: int
@@ -47,7 +47,7 @@ class _SocketPool:
 
 @dataclass(frozen=True, slots=True)
 class _Connected:
-    """*provider* was made for *account*, as it was then."""
+    """A *provider* and the state of the *account* that it was made for."""
 
     account: ProviderAccount
     provider: VendorProvider
@@ -55,11 +55,11 @@ class _Connected:
 
 
 class AccountProviders:
-    """The provider of each account that is live now.
+    """The provider of each live account.
 
     A provider is made for one state of its account and never changes: a call that began with a key ends with it, and a
-    key never leaves its origin. When an account changes, its next call gets a new provider: over the same sockets if
-    the address is the same, else over new ones. The old sockets are closed when no call can be under way on them.
+    key never leaves its origin. When an account changes, its next call gets a new provider. It uses the same sockets
+    if the address is the same, else new ones. The old sockets are closed when no call can be using them.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class AccountProviders:
         self._retiring: dict[asyncio.Task[None], _SocketPool] = {}
 
     def __getitem__(self, key: AccountKey) -> VendorProvider:
-        """The provider of the account *key* as it is now; raises `KeyError` where that is not live."""
+        """Returns the provider of the account *key* in its present state; raises `KeyError` if it is not live."""
         account = self._accounts.now.live_by_key[key]
         connected = self._connected.get(key)
         if connected is None or connected.account is not account:
@@ -97,7 +97,7 @@ class AccountProviders:
             await pool.close()
 
     def _connect(self, account: ProviderAccount, before: _Connected | None) -> _Connected:
-        """A provider for *account*; a vendor without a class of its own is built from its row alone."""
+        """Returns a provider for *account*; a vendor without its own class is built from its row alone."""
         pool = self._socket_pool(account, before)
         codec = codec_for(account.provider, static_headers=account.headers)
         transport = HttpTransport(
@@ -122,13 +122,13 @@ class AccountProviders:
         return _SocketPool(open_session(resolver=guarded, connections=account.max_concurrent), resolver)
 
     async def _close_when_idle(self, pool: _SocketPool) -> None:
-        """No call takes longer than its whole time, so none of those that began on *pool* is left after it."""
+        """Close *pool* after the longest time that a call may take, so no call is cut off."""
         await asyncio.sleep(self._limits.times.total)
         await pool.close()
 
 
 def _address(account: ProviderAccount) -> tuple[str, bool, int]:
-    """What sockets depend on."""
+    """Returns the properties that require new sockets when they change."""
     return account.base_url, account.allow_private, account.max_concurrent
 
 
@@ -141,7 +141,7 @@ async def open_account_providers(
     wall_clock: Callable[[], float],
     classes: Mapping[LLMProviderType, type[VendorProvider]] = NO_CLASSES,
 ) -> AsyncIterator[AccountProviders]:
-    """The providers of *accounts*, those of today's made already; their connections close with the context."""
+    """Yields the providers of *accounts*; those of live accounts are made at once. Closes connections at the end."""
     providers = AccountProviders(accounts, limits, clock=clock, wall_clock=wall_clock, classes=classes)
     try:
         for account in accounts.now.live:

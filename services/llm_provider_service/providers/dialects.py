@@ -1,4 +1,4 @@
-"""Which codec speaks which dialect, and so for which vendor."""
+"""Selects the codec for a vendor by its dialect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODECS: Mapping[Dialect, _MakesCodec] = MappingProxyType(
 
 
 def codec_for(provider: LLMProviderType, *, static_headers: Mapping[str, str] | None = None) -> VendorCodec:
-    """The codec of *provider*; *static_headers* go with every request. `ValueError` for the mock, which has none."""
+    """Returns the codec of *provider*; *static_headers* are sent with every request. `ValueError` for the mock."""
     vendor = VENDORS.get(provider)
     if vendor is None:
         raise ValueError(f"{provider} answers in this process and has no wire format")

@@ -1,4 +1,4 @@
-"""One upstream call to a vendor: encode (pure), send, decode (pure). Vendors differ only in their row and dialect."""
+"""One upstream call to a vendor: encode (pure), send, decode (pure). Vendors differ only in row and dialect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.llm_provider_service.resilience.deadline import CLOCK_TOLERANCE_SE
 
 
 class VendorProvider:
-    """`LLMProviderProtocol` for any vendor: its codec says what is sent and what a reply means."""
+    """`LLMProviderProtocol` for any vendor: its codec writes the request and reads the reply."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class VendorProvider:
         self._wall_clock = wall_clock
 
     async def complete(self, request: CompletionRequest, model: str, deadline: Deadline) -> CompletionAnswer:
-        """Make exactly one upstream call; raise a `ProviderFailure` if it yields no answer."""
+        """Make exactly one upstream call; raises a `ProviderFailure` if there is no answer."""
         try:
             wire_request = self._codec.encode(request, profile_for(self.provider, model))
         except RequestRejected as failure:

@@ -1,4 +1,4 @@
-"""Anthropic Messages."""
+"""Codec for Anthropic's Messages API: writes requests and reads replies."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ class AnthropicMessagesCodec:
         self._headers = {**JSON_HEADERS, "anthropic-version": API_VERSION, **static_headers}
 
     def encode(self, request: CompletionRequest, profile: ModelProfile) -> WireRequest:
-        """*request* for the model of *profile*; raises `RequestRejected` if it cannot."""
+        """Returns *request* for the model of *profile*; raises `RequestRejected` if it cannot be expressed."""
         refuse_unsupported(request, profile)
         return WireRequest(
             path="/v1/messages", headers=self._headers, body=body_bytes(anthropic_body(request, profile))
         )
 
     def auth_headers(self, key: str | None) -> Mapping[str, str]:
-        """The header that carries *key*."""
+        """Returns the header that carries *key*."""
         return {"x-api-key": key} if key else {}
 
     def reader(self, status: int, headers: Mapping[str, str], *, now: float) -> JsonReply:
-        """A reader for one reply; *now* in Unix seconds."""
+        """Returns a reader for one reply; *now* in Unix seconds."""
         return JsonReply(self, status, headers, now=now)
 
     def decode(self, document: Mapping[str, Any], head: ReplyHead) -> CompletionAnswer:
-        """The answer in *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
+        """Returns the answer in *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
         usage, model = anthropic_usage(document.get("usage")), text(document.get("model"))
         reply = ReplyContext(vendor=NAME, head=head, usage=usage, model=model)
         stop = text(document.get("stop_reason"))
@@ -82,12 +82,12 @@ class AnthropicMessagesCodec:
         return reply.completion(parts, finish, id_header="request-id", body_id=document.get("id"))
 
     def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
-        """The failure that *error* stands for."""
+        """Returns the failure for *error*."""
         return ANTHROPIC_FAILURES.failure(head, error)
 
 
 def _parts(block: Mapping[str, Any]) -> list[ContentPart]:
-    """What *block* holds; a kind of block that is not known holds nothing."""
+    """Returns the content of *block*; an unknown kind of block has none."""
     match block.get("type"):
         case "text":
             said = text(block.get("text"))

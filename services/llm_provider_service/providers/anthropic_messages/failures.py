@@ -1,4 +1,4 @@
-"""What Anthropic's errors mean (its error page and SDK types, 2026-11)."""
+"""Maps Anthropic's errors to failures (sources: its error page and SDK types, 2026-11)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.llm_provider_service.providers.common.failure_table import (
 
 
 def _typed(error_type: str, failure: type[ProviderFailure]) -> FailureRule:
-    """The row of one `error.type`, which means the same under every status, 200 included."""
+    """Returns the rule for one `error.type`, which means the same under every status, 200 included."""
     return FailureRule(failure=failure, codes=frozenset({error_type}))
 
 

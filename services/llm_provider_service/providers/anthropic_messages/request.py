@@ -1,4 +1,4 @@
-"""A completion request as the body of Anthropic Messages."""
+"""Builds the request body for Anthropic's Messages API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _THINKING_TYPES = frozenset({"disabled", "between_tools"})
 
 
 def anthropic_body(request: CompletionRequest, profile: ModelProfile) -> dict[str, Any]:
-    """*request* as Anthropic wants it; raises `RequestRejected` for what it has no words for."""
+    """Returns *request* in Anthropic's format; raises `RequestRejected` for parts that the format cannot express."""
     sampling = effective_sampling(request, profile)
     body: dict[str, Any] = {"model": profile.id, "max_tokens": sampling.max_output_tokens}
     if request.system is not None:
@@ -98,7 +98,7 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
 
 
 def _thinking(sampling: Sampling, profile: ModelProfile, body: dict[str, Any]) -> dict[str, Any]:
-    """Say the effort in *body*; returns what belongs into `output_config`. A number is a budget, a word an effort."""
+    """Set the effort in *body*; returns what belongs into `output_config`. A number is a budget, a word an effort."""
     effort = sampling.reasoning_effort
     word = profile.efforts.get(effort, "") if effort is not None else ""
     budget = thinking_budget(effort, profile)
@@ -113,7 +113,7 @@ def _thinking(sampling: Sampling, profile: ModelProfile, body: dict[str, Any]) -
 
 
 def _tools_and_shape(request: CompletionRequest, profile: ModelProfile, body: dict[str, Any]) -> dict[str, Any]:
-    """Say tools in *body*; returns what belongs into `output_config`."""
+    """Set the tools in *body*; returns what belongs into `output_config`."""
     tools = [_tool(tool) for tool in request.tools]
     schema = request.response_schema
     if schema is not None and wants_answer_tool(request, profile):

@@ -1,1 +1,1 @@
-"""What every dialect needs for writing requests and reading replies."""
+"""Code that all dialects share for writing requests and reading replies."""

@@ -1,4 +1,4 @@
-"""What all codecs need for reading an answer: who answered at what cost, the last checks, the failures on the way."""
+"""Code that all codecs share for reading an answer: final checks, and failures that keep the reply's usage."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from services.llm_provider_service.providers.common.redaction import vendor_text
 
 
 class ReplyContext(NamedTuple):
-    """A reply that arrived and may have cost something; every failure that it turns out to be keeps the usage.
+    """A reply that arrived and may have cost something; every failure made from it keeps the usage.
 
-    `model` is empty when the vendor did not name it.
+    `model` is empty if the vendor did not name it.
     """
 
     vendor: str
@@ -29,7 +29,7 @@ class ReplyContext(NamedTuple):
     model: str
 
     def refused(self, reason: str, vendor_said: str = "") -> ContentRefused:
-        """The model or a filter declined."""
+        """Returns the failure for an answer that the model or a filter refused."""
         return ContentRefused(
             reason,
             vendor_said=vendor_text(vendor_said),
@@ -39,17 +39,18 @@ class ReplyContext(NamedTuple):
         )
 
     def bad(self, what: str) -> BadResponse:
-        """The vendor's document is no answer, because it holds *what*."""
+        """Returns the failure for a document that is no answer; *what* describes it."""
         message = f"{self.vendor} answered {what}"
         return BadResponse(message, status=self.head.status, usage=self.usage, served_model=self.model or None)
 
     def completion(
         self, parts: Sequence[ContentPart], finish: FinishReason, *, id_header: str, body_id: Any
     ) -> CompletionAnswer:
-        """The answer of *parts*; raises `OutputTruncated` when the limit came before anything usable.
+        """Returns the answer of *parts*; raises `OutputTruncated` if the output limit came before anything usable.
 
-        A stop with a call for a tool is a tool call, and a tool call that left only text is a stop: an answer that was
-        asked for through a tool is text by now. A tool call without any part is one that cannot be read.
+        A stop with a tool call becomes a tool call. A tool call that left only text becomes a stop, because an answer
+        that was requested through a tool has been turned into text. A tool call without any part stays one: it could
+        not be read.
         """
         calls = ToolCallPart in map(type, parts)
         if not parts and finish is FinishReason.UNKNOWN:

@@ -1,4 +1,4 @@
-"""What all codecs need for saying a request: its bytes, its refusals, and the tool that stands for a schema."""
+"""Code that all codecs share for writing a request: JSON bytes, refusals, and the tool that replaces a schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json", "accept":
 
 
 def body_bytes(document: Mapping[str, Any]) -> bytes:
-    """*document* as JSON; raises `RequestRejected` for text that is not Unicode and numbers that JSON does not have."""
+    """Returns *document* as JSON; raises `RequestRejected` for text that is not Unicode or numbers not in JSON."""
     try:
         return orjson.dumps(document)
     except TypeError as error:
@@ -26,7 +26,7 @@ def body_bytes(document: Mapping[str, Any]) -> bytes:
 
 
 def refuse_unsupported(request: CompletionRequest, profile: ModelProfile) -> None:
-    """Raise `RequestRejected` when the caller gave what the model is known not to take; nothing is dropped silently."""
+    """Raise `RequestRejected` if the caller gave what the model is known not to accept; nothing is dropped silently."""
     wrong = unsupported(request, profile)
     if wrong:
         raise RequestRejected("; ".join(item.message for item in wrong), vendor_code="unsupported")
@@ -36,10 +36,10 @@ def refuse_unsupported(request: CompletionRequest, profile: ModelProfile) -> Non
 
 
 def wants_answer_tool(request: CompletionRequest, profile: ModelProfile) -> bool:
-    """Whether the wanted shape of the answer is said as a tool that the model must call."""
+    """Returns whether the schema of the answer is sent as a tool that the model must call."""
     return request.response_schema is not None and profile.structured_output is StructuredOutput.FORCED_TOOL
 
 
 def not_encodable(vendor: str, what: str) -> RequestRejected:
-    """The failure of a request that *vendor*'s format has no words for."""
+    """Returns the failure of a request that *vendor*'s format cannot express."""
     return RequestRejected(f"{vendor}'s format cannot carry {what}")

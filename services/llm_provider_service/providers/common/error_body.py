@@ -1,4 +1,4 @@
-"""Finding what a vendor's error body says, in all the shapes in which vendors write one."""
+"""Reads a vendor's error body, in all the formats that vendors use."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MESSAGE_FIELDS = ("message", "detail", "error", "msg")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorError:
-    """What an error body says: raw text, not yet fit to be shown.
+    """Content of an error body: raw text that must be redacted before it is shown.
 
-    `codes` are the vendor's words in lower case, the most specific first; `number` is a status in the body itself;
+    `codes` are the vendor's codes in lower case, the most specific first; `number` is a status in the body itself;
     `detail` is the error object.
     """
 
@@ -27,7 +27,7 @@ class VendorError:
 
 
 def error_of(body: bytes) -> VendorError:
-    """What *body*, which came with an error status, says; a body that is no JSON is its own message."""
+    """Returns the error in *body*, which came with an error status; a body that is no JSON is the message itself."""
     try:
         document = read_json(body)
     except NotJson:
@@ -36,7 +36,7 @@ def error_of(body: bytes) -> VendorError:
 
 
 def error_in(document: Any) -> VendorError | None:
-    """The error that *document* carries, whatever its status was; `None` when it carries none."""
+    """Returns the error in *document*, whatever the status was; `None` if there is none."""
     outer = document if isinstance(document, dict) else _unwrapped(document)
     error = outer.get("error")
     if not error:
@@ -47,7 +47,7 @@ def error_in(document: Any) -> VendorError | None:
 
 
 def with_the_vendor_behind(error: VendorError) -> VendorError:
-    """*error* of a reseller, with what the vendor behind it said: JSON or text in `metadata.raw`."""
+    """Returns a reseller's *error* plus what the vendor behind it said: JSON or text in `metadata.raw`."""
     metadata = mapping(error.detail.get("metadata"))
     raw = metadata.get("raw")
     if not raw:
@@ -59,7 +59,7 @@ def with_the_vendor_behind(error: VendorError) -> VendorError:
 
 
 def _unwrapped(document: Any) -> Mapping[str, Any]:
-    """Gemini wraps errors in an array now and then."""
+    """Returns the first item of an array: Gemini sometimes wraps errors in one."""
     first = document[0] if isinstance(document, list) and document else document
     return mapping(first)
 
@@ -76,7 +76,7 @@ def _read(error: Mapping[str, Any]) -> VendorError:
 
 
 def _as_text(value: Any) -> str:
-    """A message that is a list or an object (FastAPI does this) as JSON."""
+    """Returns a message as text; a list or an object (FastAPI sends these) as JSON."""
     try:
         return value if isinstance(value, str) else json_text(value)
     except NotJson:
@@ -84,7 +84,7 @@ def _as_text(value: Any) -> str:
 
 
 def _nested(message: Any) -> VendorError | None:
-    """The error in a message that is itself an error document (gRPC gateways do this), one level deep."""
+    """Returns the error in a message that is itself an error document (gRPC gateways do this), one level deep."""
     if not isinstance(message, str) or not message.lstrip().startswith("{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""From a status, headers and an error body to the class of `domain/failures` that it stands for."""
+"""Maps status, headers and error body of a reply to a failure class of `domain/failures`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CODE = re.compile(r"[a-z0-9_.:/-]{1,64}")
 
 
 class ReplyHead(NamedTuple):
-    """Status, headers (names in lower case) and the moment (Unix seconds) of a reply."""
+    """Status, headers (names in lower case) and time of arrival (Unix seconds) of a reply."""
 
     status: int
     headers: Mapping[str, str]
@@ -39,10 +39,10 @@ class ReplyHead(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRule:
-    """One row of a vendor's table; a condition that is empty is met, and all of them must be.
+    """One row of a vendor's table. All conditions must be true; an empty condition is always true.
 
-    `phrases` are looked for in the message, in lower case; `metadata` are fields of the error's metadata, one of which
-    must hold something. `cooldown` is the least `retry_after`, in seconds.
+    `phrases` are searched in the message in lower case; one is enough. `metadata` are fields of the error's metadata,
+    one of which must have a value. `cooldown` is the minimum of `retry_after`, in seconds.
     """
 
     failure: type[ProviderFailure]
@@ -53,7 +53,7 @@ class FailureRule:
     cooldown: float | None = None
 
     def matches(self, status: int, error: VendorError, message: str) -> bool:
-        """Whether this row is about an error with *status*; *message* is the error's own, in lower case."""
+        """Returns whether this row fits an error with *status*; *message* is the error's own, in lower case."""
         if self.statuses and status not in self.statuses:
             return False
         if self.codes and self.codes.isdisjoint(error.codes):
@@ -70,10 +70,10 @@ def _holds_any(error: VendorError, fields: frozenset[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureTable:
-    """A vendor's rows, read top down before the rows that hold for everybody.
+    """A vendor's rows, checked from top to bottom, before the rows that are valid for all vendors.
 
-    An `x-should-retry: false` is obeyed from anybody; `true`, which buys another call, only with `trusts_should_retry`,
-    from the vendors that document it.
+    `x-should-retry: false` is obeyed from every vendor. `true`, which leads to another paid call, is obeyed only with
+    `trusts_should_retry`, for the vendors that document it.
     """
 
     vendor: str
@@ -81,7 +81,7 @@ class FailureTable:
     trusts_should_retry: bool = False
 
     def failure(self, head: ReplyHead, error: VendorError, *, wait: float | None = None) -> ProviderFailure:
-        """The failure that *error* with *head* is; *wait* is what the body asked for, in seconds, if anything."""
+        """Returns the failure for *error* with *head*; *wait* is the delay in seconds from the body, or None."""
         status = error.number if error.number is not None and head.status < 400 else head.status
         rule = self._rule(status, error)
         asked = retry_after(status, head.headers, now=head.now)
@@ -107,7 +107,7 @@ class FailureTable:
 
 
 def redirect_refused(vendor: str, status: int) -> RedirectRefused:
-    """The failure of a redirect; where it leads to is not repeated."""
+    """Returns the failure for a redirect; its target is not shown."""
     return RedirectRefused(f"{vendor} answered {status}, a redirect, which is not followed", status=status)
 
 
@@ -148,7 +148,7 @@ _BAD_RESPONSE = FailureRule(failure=BadResponse)
 
 
 def _by_status(status: int) -> FailureRule:
-    """What no row is about: any other 5xx, any other 4xx, and what is no error status at all."""
+    """Returns the rule for what no row matches: any other 5xx, any other 4xx, and other statuses."""
     if status >= 500:
         return _SERVER_ERROR
     return _REJECTED if status >= 400 else _BAD_RESPONSE

@@ -1,4 +1,4 @@
-"""Reading a reply that is one JSON document, whoever sent it."""
+"""Reads a reply that is one JSON document, for any vendor."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from services.llm_provider_service.providers.common.vendor_json import NotJson, 
 
 
 class Dialect(Protocol):
-    """What differs between vendors in reading a whole reply."""
+    """The parts of reading a whole reply that differ between vendors."""
 
     @property
     def name(self) -> str:
-        """The vendor's name in messages."""
+        """Returns the vendor's name in messages."""
         ...
 
     def decode(self, document: Mapping[str, Any], head: ReplyHead) -> CompletionAnswer:
-        """The answer in *document*; raises `ProviderFailure` when it holds none."""
+        """Returns the answer in *document*; raises `ProviderFailure` if there is none."""
         ...
 
     def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
-        """The failure that *error* stands for."""
+        """Returns the failure for *error*."""
         ...
 
 
 class JsonReply:
-    """A `ReplyReader` for a reply that makes sense only in one piece."""
+    """A `ReplyReader` that parses the body only when it is complete."""
 
     __slots__ = ("_chunks", "_dialect", "_head")
 
@@ -42,11 +42,11 @@ class JsonReply:
         self._chunks: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
-        """Keep *chunk*; the transport caps how much comes."""
+        """Keep *chunk*; the transport limits the total size."""
         self._chunks.append(chunk)
 
     def finish(self) -> CompletionAnswer:
-        """The answer that the body is; raises `ProviderFailure`, and nothing else, when it is none."""
+        """Returns the answer in the body; raises `ProviderFailure`, and nothing else, if there is none."""
         status = self._head.status
         body = b"".join(self._chunks)
         if 300 <= status < 400:

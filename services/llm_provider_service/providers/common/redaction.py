@@ -1,4 +1,4 @@
-"""Making a vendor's text fit to be shown: short, on one line, without keys."""
+"""Makes a vendor's text safe to show: short, on one line, without keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-
 
 
 def vendor_text(raw: str) -> str:
-    """*raw* for a message: at most 300 characters, no control character, nothing that looks like a key, no HTML."""
+    """Returns *raw* for a message: at most 300 characters, no control characters, nothing like a key, no HTML."""
     head = raw[:_READ_AT_MOST]
     if _HTML.search(head):
         return "an HTML page (not shown)"
@@ -30,7 +30,7 @@ def vendor_text(raw: str) -> str:
 
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
-    """*text* without any of *secrets*, longest first; for what passed `vendor_text` and may still hold a short key."""
+    """Returns *text* without any of *secrets*, longest first; use it after `vendor_text`, which may miss short keys."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, _REDACTED)
     return text

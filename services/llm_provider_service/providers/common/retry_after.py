@@ -1,4 +1,4 @@
-"""When a vendor wants to be asked again, in all the ways in which vendors say it."""
+"""Reads how long a vendor wants us to wait, in all the formats that vendors use."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-# The longest limits that vendors have are per day. Who names more (a moment instead of a wait, say) is not believed,
-# but has said "not soon": asking once an hour does no harm, and a day without a vendor because of a wrong number does.
+# The longest limits of vendors are per day. A longer wait (a time of day sent as a wait, for example) cannot be right,
+# but it means "not soon": one call per hour does no harm, while a wrong number must not block a vendor for a day.
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 UNBELIEVABLE_WAIT_SECONDS = 3_600.0
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
@@ -36,15 +36,15 @@ _RESET = re.compile(r"(?:anthropic-ratelimit-[a-z-]+-reset|x-ratelimit-reset-[a-
 
 
 def honours_retry_after(status: int) -> bool:
-    """Whether a wait may be taken from a reply with *status*: 408, 409, 429 and 5xx, and no other."""
+    """Returns whether a wait is accepted from a reply with *status*: 408, 409, 429 and 5xx only."""
     return status in {408, 409, 429} or 500 <= status <= 599
 
 
 def retry_after(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds to wait, from 0 to 24 hours, as *headers* (names in lower case) say; `None` when they say nothing usable.
+    """Seconds to wait, 0 to 24 hours, from *headers* (names in lower case); `None` if there is no usable value.
 
-    More than 24 hours is taken as one hour. The exact headers win over the resets of limits, which only count on 429
-    and only where nothing remains.
+    More than 24 hours counts as one hour. `Retry-After` headers win over the reset times of limits; those count only on
+    429 and only for a limit with nothing remaining.
     """
     if not honours_retry_after(status):
         return None
@@ -65,9 +65,9 @@ def duration(value: str) -> float | None:
 
 
 def spoken_wait(message: str) -> float | None:
-    """Seconds in a sentence such as `Please retry in 58.2s.` or `Try again in 5 minutes`; the last resort.
+    """Seconds in a sentence such as `Please retry in 58.2s.` or `Try again in 5 minutes`; used as a last resort.
 
-    A number without a unit is seconds; one that counts something else (days, requests) says nothing.
+    A number without a unit is in seconds; a number of other things (days, requests) gives `None`.
     """
     match = _SPOKEN.search(message[:4_000].lower())
     if match is None:
@@ -79,7 +79,7 @@ def spoken_wait(message: str) -> float | None:
 
 
 def _sane(seconds: float) -> float | None:
-    """Negative and endless waits are nonsense; what is above a day is not believed to the letter."""
+    """Returns None for negative and infinite waits, and one hour for more than a day."""
     if not math.isfinite(seconds) or seconds < 0:
         return None
     return seconds if seconds <= MAX_RETRY_AFTER_SECONDS else UNBELIEVABLE_WAIT_SECONDS
@@ -112,7 +112,7 @@ def _resets(headers: Mapping[str, str], now: float) -> Iterator[float]:
 
 
 def _until(moment: datetime | None, now: float) -> float | None:
-    """Seconds from *now* to *moment*, 0 when it has passed."""
+    """Seconds from *now* to *moment*, 0 if it has passed."""
     if moment is None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

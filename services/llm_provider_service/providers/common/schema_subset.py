@@ -1,4 +1,4 @@
-"""A JSON schema without the keywords that a vendor refuses, which become words in the description instead."""
+"""Removes JSON schema keywords that a vendor refuses, and writes them into the description instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _adapted: dict[tuple[int, frozenset[str]], tuple[Mapping[str, Any], Mapping[str,
 
 
 def adapted_schema(schema: Mapping[str, Any], refused: frozenset[str]) -> Mapping[str, Any]:
-    """*schema* as `adapt` makes it; remembered for a schema that is asked for again, so neither may change."""
+    """Returns the result of `adapt`, cached by the identity of *schema*; so neither may be changed."""
     known = _adapted.get((id(schema), refused))
     if known is not None and known[0] is schema:
         return known[1]
@@ -29,9 +29,9 @@ def adapted_schema(schema: Mapping[str, Any], refused: frozenset[str]) -> Mappin
 
 
 def adapt(schema: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
-    """*schema* without *refused* keywords at any depth; each says `keyword: value` at the end of its description.
+    """Returns *schema* without *refused* keywords at any depth; each becomes `keyword: value` in the description.
 
-    The model still reads the bound, and whoever judges the answer still has the whole schema.
+    The model can still read the limit, and the check of the answer still uses the whole schema.
     """
     kept: dict[str, Any] = {}
     said: list[str] = []
@@ -55,5 +55,5 @@ def _inside(keyword: str, value: Any, refused: frozenset[str]) -> Any:
 
 
 def _schema(value: Any, refused: frozenset[str]) -> Any:
-    """A schema may also be true or false."""
+    """Returns the adapted schema; a schema may also be true or false, which stays."""
     return adapt(value, refused) if isinstance(value, Mapping) else value

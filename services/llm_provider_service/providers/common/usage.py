@@ -1,8 +1,8 @@
-"""Token counts as each vendor means them, turned into the one meaning of `domain/usage`.
+"""Converts each vendor's token counts to the one meaning of `domain/usage`.
 
-A count that is negative, fractional, boolean, text or above a thousand million makes the whole usage unknown: a
-vendor that miscounts one thing is not believed on the others. A part that a vendor leaves out stays `None`, even
-where leaving it out probably means zero, because only the vendor knows.
+A count that is negative, fractional, boolean, text or above 1,000,000,000 makes the whole usage unknown: if a vendor
+counts one thing wrongly, the other counts are not trusted. A part that a vendor leaves out stays `None`, even if it
+probably means zero, because only the vendor knows.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MAX_TOKENS = 1_000_000_000
 
 
 class UncountableTokens(ValueError):
-    """A token count that cannot be one."""
+    """A value that cannot be a token count."""
 
 
 def openai_usage(raw: Any) -> Usage:
-    """OpenAI and those who copy it: the prompt includes what was cached, the completion includes reasoning."""
+    """OpenAI and its copies: the prompt includes cached tokens, the completion includes reasoning tokens."""
     counts = raw if isinstance(raw, dict) else {}
     try:
         read, written = _counts(counts, "prompt_tokens", "completion_tokens")
@@ -33,10 +33,10 @@ def openai_usage(raw: Any) -> Usage:
 
 
 def anthropic_usage(raw: Any) -> Usage:
-    """Anthropic: `input_tokens` is only what was neither read from nor written to the cache, so the three add up.
+    """Anthropic: `input_tokens` leaves out cache reads and cache writes, so the three are added.
 
-    Cache writes without a breakdown live for the default five minutes. Counts that the vendor leaves out of the
-    sum are none of its input.
+    Cache writes without a breakdown count as writes for the default five minutes. Other counts of the vendor are not
+    part of its input.
     """
     counts = mapping(raw)
     try:
@@ -54,9 +54,9 @@ def anthropic_usage(raw: Any) -> Usage:
 
 
 def google_usage(raw: Any) -> Usage:
-    """Gemini: the prompt includes what was cached; tool-use prompts and thoughts are outside prompt and candidates.
+    """Gemini: the prompt includes cached tokens; tool-use prompts and thoughts are counted separately.
 
-    Its JSON leaves zeros out, so candidates that are missing are what the total leaves over.
+    Its JSON leaves zeros out, so missing candidates are computed as the rest of the total.
     """
     counts = mapping(raw)
     try:
@@ -72,7 +72,7 @@ def google_usage(raw: Any) -> Usage:
 
 
 def _counts(counts: Any, *names: str) -> list[int | None]:
-    """The counts of these names, in their order; what is not given, or null, is not known."""
+    """Returns the counts with these names, in order; a missing or null count is unknown."""
     found: list[int | None] = []
     if not isinstance(counts, dict):
         return [None] * len(names)
@@ -89,7 +89,7 @@ def _count(counts: Mapping[str, Any], name: str) -> int | None:
 
 
 def _anthropic_writes(counts: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens written to the cache for five minutes and for an hour."""
+    """Returns the tokens written to the cache for five minutes and for an hour."""
     total = _count(counts, "cache_creation_input_tokens")
     breakdown = mapping(counts.get("cache_creation"))
     write_1h = _count(breakdown, "ephemeral_1h_input_tokens")
@@ -123,7 +123,7 @@ def _checked(
     write_1h: int | None = None,
     reasoning: int | None,
 ) -> Usage:
-    """The usage, if its parts fit into it; more reasoning than output is a known miscount and becomes the output."""
+    """Returns the usage if its parts are consistent; reasoning above the output (a known error) becomes the output."""
     if read is None or written is None:
         raise UncountableTokens("missing")
     if (cached or 0) + (write_5m or 0) + (write_1h or 0) > read:

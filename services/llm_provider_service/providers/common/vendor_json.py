@@ -1,4 +1,4 @@
-"""Reading JSON that a vendor sent, which may be anything."""
+"""Reads JSON from a vendor, which may be malformed in any way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NotJson(ValueError):
 
 
 def read_json(body: bytes) -> Any:
-    """The document in *body*; raises `NotJson` for whatever is none, 200,000 levels of nesting included."""
+    """Returns the document in *body*; raises `NotJson` for anything else, 200,000 levels of nesting included."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -22,7 +22,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _read_oddly(body: bytes) -> Any:
-    """What orjson refuses and vendors still send: a byte order mark, NaN in numbers, lone surrogates (become `?`)."""
+    """Reads what orjson refuses and vendors still send: a byte order mark, NaN, lone surrogates (become `?`)."""
     try:
         document = json.loads(body.decode("utf-8-sig"))
         return json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
@@ -31,24 +31,24 @@ def _read_oddly(body: bytes) -> Any:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """*value* if it is an object, otherwise an empty one."""
+    """Returns *value* if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def sequence(value: Any) -> list[Any]:
-    """*value* if it is an array, otherwise an empty one."""
+    """Returns *value* if it is an array, otherwise an empty one."""
     return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
-    """*value* if it is a string, otherwise an empty one."""
+    """Returns *value* if it is a string, otherwise an empty one."""
     return value if isinstance(value, str) else ""
 
 
 def json_text(value: Any) -> str:
-    """*value*, which came out of a JSON document, as JSON; raises `NotJson` when it is nested too deeply to be written.
+    """Returns *value*, which came from a JSON document, as JSON; raises `NotJson` if it is nested too deeply.
 
-    What orjson does not write is written too: NaN, numbers beyond 64 bits, more than 254 levels.
+    Values that orjson refuses are written too: NaN, numbers beyond 64 bits, more than 254 levels.
     """
     try:
         return orjson.dumps(value).decode()

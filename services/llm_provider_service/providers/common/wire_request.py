@@ -1,4 +1,4 @@
-"""What passes between the pure codecs and the transport."""
+"""The encoded request that the pure codecs pass to the transport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class WireRequest(NamedTuple):
-    """One POST to a vendor; `path` is appended to the provider's base URL, `headers` are without credentials."""
+    """One POST to a vendor; `path` is appended to the provider's base URL, `headers` do not contain credentials."""
 
     path: str
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Google Gemini, generateContent."""
+"""Codec for Google Gemini's generateContent: writes requests and reads replies."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ class GeminiCodec:
         self._headers = {**JSON_HEADERS, **static_headers}
 
     def encode(self, request: CompletionRequest, profile: ModelProfile) -> WireRequest:
-        """*request* for the model of *profile*, whose name cannot leave its place in the path."""
+        """Returns *request* for the model of *profile*; the model's name is quoted, so it cannot change the path."""
         refuse_unsupported(request, profile)
         path = f"/v1beta/models/{quote(profile.id, safe='')}:generateContent"
         return WireRequest(path=path, headers=self._headers, body=body_bytes(google_body(request, profile)))
 
     def auth_headers(self, key: str | None) -> Mapping[str, str]:
-        """The header that carries *key*; never the query, which ends up in error texts and logs."""
+        """Returns the header that carries *key*; never the query, which appears in error texts and logs."""
         return {"x-goog-api-key": key} if key else {}
 
     def reader(self, status: int, headers: Mapping[str, str], *, now: float) -> JsonReply:
-        """A reader for one reply; *now* in Unix seconds."""
+        """Returns a reader for one reply; *now* in Unix seconds."""
         return JsonReply(self, status, headers, now=now)
 
     def decode(self, document: Mapping[str, Any], head: ReplyHead) -> CompletionAnswer:
-        """The answer in *document*; raises a `ProviderFailure` when there is none."""
+        """Returns the answer in *document*; raises a `ProviderFailure` if there is none."""
         usage, model = google_usage(document.get("usageMetadata")), text(document.get("modelVersion"))
         reply = ReplyContext(vendor=NAME, head=head, usage=usage, model=model)
         candidate = _candidate(document, reply)
@@ -93,7 +93,7 @@ class GeminiCodec:
         return reply.completion(parts, reason, id_header="x-request-id", body_id=document.get("responseId"))
 
     def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
-        """The failure that *error* stands for."""
+        """Returns the failure for *error*."""
         return google_failure(head, error)
 
 
@@ -108,7 +108,7 @@ def _candidate(document: Mapping[str, Any], reply: ReplyContext) -> Mapping[str,
 
 
 def _parts(item: Mapping[str, Any], index: int) -> list[ContentPart]:
-    """What one part holds; a function call's signature comes before it, as a reasoning part without text."""
+    """Returns the content of one part; a function call's signature comes before it, as reasoning without text."""
     said, signature = text(item.get("text")), text(item.get("thoughtSignature")) or None
     if item.get("thought") is True:
         return [ReasoningPart(text=said, signature=signature)]

@@ -1,4 +1,4 @@
-"""What Gemini's errors mean: `google.rpc.Status`, with what its details say about quotas and waiting."""
+"""Maps Gemini's errors (`google.rpc.Status`) to failures, with quotas and waits from their details."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.llm_provider_service.providers.common.failure_table import (
 from services.llm_provider_service.providers.common.retry_after import duration
 from services.llm_provider_service.providers.common.vendor_json import mapping, sequence, text
 
-# A day's quota returns at midnight Pacific time; until then one call an hour finds out.
+# A day's quota is renewed at midnight Pacific time; until then one call per hour checks.
 DAY_QUOTA_COOLDOWN_SECONDS = 3_600.0
 _PER_DAY = "quota_per_day"
 
@@ -55,7 +55,7 @@ _TABLE = FailureTable(
 
 
 def google_failure(head: ReplyHead, error: VendorError) -> ProviderFailure:
-    """The failure that *error* stands for."""
+    """Returns the failure for *error*."""
     details = [mapping(item) for item in sequence(error.detail.get("details"))]
     reasons = tuple(reason.lower() for reason in (text(item.get("reason")) for item in details) if reason)
     per_day = (_PER_DAY,) if any(map(_is_day_quota, details)) else ()
@@ -70,5 +70,5 @@ def _is_day_quota(detail: Mapping[str, Any]) -> bool:
 
 
 def _wait(detail: Mapping[str, Any]) -> float | None:
-    """Seconds in a `RetryInfo`; `None` in any other detail."""
+    """Seconds in a `RetryInfo`; `None` for any other detail."""
     return duration(text(detail.get("retryDelay"))) if "retryDelay" in detail else None

@@ -1,4 +1,4 @@
-"""A completion request as the body of Gemini's generateContent."""
+"""Builds the request body for Gemini's generateContent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME = "Gemini"
 
 
 def google_body(request: CompletionRequest, profile: ModelProfile) -> dict[str, Any]:
-    """*request* as Gemini wants it; raises `RequestRejected` for what it has no words for."""
+    """Returns *request* in Gemini's format; raises `RequestRejected` for parts that the format cannot express."""
     body: dict[str, Any] = {}
     if request.system is not None:
         body["systemInstruction"] = {"parts": [{"text": request.system}]}
@@ -50,7 +50,7 @@ def _content(message: Message) -> dict[str, Any]:
 
 
 def _parts(message: Message, *, user: bool) -> Iterator[dict[str, Any]]:
-    """The parts of *message*; a signature without text belongs to the part after it."""
+    """Yields the parts of *message*; a signature without text belongs to the next part."""
     signature: str | None = None
     for part in message.parts:
         if isinstance(part, ReasoningPart) and part.signature and not part.text and not user:

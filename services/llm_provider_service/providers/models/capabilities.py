@@ -1,4 +1,4 @@
-"""What each model accepts: the table in `models.json`, read once, and the questions that are asked of it."""
+"""Answers what each model accepts, from the table in `models.json`, which is read once."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _PROFILES: Mapping[tuple[LLMProviderType, str], ModelProfile] = MappingProxyType
 
 
 def profiles() -> Sequence[ModelProfile]:
-    """Every row of the table, dated names included, in its order."""
+    """Returns every row of the table in order, dated names included."""
     return _TABLE.profiles
 
 
 def profile_for(provider: LLMProviderType, model: str) -> ModelProfile:
-    """What is known of *model*; a model without a row gets its provider's careful profile, with `known` false."""
+    """Returns the profile of *model*; an unknown one gets its provider's careful profile, with `known` false."""
     profile = _PROFILES.get((provider, model))
     return profile if profile is not None else replace(_TABLE.unknown[provider], id=model, canonical=model)
 
 
 def schema_keywords_refused(provider: LLMProviderType) -> frozenset[str]:
-    """JSON schema keywords that *provider* refuses, or does not promise to take, in a response schema."""
+    """Returns JSON schema keywords that *provider* refuses, or does not promise to accept, in a response schema."""
     return _TABLE.schema_keywords_refused[provider]
 
 
 def unsupported(request: CompletionRequest, profile: ModelProfile) -> tuple[Unsupported, ...]:
-    """What the caller gave and the model cannot honour, under the caller's names; nothing for an unknown model."""
+    """Returns what the caller gave and the model cannot accept, by the caller's names; empty for an unknown model."""
     if not profile.known:
         return ()
     if not profile.images and any(isinstance(part, ImagePart) for m in request.messages for part in m.parts):

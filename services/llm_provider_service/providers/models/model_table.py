@@ -1,4 +1,4 @@
-"""Reading and checking the capability table; a wrong table stops the process at start, and says in which row."""
+"""Reads and checks the capability table; an error stops the process at start and names the row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.llm_provider_service.domain.vendors import VENDORS, Dialect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityTable:
-    """The table as it is used: its rows, and per provider what a model without a row gets."""
+    """The table: its rows, and for each provider the profile of a model without a row."""
 
     source: str
     date: str
@@ -27,7 +27,7 @@ class CapabilityTable:
 
 
 def read_table(document: bytes) -> CapabilityTable:
-    """The table in *document*; raises `ValueError` when it is wrong."""
+    """Returns the table in *document*; raises `ValueError` if it is wrong."""
     table = _only(orjson.loads(document), {"source", "date", "providers"}, "the table")
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", _text(table["date"])):
         raise ValueError("capability table: its date is not one")
@@ -70,7 +70,7 @@ def _unknown(name: LLMProviderType, section: Mapping[str, Any]) -> ModelProfile:
 
 
 def _facts(where: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a row: its own win over its family's, and these over its provider's."""
+    """Merges the facts of a row: its own win over its family's, and these over its provider's."""
     merged = {key: value for layer in layers for key, value in layer.items()}
     try:
         return {key: _READERS[key](value) for key, value in merged.items()}
@@ -79,7 +79,7 @@ def _facts(where: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_complete(providers: Collection[LLMProviderType]) -> None:
-    """Only what speaks the dialect of `openai_compatible` may do without a section of its own."""
+    """Only vendors with the dialect of `openai_compatible` may have no section of their own."""
     copies = {vendor.provider for vendor in VENDORS.values() if vendor.dialect is Dialect.OPENAI_CHAT}
     needed = (set(LLMProviderType) - copies) | {LLMProviderType.OPENAI_COMPATIBLE}
     missing = sorted(needed - set(providers))

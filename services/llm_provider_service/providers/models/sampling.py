@@ -1,4 +1,4 @@
-"""What is really sent: the caller's sampling, completed by our defaults where the model takes them."""
+"""Computes the sampling that is sent: the caller's values, plus our defaults where the model accepts them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from common_core.llm_contracts import ReasoningEffortLevel
 from services.llm_provider_service.domain.completion import CompletionRequest, Sampling
 from services.llm_provider_service.domain.model import ModelProfile
 
-# Requests differ in their texts, hardly ever in their knobs; what is kept stays below 2 MB.
+# Requests differ in their texts, rarely in their parameters; the cache stays below 2 MB.
 KEPT_ANSWERS = 1024
 
 
 class Knobs(NamedTuple):
-    """All of a request that decides about its parameters."""
+    """The parts of a request that decide which parameters are sent."""
 
     sampling: Sampling
     defaults: Sampling
@@ -24,14 +24,14 @@ class Knobs(NamedTuple):
 
     @classmethod
     def of(cls, request: CompletionRequest) -> Knobs:
-        """Those of *request*."""
+        """Returns those parts of *request*."""
         return cls(request.sampling, request.defaults, bool(request.tools), request.response_schema is not None)
 
 
 def effective_sampling(request: CompletionRequest, profile: ModelProfile) -> Sampling:
-    """The sampling of *request* for the model of *profile*; what the caller gave stays as it is.
+    """Returns the sampling of *request* for the model of *profile*; the caller's values are not changed.
 
-    A model that the table does not know gets no default of ours but the output limit, which every vendor takes.
+    An unknown model gets none of our defaults except the output limit, which every vendor accepts.
     """
     return _effective(Knobs.of(request), profile)
 
@@ -43,12 +43,12 @@ def _effective(request: Knobs, profile: ModelProfile) -> Sampling:
 
 
 def thinks(effort: ReasoningEffortLevel | None, profile: ModelProfile) -> bool:
-    """Whether the model reasons when *effort* is asked, or nothing is."""
+    """Returns whether the model reasons at this *effort*; None means that no effort is asked for."""
     return profile.reasons_by_default if effort is None else effort is not ReasoningEffortLevel.NONE
 
 
 def thinking_budget(effort: ReasoningEffortLevel | None, profile: ModelProfile) -> int | None:
-    """The tokens that *effort* grants, where the model wants a number; `None` where it wants a word or nothing."""
+    """Returns the tokens for *effort* if the model wants a number; `None` if it wants a word or nothing."""
     word = profile.efforts.get(effort, "") if effort is not None else ""
     return int(word) if word.isdigit() else None
 
@@ -56,7 +56,7 @@ def thinking_budget(effort: ReasoningEffortLevel | None, profile: ModelProfile) 
 def _with_defaults(request: Knobs, given: Sampling, profile: ModelProfile) -> Sampling:
     effort = _effort(request, profile)
     temperature, top_p = given.temperature, given.top_p
-    # A model that reasons by default is said to take a temperature at the effort none; a default does not try it out.
+    # A model that reasons by default should accept a temperature at effort none; our defaults do not rely on that.
     if not (profile.reasoning_forbids_sampling and (profile.reasons_by_default or thinks(effort, profile))):
         temperature, top_p = _temperature_and_top_p(given, request.defaults, profile)
     stop = given.stop or (request.defaults.stop if profile.stop else ())
@@ -64,7 +64,7 @@ def _with_defaults(request: Knobs, given: Sampling, profile: ModelProfile) -> Sa
 
 
 def _effort(request: Knobs, profile: ModelProfile) -> ReasoningEffortLevel | None:
-    """The caller's effort; else none where the caller's tools need it; else ours, where nothing given forbids it."""
+    """Returns the caller's effort, else none if the caller's tools need it, else ours if nothing given forbids it."""
     given, ours = request.sampling, request.defaults.reasoning_effort
     if given.reasoning_effort is not None:
         return given.reasoning_effort
@@ -77,7 +77,7 @@ def _effort(request: Knobs, profile: ModelProfile) -> ReasoningEffortLevel | Non
 
 
 def _temperature_and_top_p(given: Sampling, ours: Sampling, profile: ModelProfile) -> tuple[float | None, float | None]:
-    """Both, as far as the model takes them; one of ours never joins one of the caller's that wants to be alone."""
+    """Returns both, as the model accepts them; no default is added where the model takes only the caller's one."""
     temperature, top_p, together = given.temperature, given.top_p, profile.temperature_with_top_p
     if temperature is None and ours.temperature is not None and profile.temperature and (together or top_p is None):
         temperature = min(ours.temperature, profile.temperature_max)
@@ -87,7 +87,7 @@ def _temperature_and_top_p(given: Sampling, ours: Sampling, profile: ModelProfil
 
 
 def _output_limit(request: Knobs, profile: ModelProfile) -> int | None:
-    """The caller's limit; else ours, with room for thinking, within what the model can write; else what is required."""
+    """Returns the caller's limit; else ours plus room for thinking, within the model's limit; else the required one."""
     if request.sampling.max_output_tokens is not None:
         return request.sampling.max_output_tokens
     limit = request.defaults.max_output_tokens or profile.required_output_limit

@@ -1,4 +1,4 @@
-"""What a Chat Completions document answers."""
+"""Reads the answer in a Chat Completions document."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ _FINISH = {
 def openai_answer(
     document: Mapping[str, Any], choice: Mapping[str, Any], head: ReplyHead, vendor: str
 ) -> CompletionAnswer:
-    """The answer in *choice*, the first of *document*; raises `ContentRefused`, `OutputTruncated` or `BadResponse`."""
+    """Returns the answer in *choice*, the first of *document*.
+
+    Raises `ContentRefused`, `OutputTruncated` or `BadResponse`.
+    """
     usage, model = openai_usage(document.get("usage")), text(document.get("model"))
     reply = ReplyContext(vendor=vendor, head=head, usage=usage, model=model)
     message = choice.get("message")
@@ -68,7 +71,7 @@ def _refusal_part(content: list[Any]) -> str:
 
 
 def _parts(message: Mapping[str, Any], reply: ReplyContext) -> list[ContentPart]:
-    """Text and tool calls; what the model thought (`reasoning`, `reasoning_content`) is no part of the answer."""
+    """Returns text and tool calls; reasoning (`reasoning`, `reasoning_content`) is not part of the answer."""
     content = message.get("content")
     said = content if isinstance(content, str) else _text_of_parts(content)
     parts: list[ContentPart] = [TextPart(said)] if said else []
@@ -90,7 +93,7 @@ def _called(call: Mapping[str, Any], reply: ReplyContext) -> ContentPart:
 
 
 def _text_of_parts(content: Any) -> str:
-    """The text of a content that is a list of parts, or nothing."""
+    """Returns the text of a content that is a list of parts, or an empty text."""
     return "".join(text(part.get("text")) for part in sequence(content) if _is_text(part))
 
 
@@ -99,7 +102,7 @@ def _is_text(part: Any) -> bool:
 
 
 def _arguments(arguments: Any) -> Mapping[str, Any] | None:
-    """The arguments of a tool call, which local servers also send as an object; `None` when unreadable."""
+    """Returns a tool call's arguments, which local servers may send as an object; `None` if unreadable."""
     if isinstance(arguments, str):
         try:
             arguments = read_json(arguments.encode("utf-8", "replace") or b"{}")

@@ -1,4 +1,4 @@
-"""OpenAI Chat Completions, and the vendors and local servers that copy it."""
+"""Codec for OpenAI Chat Completions, and for the vendors and local servers that copy it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.llm_provider_service.providers.openai_chat.variants import variant
 
 
 class OpenAIChatCodec:
-    """A `VendorCodec` for one speaker of the dialect."""
+    """A `VendorCodec` for one vendor that uses this dialect."""
 
     def __init__(self, vendor: Vendor, *, static_headers: Mapping[str, str]) -> None:
         self.provider = vendor.provider
@@ -31,21 +31,24 @@ class OpenAIChatCodec:
         self._headers = {**JSON_HEADERS, **static_headers}
 
     def encode(self, request: CompletionRequest, profile: ModelProfile) -> WireRequest:
-        """*request* for the model of *profile*; raises `RequestRejected` if it cannot."""
+        """Returns *request* for the model of *profile*; raises `RequestRejected` if it cannot be expressed."""
         refuse_unsupported(request, profile)
         body = body_bytes(openai_body(request, profile, self._variant))
         return WireRequest(path="/v1/chat/completions", headers=self._headers, body=body)
 
     def auth_headers(self, key: str | None) -> Mapping[str, str]:
-        """The header that carries *key*; local servers often need none."""
+        """Returns the header that carries *key*; local servers often need none."""
         return {"authorization": f"Bearer {key}"} if key else {}
 
     def reader(self, status: int, headers: Mapping[str, str], *, now: float) -> JsonReply:
-        """A reader for one reply; *now* in Unix seconds."""
+        """Returns a reader for one reply; *now* in Unix seconds."""
         return JsonReply(self, status, headers, now=now)
 
     def decode(self, document: Mapping[str, Any], head: ReplyHead) -> CompletionAnswer:
-        """The answer in *document*; an error inside the first choice (OpenRouter) broke it off."""
+        """Returns the answer in *document*; raises a `ProviderFailure` if there is none.
+
+        An error inside the first choice (OpenRouter) means that the answer was broken off.
+        """
         choices = document.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
@@ -55,11 +58,11 @@ class OpenAIChatCodec:
         return openai_answer(document, choice, head, self.name)
 
     def _broken_off(self, document: Mapping[str, Any], head: ReplyHead, error: VendorError) -> ProviderFailure:
-        """What *error* is; the vendor may charge for it if it counted any tokens."""
+        """Returns the failure for *error*; the vendor may charge for it if it counted any tokens."""
         failure, usage = self.failure(head, error), openai_usage(document.get("usage"))
         return failure.that_broke_off(usage, text(document.get("model")) or None) if usage.total_tokens else failure
 
     def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
-        """The failure that *error* stands for."""
+        """Returns the failure for *error*."""
         told = with_the_vendor_behind(error) if self._variant.resells else error
         return self._variant.table.failure(head, told)

@@ -1,4 +1,4 @@
-"""A completion request as the body of OpenAI Chat Completions."""
+"""Builds the request body for OpenAI Chat Completions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from services.llm_provider_service.providers.openai_chat.variants import ChatVar
 
 
 def openai_body(request: CompletionRequest, profile: ModelProfile, variant: ChatVariant) -> dict[str, Any]:
-    """*request* in *variant*; raises `RequestRejected` for what it has no words for."""
+    """Returns *request* for *variant*; raises `RequestRejected` for parts that the format cannot express."""
     body: dict[str, Any] = {"model": profile.id, "messages": _messages(request, variant)}
     body.update(_sampling(request, profile, variant))
     body.update(_tools_and_shape(request, profile))
@@ -50,7 +50,7 @@ def _messages(request: CompletionRequest, variant: ChatVariant) -> list[dict[str
 
 
 def _user_turns(message: Message, variant: ChatVariant) -> list[dict[str, Any]]:
-    """Tool results are messages of their own, and they come before what the user says to them."""
+    """Returns the messages for a user's turn: tool results are separate messages and come before the user's text."""
     turns: list[dict[str, Any]] = []
     others: list[ContentPart] = []
     for part in message.parts:
@@ -66,7 +66,7 @@ def _user_turns(message: Message, variant: ChatVariant) -> list[dict[str, Any]]:
 
 
 def _user_content(parts: Sequence[ContentPart], variant: ChatVariant) -> str | list[dict[str, Any]]:
-    """Plain text where it is only text: local servers do not all read lists."""
+    """Returns plain text if there is only text, because not all local servers read lists."""
     text = ""
     for part in parts:
         if not isinstance(part, TextPart):

@@ -1,4 +1,4 @@
-"""OpenAI Chat Completions and those who copy it: what differs between them, and what their errors mean."""
+"""Differences between OpenAI Chat Completions and its copies, and what their errors mean."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from services.llm_provider_service.providers.common.failure_table import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatVariant:
-    """One speaker of the dialect; `nested_effort`: effort is `reasoning.effort`; `extra_body` goes into each body.
+    """One vendor's variant of the dialect; `nested_effort`: effort is sent as `reasoning.effort`.
 
-    `resells`: errors may be those of a vendor behind it.
+    `extra_body` is added to each body. `resells`: errors may come from a vendor behind this one.
     """
 
     name: str
@@ -82,8 +82,8 @@ _OPENROUTER_RULES = (
         statuses=frozenset({400}),
         phrases=("not a valid model id", "no endpoints found", "model not found"),
     ),
-    # A key or an account that one vendor behind it does not accept says nothing about our own key: its other models go
-    # on, and this one is one that we cannot have.
+    # If a vendor behind this one refuses a key or an account, that says nothing about our own key: other models still
+    # work, and only this model is not available to us.
     FailureRule(
         failure=ModelNotFound, codes=frozenset({"invalid_api_key", "invalid_authentication"}), metadata=_BEHIND
     ),
@@ -97,7 +97,7 @@ _COPIES_RULES = (
 
 
 def variant_of(vendor: Vendor) -> ChatVariant:
-    """How *vendor* speaks the dialect; one that is not named here speaks as its many copies do."""
+    """Returns the variant of *vendor*; a vendor that is not named here is treated as one of the many copies."""
     match vendor.provider:
         case LLMProviderType.OPENAI:
             table = FailureTable(vendor=vendor.label, rules=_OPENAI_RULES, trusts_should_retry=True)

@@ -1,1 +1,1 @@
-"""The only way to a vendor's network address."""
+"""The only code that opens connections to vendors."""

@@ -1,4 +1,4 @@
-"""Looks a name up and refuses private addresses, at connect time: what a name meant at start proves nothing later."""
+"""Refuses private addresses when a name is resolved for a connection: a check at start would not be enough."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from services.llm_provider_service.settings.public_addresses import is_public
 
 
 class PrivateAddress(OSError):
-    """A name stands for an address that only this machine or this network can reach."""
+    """A name resolves to an address that only this machine or this network can reach."""
 
 
 class GuardedResolver(AbstractResolver):
-    """Passes on what *inner* finds, unless one of the addresses is private."""
+    """Gives the addresses that *inner* finds, unless one of them is private."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -22,7 +22,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of *host*; raises `PrivateAddress` if any of them is not public."""
+        """Returns the addresses of *host*; raises `PrivateAddress` if any of them is not public."""
         found = await self._inner.resolve(host, port, family)
         if all(is_public(result["host"]) for result in found):
             return found

@@ -1,7 +1,7 @@
-"""Looks names up, and forgets within seconds that a name could not be found.
+"""A DNS resolver that forgets within seconds that a name was not found.
 
-c-ares, which aiohttp's resolver is made of, keeps the answer "there is no such name" for as long as the zone says, up
-to an hour, and has no switch for it that reaches Python. What it keeps goes when the resolver goes.
+aiohttp's resolver uses c-ares, which caches "there is no such name" for as long as the zone says, up to an hour. Python
+cannot switch this off; the cache is lost only with the resolver. So the resolver is replaced.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from services.llm_provider_service.resilience.deadline import Clock
 
 FORGET_SECONDS = 5.0
-TRIES = 3  # c-ares's own default; a resolver made without any argument is shared by all, with what it remembers
+TRIES = 3  # c-ares's default; a resolver made without arguments is shared, with its cache
 
 
 def own_resolver() -> AbstractResolver:
-    """A resolver that remembers nothing and shares nothing."""
+    """Returns a new resolver that shares no cache."""
     return AsyncResolver(tries=TRIES)
 
 
 class CachingResolver(AbstractResolver):
-    """Made anew by *make* after a failed look-up, when the old one is `FORGET_SECONDS` old by *clock*."""
+    """Replaces its resolver (with *make*) after a failed look-up, once it is `FORGET_SECONDS` old by *clock*."""
 
     def __init__(self, *, clock: Clock, make: Callable[[], AbstractResolver] = own_resolver) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ class CachingResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of *host*; raises OSError."""
+        """Returns the addresses of *host*; raises OSError."""
         if self._has_failed and not self._under_way and self._clock() - self._made_at >= FORGET_SECONDS:
             await self._forget()
         self._under_way += 1

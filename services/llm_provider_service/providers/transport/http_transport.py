@@ -1,7 +1,7 @@
-"""The only way to a vendor's network address, over aiohttp.
+"""HTTP to vendors, over aiohttp; the only code that sends to a vendor's network address.
 
-Foreign exceptions die here: whatever aiohttp raises leaves as a `ProviderFailure`. Its messages are not passed on,
-because they may carry bytes of the peer.
+aiohttp's exceptions become a `ProviderFailure` here. Their messages are not passed on, because they may contain bytes
+from the peer.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ NEVER_ROUNDED = 1e9
 CHUNK_BYTES = 64 * 1024
 KEEPALIVE_SECONDS = 30.0
 DNS_SECONDS = 5
-# Some vendors have the model in the path, and models are named by callers.
+# Some vendors have the model in the path, and callers name models, so the cache is bounded.
 KEPT_ADDRESSES = 256
 KEPT_TIMEOUTS = 16
 
 
 def open_session(*, resolver: AbstractResolver, connections: int) -> aiohttp.ClientSession:
-    """A session for one provider: no cookies, no environment proxies, at most *connections* sockets."""
+    """Returns a session for one provider: no cookies, no environment proxies, at most *connections* sockets."""
     connector = aiohttp.TCPConnector(
         limit=connections,
         resolver=resolver,
@@ -61,9 +61,9 @@ def open_session(*, resolver: AbstractResolver, connections: int) -> aiohttp.Cli
 
 
 class AiohttpReply:
-    """A reply whose body is read once, in chunks, up to a cap on the decompressed bytes.
+    """A reply whose body is read once, in chunks, up to a limit on the decompressed bytes.
 
-    `status` is HTTP's; `headers` are found whatever their case.
+    `status` is the HTTP status; names in `headers` are found in any letter case.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, *, max_bytes: int, idle_seconds: float) -> None:
@@ -74,12 +74,12 @@ class AiohttpReply:
         self._idle_seconds = idle_seconds
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Body chunks of at most 64 KiB; raises `ResponseTooLarge` beyond the cap."""
+        """Yields body chunks of at most 64 KiB; raises `ResponseTooLarge` above the limit."""
         taken = 0
         content = self._response.content
         while not content.at_eof():
             if content.is_eof():
-                # All of it has arrived; nothing is waited for, so nothing needs a limit.
+                # The whole body has arrived, so nothing is waited for and no time limit is needed.
                 chunk = content.read_nowait(CHUNK_BYTES)
             else:
                 async with asyncio.timeout(self._idle_seconds):
@@ -91,7 +91,7 @@ class AiohttpReply:
 
 
 class _Exchange:
-    """One request and its reply, as a context: the connection goes back on leaving, or is closed if bytes are owed."""
+    """One request and its reply, as a context; its connection is released, or closed if the body was not read."""
 
     def __init__(self, transport: HttpTransport, request: WireRequest, limits: TimeLimits) -> None:
         self._transport = transport
@@ -120,7 +120,7 @@ class _Exchange:
 
 
 class HttpTransport:
-    """Sends to one origin; base URL and credentials are fixed when it is made, so a key never leaves its origin."""
+    """Sends to one origin; base URL and credentials never change, so a key is never sent to another origin."""
 
     def __init__(
         self, session: aiohttp.ClientSession, *, base_url: str, credentials: Mapping[str, str], max_bytes: int
@@ -134,11 +134,11 @@ class HttpTransport:
         self.secrets = tuple(value.removeprefix("Bearer ") for value in self._credentials.values())
 
     def send(self, request: WireRequest, limits: TimeLimits) -> _Exchange:
-        """Send *request*; see `HttpTransport`."""
+        """Send *request*; returns a context that gives the reply."""
         return _Exchange(self, request, limits)
 
     def post(self, request: WireRequest, limits: TimeLimits) -> Awaitable[aiohttp.ClientResponse]:
-        """The reply to *request*, as far as its head; raises what aiohttp raises."""
+        """Returns the reply to *request* when its head has arrived; raises aiohttp's exceptions."""
         return self._session.post(
             self._url(request.path),
             data=request.body,
@@ -148,7 +148,7 @@ class HttpTransport:
         )
 
     def _all_headers(self, said: Mapping[str, str]) -> CIMultiDict[str]:
-        """*said* and the credentials; the requests of one codec all say the same."""
+        """Returns *said* plus the credentials; cached, because all requests of one codec have the same headers."""
         if said is not self._said:
             self._said, self._headers = said, CIMultiDict({**said, **self._credentials})
         return self._headers
@@ -156,9 +156,9 @@ class HttpTransport:
 
 @lru_cache(KEPT_TIMEOUTS)
 def _client_timeout(limits: TimeLimits) -> aiohttp.ClientTimeout:
-    """Aiohttp's limits; it rounds those above a threshold up to whole seconds, so the threshold is out of reach.
+    """aiohttp's limits, with a threshold so high that aiohttp never rounds them up to whole seconds.
 
-    `sock_read` also runs while the first byte is awaited; the shorter limit between two chunks is the reply's own.
+    `sock_read` also counts while we wait for the first byte; the shorter limit between two chunks is in the reply.
     """
     return aiohttp.ClientTimeout(
         total=limits.total,
@@ -170,7 +170,7 @@ def _client_timeout(limits: TimeLimits) -> aiohttp.ClientTimeout:
 
 
 def _as_failure(error: Exception) -> Exception:
-    """The failure that a foreign exception stands for; timeouts first, because they are also OSErrors."""
+    """Returns the failure for an exception of aiohttp; timeouts first, because they are also OSErrors."""
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ConnectFailed("no connection in time")

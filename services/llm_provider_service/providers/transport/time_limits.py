@@ -1,4 +1,4 @@
-"""How long one upstream call may take, part by part."""
+"""Time limits for the parts of one upstream call."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class TimeLimits(NamedTuple):
     total: float
 
     def within(self, remaining: float) -> TimeLimits:
-        """The same limits for a call that has only *remaining* seconds, as exactly as a timer fires."""
+        """Returns these limits for a call that has only *remaining* seconds, within the precision of a timer."""
         return self if remaining + CLOCK_TOLERANCE_SECONDS >= self.total else self._replace(total=max(remaining, 0.001))
