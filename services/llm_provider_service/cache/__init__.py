@@ -1,1 +1,1 @@
-"""Have we answered exactly this before?"""
+"""Answer cache: have we answered exactly this before?"""

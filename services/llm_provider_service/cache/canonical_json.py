@@ -1,7 +1,7 @@
-"""Values as bytes, so that different values have different bytes.
+"""Writes values as bytes, so that different values have different bytes.
 
-A dataclass becomes an object of its fields. The order of an object's names is kept, not sorted: the order of the
-properties in a schema is the order in which a model writes its answer, and so it can change the answer.
+A dataclass becomes an object of its fields. The names of an object keep their order and are not sorted: a model writes
+its answer in the order of a schema's properties, so the order can change the answer.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 import orjson
 
-# No JSON text starts with this byte, so the two ways of writing cannot produce the same bytes.
+# No JSON text starts with this byte, so the two encodings cannot produce the same bytes.
 WRITTEN_IN_FULL = b"\0"
 
 
 def canonical(value: object) -> bytes:
-    """*value* as JSON; raises TypeError for what JSON cannot say and RecursionError for what is nested too deeply.
+    """Returns *value* as JSON; raises TypeError if JSON cannot express it, RecursionError if nested too deeply.
 
-    orjson refuses lone surrogates, integers beyond 64 bits and more than 254 levels, all of which a vendor or a
-    caller can send; such a value is written by the standard library, ten times slower, behind a mark.
+    orjson refuses lone surrogates, integers beyond 64 bits and more than 254 levels, but vendors and callers can send
+    them. Such a value is written by the standard library, ten times slower, with a mark before it.
     """
     try:
         return orjson.dumps(value, default=_plain)
@@ -30,7 +30,7 @@ def canonical(value: object) -> bytes:
 
 
 def read_canonical(raw: bytes) -> Any:
-    """What `canonical` wrote, with objects as dicts; raises ValueError or RecursionError for anything else."""
+    """Returns what `canonical` wrote, with objects as dicts; raises ValueError or RecursionError for anything else."""
     if raw.startswith(WRITTEN_IN_FULL):
         return json.loads(raw[len(WRITTEN_IN_FULL) :].decode("ascii"), parse_constant=_refuse)
     return orjson.loads(raw)

@@ -1,8 +1,8 @@
 """Checks that an entry from Redis is complete, and belongs to this version, this key and this tenant.
 
-A sealed entry is, in this order: the version, how the body is packed, a check sum, the tenant's length and name, the
-body. The check sum covers all of it and the key, so that an entry copied to another key or tenant does not fit there.
-It finds damage and mix-ups. It is no signature: whoever may write to Redis may write answers.
+A sealed entry holds, in this order: the version, the packing of the body, a checksum, the tenant's length and name, the
+body. The checksum covers all of it and the key, so an entry that was copied to another key or tenant is refused. It
+finds damage and mix-ups. It is no signature: anyone who can write to Redis can write answers.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ PLAIN, PACKED = b"p", b"z"
 CHECK_BYTES = 32
 HEAD_BYTES = len(VERSION) + 1 + CHECK_BYTES + 2
 
-# What does not fit into one network packet is packed. Below that, packing saves no packet, and 15 µs of a look-up's
-# 80 are worth more than the half kilobyte: a usual verdict (0.8 to 1.3 KB) stays plain.
+# A body that does not fit into one network packet is compressed. Below that, compression saves no packet, and its 15 µs
+# (of 80 µs for a look-up) cost more than half a kilobyte is worth: a usual verdict (0.8 to 1.3 KB) is not compressed.
 PACK_ABOVE_BYTES = 1400
 PACK_LEVEL = 1
 
-# No answer of a vendor is larger (LLM_MAX_RESPONSE_BYTES is 8 MiB by default), and a bomb shall not be unpacked.
+# No vendor's answer is larger (LLM_MAX_RESPONSE_BYTES is 8 MiB by default); it stops a decompression bomb.
 LARGEST_BYTES = 16 * 1024 * 1024
 
 
 def seal(key: CacheKey, raw: bytes) -> bytes:
-    """*raw* so that only `unseal` with the same *key* takes it."""
+    """Returns *raw* in a form that only `unseal` with the same *key* accepts."""
     how, body = PLAIN, raw
     if len(raw) > PACK_ABOVE_BYTES:
         how, body = PACKED, zlib.compress(raw, PACK_LEVEL)
@@ -39,7 +39,7 @@ def seal(key: CacheKey, raw: bytes) -> bytes:
 
 
 def unseal(key: CacheKey, sealed: bytes) -> bytes:
-    """What was sealed for *key*; raises DamagedEntry for anything else."""
+    """Returns the bytes that were sealed for *key*; raises DamagedEntry for anything else."""
     if not sealed.startswith(VERSION) or len(sealed) < HEAD_BYTES:
         raise DamagedEntry("not an entry of this version")
     how, check, rest = sealed[4:5], sealed[5 : 5 + CHECK_BYTES], sealed[5 + CHECK_BYTES :]

@@ -1,4 +1,4 @@
-"""The local tier of the cache: answers in this process's memory; and the cache that keeps nothing."""
+"""The local tier of the cache: answers in this process's memory. Also `NoCache`, for a cache that is switched off."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from services.llm_provider_service.resilience.wait_budget import WaitBudget
 Clock = Callable[[], float]
 OnOperation = Callable[[CacheOperation, str], None]
 
-# Bytes that an entry takes beside its own text and bytes: a record and two ordered-dict nodes with their share of the
-# tables. Measured with tracemalloc, CPython 3.11: 301–424 each, with 30 to 50,000 entries coming and going.
+# Bytes that an entry takes in addition to its own text and bytes: a record and two ordered-dict nodes with their share
+# of the tables. Measured with tracemalloc, CPython 3.11: 301–424 each, with 30 to 50,000 entries coming and going.
 ENTRY_OVERHEAD = 424
-# What the read answer takes beside its texts, which are as long as the encoded bytes at most. Measured as above.
+# Bytes of the decoded answer, without its texts, which are at most as long as the encoded bytes. Measured as above.
 READ_OVERHEAD = 720
 
 
 @dataclass(slots=True)
 class _Stored:
-    """`entry` is `raw` read; kept, because reading costs 15 µs and every hit would pay it."""
+    """One entry; `entry` is the decoded `raw`, kept because decoding costs 15 µs at every hit."""
 
     raw: bytes
     size: int
@@ -38,14 +38,13 @@ def _unheard(operation: CacheOperation, outcome: str) -> None:
 
 
 class LocalCache:
-    """Answers, bounded by bytes, by entries and by age; the least recently used goes first.
+    """Answers, limited by bytes, by entries and by age; the least recently used entry is evicted first.
 
-    `max_bytes` counts the objects in memory, keys and bookkeeping included. `ttl_seconds` runs on *clock* (seconds,
-    monotonic) from the moment an answer is stored; being read does not prolong it. `coalesced` is asked for the
-    number of requests that shared a running one. `on_operation` hears of each operation: get `hit | miss`, set
-    `ok | dropped`, delete and clear `ok | miss`, and delete `dropped` for a damaged entry.
-
-    Reading and writing take constant time, amortised; clearing a tenant walks over all entries. Nothing awaits.
+    `max_bytes` counts the objects in memory, keys and bookkeeping included. `ttl_seconds` counts on *clock* (seconds,
+    monotonic) from the time of storing; a read does not extend it. `coalesced` returns the number of requests that
+    shared a running one. `on_operation` is called for each operation: get `hit | miss`, set `ok | dropped`, delete and
+    clear `ok | miss`, and delete `dropped` for a damaged entry. Reading and writing take constant time, amortised;
+    clearing a tenant scans all entries. Nothing awaits.
     """
 
     def __init__(
@@ -77,11 +76,11 @@ class LocalCache:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is kept."""
+        """Returns whether there is no entry."""
         return not self._by_use
 
     async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
-        """The stored answer; an expired or damaged one is removed and counts as absent. Takes nothing of *budget*."""
+        """Returns the stored answer; removes an expired or damaged one and returns None. Takes nothing of *budget*."""
         stored = self._by_use.get(key.text)
         entry = None if stored is None else stored.entry
         if stored is not None and (entry is None or stored.expires_at <= self._clock()):
@@ -96,11 +95,11 @@ class LocalCache:
         return entry
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
-        """Store *entry* in place of what *key* had; one that cannot fit is dropped, and so is what it replaces."""
+        """Store *entry* in place of the old one of *key*; if it does not fit, both are dropped."""
         self.keep(key, encoded(entry))
 
     def keep(self, key: CacheKey, raw: bytes | None) -> None:
-        """`put` for an answer that is encoded already; `None` is one that could not be."""
+        """Store an answer that is encoded already, as `put` does; `None` is one that could not be encoded."""
         text = key.text
         if text in self._by_use:
             self._remove(text)
@@ -125,7 +124,7 @@ class LocalCache:
         return removed
 
     def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
-        """Never: what is cleared here is gone at once."""
+        """Returns False: entries are removed here at once."""
         return False
 
     def stats(self) -> CacheStats:
@@ -142,11 +141,11 @@ class LocalCache:
         )
 
     def tier_stats(self) -> CacheTierStats:
-        """The same counters, as those of one tier of several."""
+        """Returns the same counters, as those of one of several tiers."""
         return CacheTierStats(hits=self._hits, misses=self._misses, dropped=self._dropped, damaged=self._damaged)
 
     def _look_again(self, text: str, stored: _Stored) -> CachedAnswer | None:
-        """The answer of *stored*, unless its time is over; read from its bytes when it is asked for first."""
+        """Returns the answer of *stored* unless it has expired; decodes it at the first read."""
         if stored.expires_at <= self._clock():
             self._remove(text)
             return None
@@ -192,30 +191,30 @@ class LocalCache:
 
 
 class NoCache:
-    """The cache that is switched off: it keeps nothing, and its statistics say so."""
+    """A cache that is switched off: it keeps nothing, and its statistics say so."""
 
     async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
-        """Nothing."""
+        """Returns None."""
         return None
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
-        """Forget *entry*."""
+        """Do nothing."""
 
     async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
-        """Nothing was there."""
+        """Returns 0."""
         return 0
 
     def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
-        """Never."""
+        """Returns False."""
         return False
 
     def stats(self) -> CacheStats:
-        """All zero."""
+        """Returns zero for every number."""
         return CacheStats(backend="off", hits=0, misses=0, entries=0, bytes=0, evictions=0, coalesced=0)
 
 
 def encoded(entry: CachedAnswer) -> bytes | None:
-    """*entry* as bytes; `None` if it is nested too deeply."""
+    """Returns *entry* as bytes; `None` if it is nested too deeply."""
     try:
         return encode(entry)
     except RecursionError:
@@ -223,5 +222,5 @@ def encoded(entry: CachedAnswer) -> bytes | None:
 
 
 def _tenant(text: str) -> str:
-    """The tenant of a key in its text form; the digest behind the last colon has none."""
+    """Returns the tenant of a key in its text form; the digest after the last colon contains no colon."""
     return text.rpartition(":")[0]

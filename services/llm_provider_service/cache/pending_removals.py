@@ -1,8 +1,7 @@
 """Removals that Redis has not confirmed yet; until then, the entries that they cover count as absent.
 
-A removal is owed from the moment somebody asks for it until the tier has confirmed it and the other replicas were told.
-While it is owed, what it covers counts as absent here, so that an outage cannot bring back what was cleared or
-refreshed during it.
+A removal is owed from the moment it is requested until Redis has confirmed it and the other replicas were told. So an
+outage cannot bring back an entry that was cleared or refreshed during it.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ MOST_OWED = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """One key, else all keys of one tenant, else everything."""
+    """What to remove: one key, else all keys of one tenant, else everything."""
 
     key: CacheKey | None = None
     tenant: str | None = None
 
     def covers(self, key: CacheKey) -> bool:
-        """Whether *key* is among what shall go."""
+        """Returns whether *key* is to be removed."""
         if self.key is not None:
             return key == self.key
         return self.tenant is None or key.tenant == self.tenant
@@ -32,11 +31,11 @@ EVERYTHING = Removal()
 
 
 class PendingRemovals:
-    """The removals that are not confirmed, in the order in which they were asked for.
+    """The removals that are not confirmed, in the order of the requests.
 
-    A removal that is asked for again while it is being carried out is owed anew: `settle` takes the ticket that `owe`
-    gave and forgets only what has not been asked for since. More than 10,000 become one of everything: rather ask a
-    vendor again than serve what was to be gone.
+    A removal that is requested again while it is carried out is owed again: `settle` takes the ticket from `owe`, and
+    forgets only a removal that was not requested since. More than 10,000 become one removal of everything: it is better
+    to ask a vendor again than to serve a removed answer.
     """
 
     def __init__(self) -> None:
@@ -47,7 +46,7 @@ class PendingRemovals:
         return len(self._tickets)
 
     def owe(self, removal: Removal) -> int:
-        """Remember *removal*; the ticket settles it."""
+        """Remember *removal*; returns the ticket for `settle`."""
         if len(self._tickets) >= MOST_OWED and removal not in self._tickets:
             self._tickets.clear()
             removal = EVERYTHING
@@ -56,19 +55,19 @@ class PendingRemovals:
         return self._issued
 
     def settle(self, removal: Removal, ticket: int) -> None:
-        """*removal* is done, unless it has been asked for again since *ticket* was given."""
+        """Forget *removal*, because it is done, unless it was requested again after *ticket*."""
         if self._tickets.get(removal) == ticket:
             del self._tickets[removal]
 
     def includes(self, removal: Removal) -> bool:
-        """Whether *removal*, or a wider one, is owed."""
+        """Returns whether *removal*, or a wider one, is owed."""
         tenant = removal.tenant if removal.key is None else removal.key.tenant
         return not self._tickets.keys().isdisjoint((removal, Removal(tenant=tenant), EVERYTHING))
 
     def covers(self, key: CacheKey) -> bool:
-        """Whether *key* is owed, by itself, with its tenant or with everything."""
+        """Returns whether the removal of *key*, of its tenant or of everything is owed."""
         return bool(self._tickets) and self.includes(Removal(key=key))
 
     def pending(self) -> list[tuple[Removal, int]]:
-        """What is owed now, the oldest first, each with its ticket."""
+        """Returns what is owed now, the oldest first, each with its ticket."""
         return list(self._tickets.items())

@@ -1,7 +1,7 @@
-"""The names under which the service keeps things in Redis.
+"""Names of the service's keys in Redis.
 
-The part in braces is the hash tag: in a cluster all entries of a tenant lie in one slot, and the feeds in another.
-The version of the layout is in the name, so that replicas of two versions do not read each other's.
+The part in braces is the hash tag: in a cluster all entries of a tenant are in one slot, and the streams in another.
+The version of the layout is part of the name, so replicas of two versions do not read each other's entries.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ REPORTS_STREAM = f"{PREFIX}:{{feed}}:hints"
 
 
 def entry_name(key: CacheKey) -> str:
-    """Where the answer of *key* lies."""
+    """Returns the name of the answer for *key*."""
     return f"{ENTRIES}:{{{_quoted(key.tenant)}}}:{key.digest}"
 
 
 def entries_pattern(tenant: str | None) -> str:
-    """A pattern that fits every entry of *tenant*, or of everybody."""
+    """Returns a pattern for every entry of *tenant*, or of all tenants."""
     return f"{ENTRIES}:*" if tenant is None else f"{ENTRIES}:{{{_quoted(tenant)}}}:*"
 
 
 def slot_of(name: bytes) -> bytes:
-    """The hash tag of an entry's name: names with equal ones may go into one command."""
+    """Returns the hash tag of an entry's name; names with equal tags may be in one command."""
     return name.partition(b"{")[2].partition(b"}")[0]
 
 
 def key_of(text: str) -> CacheKey:
-    """The key that a text form stands for; the digest is behind the last colon."""
+    """Returns the key from its text form; the digest is after the last colon."""
     tenant, _, digest = text.rpartition(":")
     return CacheKey(tenant, digest)
 
 
 @lru_cache(MOST_TENANTS)
 def _quoted(tenant: str) -> str:
-    """*tenant* without the characters that mean something in a pattern or in a hash tag."""
+    """Returns *tenant* without characters that have a meaning in a pattern or a hash tag."""
     return quote(tenant, safe="")

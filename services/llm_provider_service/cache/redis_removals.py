@@ -1,7 +1,7 @@
-"""How an entry, a tenant's entries or all of them leave Redis: in small steps, and never with KEYS or FLUSH.
+"""Removes one entry, a tenant's entries or all entries from Redis, in small steps, never with KEYS or FLUSH.
 
-A step looks at some hundred names and removes those that fit, with one command for each slot of a cluster; each step
-has the link's budget to itself, and others are served in between.
+A step scans some hundred names and removes those that match, with one command for each slot of a cluster. Each step has
+a time budget of its own, and other commands are served between two steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAMES_PER_STEP = 500
 
 
 async def remove(link: RedisLink, removal: Removal) -> int:
-    """Carry *removal* out; returns how many entries it took away. Raises `RedisAway` and `RedisRefused`."""
+    """Carry *removal* out; returns how many entries were removed. Raises `RedisAway` and `RedisRefused`."""
     if removal.key is not None:
         return await _unlink(link, [entry_name(removal.key)])
     pattern = entries_pattern(removal.tenant)

@@ -1,7 +1,7 @@
-"""The shared tier of the cache: sealed answers in Redis, read within a request's budget.
+"""The shared tier of the cache: sealed answers in Redis, read within a request's wait budget.
 
-Nothing here fails a request. What cannot be read in time, is damaged or belongs to somebody else is absent; the next
-answer to the same question overwrites it.
+Nothing here fails a request. An entry that cannot be read in time, is damaged or belongs to another key counts as
+absent; the next answer to the same question overwrites it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Found = tuple[CachedAnswer, bytes]
 
 
 class RedisTier:
-    """Reads the answers of all replicas, but for what *owed* covers. Counted are get `hit | miss | damaged | away`."""
+    """Reads the answers of all replicas, except those that *owed* covers. Metric: get `hit | miss | damaged | away`."""
 
     def __init__(self, link: RedisLink, owed: PendingRemovals, *, metrics: SharedTierMetrics, clock: Clock) -> None:
         self._link = link
@@ -33,7 +33,7 @@ class RedisTier:
         self._hits = self._misses = self._damaged = 0
 
     async def get(self, key: CacheKey, budget: WaitBudget | None) -> Found | None:
-        """The stored answer and its plain bytes; waits no longer than *budget*, and not at all while Redis is away."""
+        """Returns the stored answer and its plain bytes; waits at most *budget*, and not at all while Redis is away."""
         if not self._link.available or self._owed.covers(key) or (budget is not None and budget.left <= 0):
             self._misses += 1
             return None
@@ -52,7 +52,7 @@ class RedisTier:
         return found
 
     def stats(self, dropped: int) -> CacheTierStats:
-        """Counters since the start; what lies in Redis is everybody's, so its size is not counted here."""
+        """Counters since the start; entries in Redis belong to all replicas, so their size is not counted here."""
         return CacheTierStats(hits=self._hits, misses=self._misses, dropped=dropped, damaged=self._damaged)
 
     async def _look_up(self, key: CacheKey, seconds: float | None) -> tuple[Found | None, str]:

@@ -1,8 +1,8 @@
 """Writes to Redis in the background: stores answers, and carries out removals.
 
-Answers are gathered for a few milliseconds and sent together; one that cannot be sent now is dropped and counted. A
-removal is never dropped: it stays owed until Redis has carried it out and holds the message that tells the other
-replicas.
+Answers are collected for a few milliseconds and sent together; an answer that cannot be sent now is dropped and
+counted. A removal is never dropped: it stays owed until Redis has carried it out and has stored the message that tells
+the other replicas.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from services.llm_provider_service.resilience.deadline import Clock
 GATHER_SECONDS = 0.02
 MOST_IN_ONE_BATCH = 64
 MOST_WAITING_BYTES = 16 * 1024 * 1024
-# A larger answer could use up a reader's whole budget on a slow line, and would take the link down.
+# A larger answer could use up a reader's whole budget on a slow network, and would take the link down.
 LARGEST_ENTRY_BYTES = 1024 * 1024
-# A removal is heard of within half a second. What was written in that time may have come to Redis after the removal.
+# Other replicas learn of a removal within half a second. A write in that time may reach Redis after the removal.
 LATE_SECONDS = 2.0
 MOST_REMEMBERED = 1000
 
@@ -45,9 +45,9 @@ class _Waiting:
 
 
 class RedisWriter:
-    """See the module's docstring; an entry lives *ttl_seconds* from when it is written.
+    """Writes answers and carries out removals in the background; an entry expires *ttl_seconds* after its write.
 
-    *telling* gives the command that tells the other replicas of a removal. Counted are set `ok | dropped`.
+    *telling* returns the command that tells the other replicas of a removal. Metric: set `ok | dropped`.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class RedisWriter:
         self.dropped = 0
 
     def put(self, key: CacheKey, raw: bytes | None, *, replaces: bool) -> None:
-        """Write *raw* soon; `None` is an answer that cannot be kept.
+        """Write *raw* soon; `None` is an answer that cannot be stored.
 
-        If it *replaces*, what lies there now is owed as a removal until *raw* is there instead.
+        With *replaces*, the present entry is owed as a removal until *raw* is stored in its place.
         """
         ticket = self._owed.owe(Removal(key=key)) if replaces else None
         if raw is None or not self._has_room_for(raw):
@@ -88,36 +88,36 @@ class RedisWriter:
         self._filled.set()
 
     async def write(self) -> None:
-        """Wait until something was put, gather more for a moment, and write it."""
+        """Wait until there is something to write, collect more for a moment, and write it."""
         await self._filled.wait()
         await asyncio.sleep(GATHER_SECONDS)
         await self.write_waiting()
 
     async def write_waiting(self) -> None:
-        """Write what is waiting now, a batch at a time."""
+        """Write everything that waits now, batch by batch."""
         self._filled.clear()
         while self._waiting:
             async with self._turn:
                 await self._write(self._next_batch())
 
     async def remove(self, removal: Removal) -> int:
-        """Carry *removal* out, now or when Redis is back; returns how many entries it took away now."""
+        """Carry *removal* out, now or when Redis is back; returns how many entries were removed now."""
         ticket = self._owed.owe(removal)
         await self._forget_waiting(removal)
         return await self._pay(removal, ticket) or 0
 
     async def pay_all(self) -> None:
-        """Carry out everything that is owed, the oldest first, until Redis goes away.
+        """Carry out all removals that are owed, the oldest first, until Redis goes away.
 
-        What is being carried out for somebody is left to that: he is told how many entries went, and another pair of
-        hands would take some of them from the count.
+        It skips a removal that a `remove` call is carrying out: that call returns the number of removed entries, and a
+        second run would take some of them from its count.
         """
         for removal, ticket in self._owed.pending():
             if ticket not in self._under_way and await self._pay(removal, ticket) is None:
                 return
 
     async def removed_elsewhere(self, removal: Removal) -> None:
-        """Take back what this replica has written so late that it may have come to Redis after the *removal*."""
+        """Remove this replica's latest writes, as they may have reached Redis after the other's *removal*."""
         await self._forget_waiting(removal)
         since = self._clock() - LATE_SECONDS
         written = list(self._lately) if removal.key is None else [removal.key]
@@ -130,14 +130,14 @@ class RedisWriter:
         return fits and self._link.available
 
     async def _forget_waiting(self, removal: Removal) -> None:
-        """Nothing that was put until now and that *removal* covers will be written after this returns."""
+        """Drop waiting writes that *removal* covers; when it returns, none of them is being written any more."""
         self._waiting = deque(one for one in self._waiting if not removal.covers(one.key))
         self._waiting_bytes = sum(len(one.raw) for one in self._waiting)
         async with self._turn:
             return
 
     async def _pay(self, removal: Removal, ticket: int) -> int | None:
-        """Carry *removal* out; returns how many entries it took away, or `None` if it stays owed."""
+        """Carry *removal* out; returns how many entries were removed, or `None` if it stays owed."""
         if not self._link.available:
             return None
         self._under_way.add(ticket)
@@ -151,7 +151,7 @@ class RedisWriter:
         return removed if self._settle(removal, ticket, told) else None
 
     def _settle(self, removal: Removal, ticket: int, told: Any) -> bool:
-        """*removal* is done, unless Redis cannot take the message now; a feed that is no stream never could."""
+        """Settle *removal*, unless Redis cannot store the message now; on a key of another type it never can."""
         if isinstance(told, RedisRefused) and not told.wrong_type:
             return False
         self._owed.settle(removal, ticket)
@@ -192,7 +192,7 @@ class RedisWriter:
             self._settle(Removal(key=one.key), one.ticket, told)
 
     def _remember(self, batch: Iterable[_Waiting]) -> None:
-        """What is sent may come to Redis later, also where nobody has heard that it arrived."""
+        """Remember what was sent: it may reach Redis later, even if no reply says so."""
         for one in batch:
             self._lately.pop(one.key, None)
             self._lately[one.key] = self._clock()

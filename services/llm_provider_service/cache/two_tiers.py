@@ -1,7 +1,7 @@
-"""The cache with two tiers: this process's memory in front, all replicas' Redis behind it.
+"""The cache with two tiers: this process's memory in front, the Redis of all replicas behind it.
 
-A hit in memory does not touch Redis. While Redis is away the memory serves alone. An entry that was read from Redis is
-kept here, unless something was removed while it was on its way.
+A hit in memory does not use Redis. While Redis is away, the memory is used alone. An entry from Redis is stored in
+memory, unless a removal happened while it was being read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.llm_provider_service.resilience.wait_budget import WaitBudget
 
 
 class TwoTierCache:
-    """See the module's docstring and `LLMCacheManagerProtocol`; *writer* works behind the requests' backs."""
+    """Implements `LLMCacheManagerProtocol` with a local and a shared tier; *writer* writes in the background."""
 
     def __init__(self, local: LocalCache, shared: RedisTier, writer: RedisWriter, owed: PendingRemovals) -> None:
         self._local = local
@@ -28,7 +28,7 @@ class TwoTierCache:
         self.writer = writer
 
     async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
-        """The answer of either tier; what *budget* has left bounds the wait for Redis."""
+        """Returns the answer of either tier; the rest of *budget* limits the wait for Redis."""
         entry = await self._local.get(key)
         if entry is not None:
             return entry
@@ -42,17 +42,16 @@ class TwoTierCache:
         return entry
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
-        """Store *entry* here at once and in Redis soon."""
+        """Store *entry* in memory at once and in Redis soon."""
         self._removed += replaces
         raw = encoded(entry)
         self._local.keep(key, raw)
         self.writer.put(key, raw, replaces=replaces)
 
     async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
-        """Remove here and in Redis; what Redis cannot do now is owed, and done on its return.
+        """Remove entries in memory and in Redis; what Redis cannot do now is owed, and done when it is back.
 
-        Returns how many entries are gone; one that lay in both tiers counts once where one key is cleared, and
-        the larger of both numbers is returned where more are.
+        Returns how many entries were removed: the larger number of the two tiers, because an entry can be in both.
         """
         self._removed += 1
         here = await self._local.clear(tenant=tenant, key=key)
@@ -60,12 +59,12 @@ class TwoTierCache:
         return here if removal is None else max(here, await self.writer.remove(removal))
 
     def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
-        """Whether such a clear waits for Redis's return; until then this replica does not read there what it covers."""
+        """Returns whether this removal still waits for Redis; until then, what it covers is not read here."""
         removal = _removal(tenant, key)
         return removal is not None and self._owed.includes(removal)
 
     async def removed_elsewhere(self, removal: Removal) -> None:
-        """Another replica has removed or refreshed something in Redis: forget what this process kept of it."""
+        """Forget what another replica has removed or refreshed in Redis."""
         self._removed += 1
         if not self._local.empty:
             key = None if removal.key is None else str(removal.key)
@@ -73,7 +72,7 @@ class TwoTierCache:
         await self.writer.removed_elsewhere(removal)
 
     def stats(self) -> CacheStats:
-        """Both tiers as one, and each by itself; entries, bytes and evictions are those of the memory."""
+        """Returns both tiers together, and each one; entries, bytes and evictions are those of the memory."""
         local, shared = self._local.stats(), self._shared.stats(self.writer.dropped)
         return local.model_copy(
             update={
@@ -86,7 +85,7 @@ class TwoTierCache:
 
 
 def _removal(tenant: str | None, key: str | None) -> Removal | None:
-    """`None` for a key of another tenant than the one that is named beside it: there is no such entry."""
+    """Returns the removal for these arguments; `None` if *key* belongs to another tenant, as there is no such entry."""
     if key is None:
         return Removal(tenant=tenant)
     named = key_of(key)

@@ -1,1 +1,1 @@
-"""What do replicas tell each other?"""
+"""Replicas: what do they tell each other about removed entries, breakers and cooldowns?"""

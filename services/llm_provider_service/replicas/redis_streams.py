@@ -1,8 +1,8 @@
-"""What replicas tell each other, through two short streams in Redis: what was removed, and whom to leave alone.
+"""Exchanges messages between replicas through two short Redis streams: removals, and reports about targets.
 
-A stream keeps its last two thousand messages, so a replica that lost its link reads what it missed. Messages are read
-a few times a second: what one replica knows, the others know within a second, without a connection of its own for it
-and off the path of any request.
+A stream keeps its last 2,000 messages, so a replica that lost its link can read what it missed. Messages are read a few
+times per second: the other replicas learn of a message within a second. This needs no extra connection and is never on
+the path of a request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.llm_provider_service.cache.redis_keys import REMOVALS_STREAM, REPO
 KEPT_MESSAGES = 2000
 MOST_UNSENT = 1000
 MOST_READ = 2 * KEPT_MESSAGES
-# A stream's last message may be a little younger than Redis's clock, but not after a change of server.
+# A stream's last message may be a little younger than Redis's clock; much younger only after a change of server.
 CLOCK_SLACK_MS = 60_000
 
 Message = Mapping[str, str]
@@ -26,7 +26,7 @@ News = list[tuple[bytes, Message]]
 
 
 class ReplicaStreams:
-    """Tells what this replica, *origin*, knows and reads what others tell; not safe to run twice at once."""
+    """Sends the messages of this replica (*origin*) and reads those of others; must not run twice at once."""
 
     def __init__(self, link: RedisLink, *, origin: str) -> None:
         self._link = link
@@ -35,21 +35,22 @@ class ReplicaStreams:
         self._read = {REMOVALS_STREAM: b"0", REPORTS_STREAM: b"0"}
 
     def telling(self, removal: Removal) -> tuple[Word, ...]:
-        """The command that tells the others of *removal*."""
+        """Returns the command that tells the others of *removal*."""
         return self._entry(REMOVALS_STREAM, _as_message(removal))
 
     def report(self, message: Message | None) -> None:
-        """Tell the others in the next round; `None` is nothing to tell."""
+        """Send *message* in the next round; `None` means that there is nothing to send."""
         if message is not None and len(self._unsent) < MOST_UNSENT:
             self._unsent.append(message)
 
     async def exchange(
         self, removed: Callable[[Removal], Awaitable[None]], told: Callable[[Message, float], None]
     ) -> None:
-        """Tell, and hand everything new to *removed* and to *told*, there with its age in seconds by Redis's clock.
+        """Send reports, then pass new removals to *removed* and new reports to *told*, with their age in seconds.
 
-        The first time both streams are read back to the beginning: it may be long after the start, with much in memory.
-        Raises `RedisAway`, and then all of it is done in a later round, and `RedisRefused`.
+        The age is by Redis's clock. The first time, both streams are read from the beginning: Redis may have been away
+        since the start, with many entries in memory by now. Raises `RedisRefused`, and `RedisAway`; then a later round
+        does it all.
         """
         now_ms, news = await self._round()
         for removal in self._removals(news.get(REMOVALS_STREAM, [])):
@@ -59,7 +60,7 @@ class ReplicaStreams:
         self._go_on_from(news, now_ms)
 
     async def _round(self) -> tuple[int, dict[str, News]]:
-        """Send the reports; returns the milliseconds of Redis's clock, and what is new in each stream."""
+        """Send the reports; returns Redis's time in milliseconds, and the new messages of each stream."""
         reports = [self._entry(REPORTS_STREAM, one) for one in self._unsent]
         asked: tuple[Word, ...] = ("XREAD", "COUNT", MOST_READ, "STREAMS", *self._read, *self._read.values())
         *_, time, answer = await self._link.run_all([*reports, ("TIME",), asked])
@@ -70,7 +71,7 @@ class ReplicaStreams:
         return int(time[0]) * 1000 + int(time[1]) // 1000, _news(answer)
 
     def _removals(self, news: News) -> list[Removal]:
-        if len(news) >= KEPT_MESSAGES:  # there may have been more than the stream keeps
+        if len(news) >= KEPT_MESSAGES:  # there may have been more messages than the stream keeps
             return [EVERYTHING]
         return [_as_removal(message) for _, message in self._from_others(news)]
 
@@ -78,7 +79,7 @@ class ReplicaStreams:
         return [one for one in news if one[1].get("origin") != self._origin]
 
     def _go_on_from(self, news: Mapping[str, News], now_ms: int) -> None:
-        """Remember what was read; back to the beginning if Redis's clock is behind, as after a change of server."""
+        """Remember what was read; read from the start if Redis's clock is behind, as after a change of server."""
         self._read.update({stream: messages[-1][0] for stream, messages in news.items()})
         for stream, last in self._read.items():
             if _milliseconds(last) > now_ms + CLOCK_SLACK_MS:
@@ -91,12 +92,12 @@ class ReplicaStreams:
 
 
 def _milliseconds(name: bytes) -> int:
-    """When a message was sent, by the name that Redis gave it."""
+    """Returns the time of a message in milliseconds, from the id that Redis gave it."""
     return int(name.partition(b"-")[0])
 
 
 def _news(answer: Any) -> dict[str, News]:
-    """What came, by stream; `XREAD` answers nothing at all when there is nothing new."""
+    """Returns the new messages by stream; `XREAD` returns nothing if there are none."""
     return {stream.decode(): [(name, _pairs(flat)) for name, flat in came] for stream, came in answer or ()}
 
 

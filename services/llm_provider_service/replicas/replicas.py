@@ -1,4 +1,4 @@
-"""The other replicas of the service, which meet in one Redis; without REDIS_URL there are none, and nothing is done."""
+"""Connects this process with the other replicas through one Redis; without REDIS_URL it does nothing."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ class _Shared:
 
 
 class Replicas:
-    """What this replica shares; made without anything, it shares nothing and costs nothing."""
+    """What this replica shares; without *shared* it shares nothing and costs nothing."""
 
     def __init__(self, shared: _Shared | None = None) -> None:
         self._shared = shared
 
     @property
     def link_state(self) -> Callable[[], LinkState] | None:
-        """How Redis is; `None` when there is none."""
+        """Returns a function that gives the state of Redis; `None` without Redis."""
         shared = self._shared
         return None if shared is None else lambda: shared.link.state
 
     @property
     def on_cool(self) -> Callable[[Target, float], None] | None:
-        """Tells the others of a cooldown."""
+        """Returns a function that reports a cooldown to the other replicas; `None` without Redis."""
         shared = self._shared
         if shared is None:
             return None
@@ -74,7 +74,7 @@ class Replicas:
         return cools
 
     def also_hear(self, listener: OnTransition) -> OnTransition:
-        """*listener*, and the others too, hear of this replica's breakers."""
+        """Returns a listener that also reports this replica's breaker transitions to the other replicas."""
         shared = self._shared
         if shared is None:
             return listener
@@ -86,7 +86,7 @@ class Replicas:
         return moved
 
     def behind(self, local: LocalCache, ttl_seconds: float) -> LLMCacheManagerProtocol:
-        """The cache that has *local* in front and, where there is Redis, that behind it."""
+        """Returns a cache with *local* in front and Redis behind it; without Redis it is *local*."""
         shared = self._shared
         if shared is None:
             return local
@@ -103,7 +103,7 @@ class Replicas:
 
     @asynccontextmanager
     async def in_step(self, cache: LLMCacheManagerProtocol, listener: PeerReportListener) -> AsyncIterator[None]:
-        """Keep *cache* up to date with what the others tell, and let *listener* hear it, until the end of the block."""
+        """Keep *cache* up to date with other replicas, and pass their reports to *listener*, until the block ends."""
         shared = self._shared
         if shared is None:
             yield
@@ -138,14 +138,14 @@ async def _tiers_in_step(shared: _Shared, cache: TwoTierCache, listener: PeerRep
 
 
 async def _nothing_to_forget(_removal: Removal) -> None:
-    """Where answers are not kept."""
+    """Do nothing, because no answers are stored."""
 
 
 @asynccontextmanager
 async def open_replicas(
     url: str | None, names: AccountNames, registry: CollectorRegistry, background: BackgroundWork
 ) -> AsyncIterator[Replicas]:
-    """Open the link to the Redis at *url*; whatever is there, this takes no longer than the link's budget."""
+    """Open the link to the Redis at *url*; this takes no longer than the link's time budget, even without a server."""
     if url is None:
         yield Replicas()
         return

@@ -1,4 +1,4 @@
-"""Messages about breakers and cooldowns: what this replica sends, and what it does with those it receives."""
+"""Messages about circuit breakers and cooldowns: how this replica writes them, and how it uses those of others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from services.llm_provider_service.resilience.slow_start import SlowStart
 from services.llm_provider_service.settings.accounts import AccountsNow, ProviderAccounts
 
 COOL, OPEN, CLOSED = "cool", "open", "closed"
-# Below this, a cooldown is over before everybody has heard of it.
+# A shorter cooldown is over before all replicas know of it.
 SHORTEST_SECONDS = 1.0
 
 
 class AccountNames:
-    """Names of our accounts that other replicas know too, because they come from the keys.
+    """Names of our accounts that are the same in every replica, because they are made from the API keys.
 
-    A vendor limits accounts, not askers. A name is 32 bits of a hash: enough to tell two keys apart, and too little to
+    A vendor limits accounts, not replicas. A name is 32 bits of a hash: enough to distinguish keys, and too little to
     find a key or to confirm a guess.
     """
 
@@ -34,11 +34,11 @@ class AccountNames:
         self._keys: dict[tuple[LLMProviderType, str], AccountKey] = {}
 
     def name_of(self, key: AccountKey) -> str:
-        """The shared name of an account; empty for one that is not live."""
+        """Returns the shared name of an account; empty for one that is not live."""
         return self._current().get(key, "")
 
     def account(self, provider: LLMProviderType, name: str) -> AccountKey | None:
-        """Our account of that shared name; `None` where we have no such."""
+        """Returns our account with that shared name; `None` if there is none."""
         self._current()
         return self._keys.get((provider, name))
 
@@ -52,12 +52,12 @@ class AccountNames:
 
 
 def shared_name(provider: LLMProviderType, api_key: str | None) -> str:
-    """The name of the account that *api_key* belongs to."""
+    """Returns the shared name of the account of *api_key*."""
     return sha256(f"cooldown:{provider}:{api_key or ''}".encode()).hexdigest()[:8]
 
 
 def about_cooldown(target: Target, seconds: float, account: str) -> Mapping[str, str] | None:
-    """The message that *target* cools down for *account*; `None` if that is not worth one."""
+    """Returns the message about a cooldown of *target*; `None` if it is too short to report."""
     if seconds < SHORTEST_SECONDS:
         return None
     return {
@@ -70,7 +70,7 @@ def about_cooldown(target: Target, seconds: float, account: str) -> Mapping[str,
 
 
 def about_breaker(key: BreakerKey, transition: Transition, account: str) -> Mapping[str, str] | None:
-    """The message that a breaker of *account* has opened or closed; `None` for a probe, which says nothing yet."""
+    """Returns the message that a breaker opened or closed; `None` for a probe, whose result is still open."""
     named = {"provider": key.provider.value, "account": account} | ({} if key.model is None else {"model": key.model})
     if transition.current is CircuitBreakerState.OPEN:
         return {"what": OPEN, **named, "seconds": f"{transition.retry_in_seconds:.3f}"}
@@ -78,10 +78,10 @@ def about_breaker(key: BreakerKey, transition: Transition, account: str) -> Mapp
 
 
 class PeerReportListener:
-    """Believes cooldowns of its own accounts, which are the vendor's word, and takes another's breaker as advice.
+    """Applies cooldowns of our own accounts, because they come from the vendor; other breakers are only advice.
 
-    A message of an older version names no account. It could be about any key, so it cools nobody: at worst a vendor
-    says once more what it has said. Its breaker is taken for that of the default account.
+    A message of an older version names no account. Its cooldown is ignored, because it could be about any key: at worst
+    a vendor has to repeat it. Its breaker counts as that of the default account.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PeerReportListener:
         self._names = names
 
     def told(self, message: Mapping[str, str], age_seconds: float) -> None:
-        """*message* was sent *age_seconds* ago; what cannot be read comes from another version and is left."""
+        """Apply *message*, sent *age_seconds* ago; ignores messages of other versions that it cannot read."""
         try:
             provider, model = LLMProviderType(message["provider"]), message.get("model")
             left = float(message.get("seconds", "0")) - age_seconds
@@ -114,6 +114,6 @@ class PeerReportListener:
             self._peer_reports.learn(key, left)
 
     def _learn_cooldown(self, target: Target, left: float) -> None:
-        """Who waited by another's word comes back slowly too: the vendor does not see two replicas, but their sum."""
+        """Start the cooldown, and a slow start after it: for the vendor, all replicas together are one client."""
         if self._cooldowns.learn(target, left):
             self._slow_start.restart(target)

@@ -1,4 +1,4 @@
-"""Background work that keeps replicas in agreement. It waits for Redis; no request waits for it."""
+"""Background tasks that keep replicas consistent. They wait for Redis; no request waits for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.redis_link.values import RedisAway, RedisRefused
 
-# What is told in one round is heard in the next, so within a second.
+# A message that is sent in one round is read in the next, so within a second.
 ROUND_SECONDS = 0.4
 LAST_WORDS_SECONDS = 0.5
 
@@ -22,9 +22,9 @@ Act = Callable[[], Awaitable[None]]
 async def keeping_in_step(
     background: BackgroundWork, *, ever: Mapping[str, Act], each_round: Mapping[str, Act], last: Act
 ) -> AsyncIterator[None]:
-    """Do what is to be done for *ever*, which waits by itself, and *each_round*, until the end of the block.
+    """Run *ever* (acts that wait for themselves) and *each_round* until the end of the block, in the background.
 
-    Then do the *last*, within half a second even if Redis hangs.
+    Then run *last*, for at most half a second even if Redis hangs.
     """
     works = {name: partial(_again, act, 0.0) for name, act in ever.items()}
     works |= {name: partial(_again, act, ROUND_SECONDS) for name, act in each_round.items()}
@@ -39,6 +39,6 @@ async def keeping_in_step(
 
 async def _again(act: Act, pause: float) -> NoReturn:
     while True:
-        with suppress(RedisAway, RedisRefused):  # the link has said so once; what is to be done stays to be done
+        with suppress(RedisAway, RedisRefused):  # the link has logged it already; the work is tried again
             await act()
         await asyncio.sleep(pause)
