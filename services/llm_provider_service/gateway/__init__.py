@@ -1,1 +1,1 @@
-"""How does an order become an answer?"""
+"""Gateway core: how does an order become an answer?"""

@@ -1,4 +1,4 @@
-"""How many calls each account may have under way, as large as the account says now."""
+"""Concurrency limits of the accounts; each follows its account's present setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.llm_provider_service.settings.accounts import AccountsNow, Provide
 
 
 class MakesLimit(Protocol):
-    """Makes the limit that is seen in the metrics under *name*."""
+    """Makes a limit that appears in the metrics under *name*."""
 
     def __call__(self, name: str, policy: AdmissionPolicy) -> ConcurrencyLimit: ...
 
@@ -20,8 +20,8 @@ class MakesLimit(Protocol):
 class AccountLimits:
     """One limit for each account that was ever live; a change of the account resizes it.
 
-    *policy_of* says how many may hold a slot and wait for one. A limit outlives its account: calls that are still
-    under way give their slots back to it.
+    *policy_of* gives the number of slots and waiting places. A limit is kept after its account is gone: calls that
+    still run return their slots to it.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class AccountLimits:
         self._adjust()
 
     def __getitem__(self, key: AccountKey) -> ConcurrencyLimit:
-        """The limit of an account that is or was live."""
+        """Returns the limit of an account that is or was live."""
         if self._accounts.now is not self._seen:
             self._adjust()
         return self._limits[key]
 
     def get(self, key: AccountKey) -> ConcurrencyLimit | None:
-        """The limit of an account; `None` for one that was never live."""
+        """Returns the limit of an account; `None` for one that was never live."""
         return self._limits.get(key)
 
     def _adjust(self) -> None:
@@ -56,6 +56,6 @@ class AccountLimits:
 
 
 def label_of(key: AccountKey) -> str:
-    """How metrics name an account: the default one by its provider alone."""
+    """Returns an account's name in metrics: the default account has the name of its provider."""
     provider, name = key
     return provider.value if name == DEFAULT_ACCOUNT else f"{provider.value}:{name}"

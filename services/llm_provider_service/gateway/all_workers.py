@@ -1,6 +1,6 @@
-"""The service as all its workers together: every worker can answer for all, by asking the others.
+"""Status and metrics of all workers together: any worker can answer for all, by asking the others.
 
-What is merged here is shown to operators; nothing on the path of a request asks anybody.
+The merged data is for operators; no comparison waits for it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 
 METRICS, TOTALS, HEALTH = "metrics", "totals", "health"
 PROVIDERS, BREAKERS, STATS, CLEAR = "providers", "breakers", "stats", "clear"
-# For health, a worker that does not answer at once is represented by what it said last: a probe must not wait for it.
+# Health does not wait: a worker that does not answer at once is represented by its last answer.
 HEALTH_SECONDS = 0.03
-# What a worker counted stays counted when it is gone: no counter ever decreases.
+# Counts of an ended worker are kept, so no counter ever decreases.
 FOLDS: Mapping[str, Fold] = {METRICS: keep_counts, TOTALS: add_totals, HEALTH: lambda _left, _last: None}
 
 
 class AllWorkers:
-    """See `AllWorkers`."""
+    """Merges the status of all workers of the service; each worker has one and answers the others' questions."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class AllWorkers:
         peers.on_question(CLEAR, self._clear_mine)
 
     async def health(self) -> Health:
-        """See the Protocol; the settings shown are this worker's."""
+        """Returns the health of all workers; the settings shown are this worker's."""
         mine = self._status.health()
         if self._peers.alone:
             return mine
@@ -76,7 +76,7 @@ class AllWorkers:
         return together(mine, map(Health.model_validate, poll.answers), missing=poll.missing, workers=poll.others + 1)
 
     async def providers(self) -> ProviderList:
-        """See the Protocol."""
+        """Returns the providers and today's totals of all workers."""
         said, totals = await asyncio.gather(self._peers.ask(PROVIDERS), self._ask_or_remember(TOTALS))
         mine = self._status.providers()
         lists = [mine, *map(ProviderList.model_validate, said.answers)]
@@ -91,7 +91,7 @@ class AllWorkers:
         )
 
     async def circuit_breakers(self) -> CircuitBreakerList:
-        """See the Protocol; `failures` are those of the breaker that is shown."""
+        """Returns the worst breaker of all workers for each target; `failures` are those of that breaker."""
         poll = await self._peers.ask(BREAKERS)
         lists = [self._status.circuit_breakers(), *map(CircuitBreakerList.model_validate, poll.answers)]
         worst: dict[tuple[str, str, str | None], CircuitBreakerStatus] = {}
@@ -103,20 +103,20 @@ class AllWorkers:
         return CircuitBreakerList(circuit_breakers=shown, partial=poll.silent > 0)
 
     async def cache_stats(self) -> CacheStats:
-        """See the Protocol."""
+        """Returns the cache counters of all workers, added up."""
         poll = await self._peers.ask(STATS)
         added: dict[str, Any] = reduce(_added, poll.answers, self._cache.stats().model_dump(mode="json"))
         return CacheStats.model_validate(added | {"partial": poll.silent > 0})
 
     async def clear_cache(self, *, tenant: str | None = None, key: str | None = None) -> CacheCleared:
-        """See the Protocol; a worker that is silent now clears when it hears of it."""
+        """Clear the caches of all workers; one that does not answer now clears when it reads the message."""
         removed = await self._cache.clear(tenant=tenant, key=key)
         poll = await self._peers.ask(CLEAR, {"tenant": tenant, "key": key})
         pending = self._cache.owes(tenant=tenant, key=key)
         return CacheCleared(removed=removed + sum(poll.answers), partial=poll.silent > 0, pending=pending)
 
     async def metrics(self) -> tuple[bytes, str] | None:
-        """See the Protocol."""
+        """Returns the metrics of all workers and their content type; None if the supervisor does not answer."""
         if self._peers.alone:
             return render(self._registry)
         poll = await self._peers.ask(METRICS)
@@ -127,7 +127,7 @@ class AllWorkers:
     async def _ask_or_remember(
         self, question: str, *, seconds: float = ANSWER_SECONDS, way_seconds: float = WAY_SECONDS
     ) -> Poll:
-        """What all say; while the supervisor does not answer, what they said when it last did, all of them silent."""
+        """Returns the answers of all; if the supervisor does not answer, its last answers, all counted as silent."""
         poll = await self._peers.ask(question, seconds=seconds, way_seconds=way_seconds)
         if not poll.unheard:
             self._heard[question] = poll
@@ -158,7 +158,7 @@ class AllWorkers:
 
 
 def _one_provider(mine: ProviderStatus, lists: Sequence[ProviderList]) -> ProviderStatus:
-    """What all workers say of one provider; the settings shown are this worker's."""
+    """Returns the status of one provider over all workers; the settings shown are this worker's."""
     same = [one for said in lists for one in said.providers if one.provider is mine.provider]
     state = worst_state(one.circuit_breaker_state for one in same)
     failures = [one.last_failure for one in same if one.last_failure is not None]
@@ -173,7 +173,7 @@ def _one_provider(mine: ProviderStatus, lists: Sequence[ProviderList]) -> Provid
 
 
 def _longest(cooldowns: Iterable[ProviderCooldown]) -> list[ProviderCooldown]:
-    """One for each target: workers that heard of it later know a later end."""
+    """Returns the longest cooldown of each target: workers may know different ends."""
     found: dict[tuple[str, str], ProviderCooldown] = {}
     for one in cooldowns:
         key = (one.account, one.model)
@@ -187,7 +187,7 @@ def _weight(breaker: CircuitBreakerStatus) -> tuple[int, int]:
 
 
 def _added(left: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Numbers added up, nested ones too; anything else as it stands first."""
+    """Adds numbers up, nested ones too; of any other value it keeps the first."""
     return {name: _added_value(value, other.get(name)) for name, value in left.items()}
 
 

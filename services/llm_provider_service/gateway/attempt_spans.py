@@ -1,4 +1,4 @@
-"""An attempt as a span: who was asked, what came of it, and what it took; never what was said."""
+"""Describes an attempt as a span: provider, outcome, tokens and cost; never prompts or answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MODEL_NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
 
 
 def attempt_span(target: Target, kind: SpanKind = SpanKind.CLIENT) -> Block:
-    """A span around one attempt at *target*; a model that the registry does not know is `other`."""
+    """Returns a span around one attempt at *target*; a model that is not in the registry is shown as `other`."""
     span = traced(genai.CHAT, kind)
     if span.recording:
         span.set(genai.OPERATION, genai.CHAT)
@@ -31,13 +31,13 @@ def attempt_span(target: Target, kind: SpanKind = SpanKind.CLIENT) -> Block:
 
 
 def _provider_name(provider: LLMProviderType) -> str:
-    """The conventions' name for *provider*."""
+    """Returns the name of *provider* in OpenTelemetry's conventions."""
     vendor = VENDORS.get(provider)
     return provider.value if vendor is None or vendor.trace_name is None else vendor.trace_name
 
 
 def describe(span: Block, attempt: Attempt) -> None:
-    """Say on *span* how *attempt* ended."""
+    """Set the outcome of *attempt* on *span*."""
     span.set(OUTCOME, attempt.outcome.value)
     span.set(NUMBER, attempt.number)
     if attempt.status is not None:
@@ -55,6 +55,6 @@ def describe(span: Block, attempt: Attempt) -> None:
 
 
 def _served(attempt: Attempt) -> str:
-    """The name that the vendor gives its model, unless it is no name: vendors can write anything there."""
+    """Returns the vendor's name for its model, if it looks like a name: vendors can send any text."""
     served = attempt.served_model or ""
     return served if _MODEL_NAME.fullmatch(served) else model_label(attempt.target)

@@ -1,4 +1,4 @@
-"""How much happened today, in this process."""
+"""Counts today's requests and cost in this process."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ class DayTotals:
 
     @property
     def requests(self) -> int:
-        """Orders taken today."""
+        """Number of orders today."""
         self._turn_the_page()
         return self._requests
 
     @property
     def cost(self) -> Decimal:
-        """What today's attempts cost, as far as it is known."""
+        """Cost of today's priced attempts in USD."""
         self._turn_the_page()
         return self._cost
 
     def add_request(self) -> None:
-        """One more order."""
+        """Count one more order."""
         if self._wall_clock() >= self._ends:
             self._turn_the_page()
         self._requests += 1
 
     def add_cost(self, usd: Decimal) -> None:
-        """One more priced attempt."""
+        """Add the cost of one more priced attempt, in USD."""
         if self._wall_clock() >= self._ends:
             self._turn_the_page()
         self._cost += usd
 
     def said(self) -> dict[str, Any]:
-        """Both as JSON, with the day that they belong to."""
+        """Returns both totals as JSON values, with their day."""
         self._turn_the_page()
         return {"day": self._day, "requests": self._requests, "cost": decimal_text(self._cost)}
 
     def _turn_the_page(self) -> None:
-        """Begin anew if another day has begun."""
+        """Start at zero if a new day has begun."""
         today = int(self._wall_clock() // SECONDS_A_DAY)
         if today != self._day:
             self._day, self._requests, self._cost = today, 0, Decimal(0)
@@ -60,7 +60,7 @@ class DayTotals:
 
 
 def add_totals(left: dict[str, Any] | None, last: dict[str, Any]) -> dict[str, Any]:
-    """Two workers' totals as one; of different days, only the later day's."""
+    """Returns the totals of two workers added up; if their days differ, those of the later day."""
     if left is None or left["day"] < last["day"]:
         return last
     if left["day"] > last["day"]:

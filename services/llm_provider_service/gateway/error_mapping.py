@@ -1,4 +1,4 @@
-"""From what went wrong on the way to the one error that the caller is told."""
+"""Turns the failures of a run into the one error that the caller gets."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ _ERRORS: Mapping[int, type[GatewayError]] = {kind.status: kind for kind in (Vend
 
 
 def refusal(run: Run, *, retry_after: float, longest_pause: float) -> GatewayError:
-    """What the caller of *run* is told; a failure that says what is wrong wins over "try later".
+    """Returns the error for the caller of *run*; a failure that explains the error wins over "try later".
 
-    *retry_after* is in seconds, for the case that trying later is all there is to say. Who has less than that left, or
-    than *longest_pause* before another attempt and the attempt itself, may have been cut short by its own deadline.
+    *retry_after* (seconds) is used if "try later" is the only answer. If the caller's own deadline left less time than
+    that, or than *longest_pause* (the longest pause before another attempt, plus the attempt), the error is marked as
+    early.
     """
     error = _refusal(run, retry_after)
     _tell_who_was_not_asked(error, (*run.skipped, *_not_sent(run)))
@@ -56,7 +57,7 @@ def _refusal(run: Run, retry_after: float) -> GatewayError:
 
 
 def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
-    """Time is up, here or at every candidate."""
+    """Returns the error for a deadline that passed here or at every candidate."""
     return DeadlineReached(
         "No answer in time",
         "The request's deadline was reached, or every provider took too long. Try again, or allow more time.",
@@ -68,14 +69,14 @@ def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
 
 
 def nobody_can_be_asked(skipped: tuple[Skipped, ...], retry_after: float | None) -> NobodyAnswered:
-    """The plan left everybody out."""
+    """Returns the error for a plan without candidates."""
     error = nobody_answered((), retry_after)
     _tell_who_was_not_asked(error, skipped)
     return error
 
 
 def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) -> NobodyAnswered:
-    """Every candidate failed in a way that may pass, or none could be asked."""
+    """Returns the error if every candidate failed in a way that may pass, or none could be asked."""
     nothing_tried = all(attempt.outcome is AttemptOutcome.NOT_SENT for attempt in attempts)
     if nothing_tried:
         code, detail = ErrorCode.CIRCUIT_BREAKER_OPEN, "Every provider is switched off, failing or cooling down."
@@ -93,7 +94,7 @@ def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) ->
 
 
 def nobody_is_live() -> NobodyAnswered:
-    """There is no provider to ask; only an operator's new settings, and a restart, change that."""
+    """Returns the error if no provider is set up; only new settings by an operator, and a restart, help."""
     return NobodyAnswered(
         "No provider could answer",
         "No provider is enabled and configured here. Until an operator sets one up, nothing can be answered.",
@@ -104,7 +105,7 @@ def nobody_is_live() -> NobodyAnswered:
 
 
 def overloaded(retry_after: float, attempts: tuple[Attempt, ...] = ()) -> GatewayOverloaded:
-    """No slot in time: of the gateway itself, or of those that it keeps for a provider."""
+    """Returns the error if no slot was free in time, of the gateway or of a provider."""
     return GatewayOverloaded(
         "The gateway is busy",
         "All slots are taken, and none would be free in time. Try again after the time in Retry-After.",
@@ -117,7 +118,7 @@ def overloaded(retry_after: float, attempts: tuple[Attempt, ...] = ()) -> Gatewa
 
 
 def _telling_failure(run: Run) -> tuple[Target, ProviderFailure] | None:
-    """The failure that says what is wrong: one that forbids asking others, or that of the only target asked."""
+    """Returns the failure that explains the error: one that forbids asking others, or that of the only target asked."""
     asked = _asked(run)
     if not asked or (asked[-1][1].fails_over and len(asked) > 1):
         return None
@@ -125,7 +126,7 @@ def _telling_failure(run: Run) -> tuple[Target, ProviderFailure] | None:
 
 
 def _asked(run: Run) -> list[tuple[Target, ProviderFailure]]:
-    """How the targets fared that were called; of those that our own limits kept us from, nothing is known."""
+    """Returns the failures of targets that were called; targets that our own limits blocked tell nothing."""
     return [(target, failure) for target, failure in run.failures if not isinstance(failure, NotSent)]
 
 
@@ -136,7 +137,7 @@ def _tell_who_was_not_asked(error: GatewayError, skipped: tuple[Skipped, ...]) -
 
 
 def _not_sent(run: Run) -> tuple[Skipped, ...]:
-    """Those of the plan that our own limits kept us from, each as it stood last."""
+    """Returns the planned targets that our own limits blocked, each with its last reason."""
     found = {
         target: Skipped(target, failure.skip_reason, seconds=failure.retry_after)
         for target, failure in run.failures
@@ -148,7 +149,7 @@ def _not_sent(run: Run) -> tuple[Skipped, ...]:
 def vendor_error(
     target: Target, failure: ProviderFailure, told_as: ToldAs, attempts: tuple[Attempt, ...]
 ) -> GatewayError:
-    """What *failure* of *target* is to the caller, by its class's row."""
+    """Returns the caller's error for *failure* of *target*, from its class's policy."""
     return _ERRORS[told_as.status](
         told_as.title,
         f"{target.provider} ({target.model}): {failure.message}. {told_as.advice}",
@@ -160,7 +161,7 @@ def vendor_error(
 
 
 def _ran_out_of_time(run: Run) -> bool:
-    """Whether time is up, was too short to ask anybody, or was all that the targets lacked."""
+    """Returns whether time is up, was too short to ask any target, or was the only thing that failed."""
     if run.deadline.remaining() <= CLOCK_TOLERANCE_SECONDS or not run.failures:
         return True
     asked = _asked(run)

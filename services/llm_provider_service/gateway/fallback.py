@@ -1,7 +1,7 @@
 """Fallback: asks the candidates of a plan, one after the other, until one answers.
 
-For each candidate, from the outside in: retry( cooldown, slots, breaker( provider ), the request's own `accept` ); see
-`target_attempts`.
+The layers for each candidate, from the outside in: retry( cooldown, slots, breaker( provider ), the request's own
+`accept` ); see `target_attempts`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ class Fallback:
         self._tools = tools
 
     async def try_candidates(self, run: Run, candidates: Sequence[Candidate]) -> tuple[CompletionAnswer, Candidate]:
-        """The first usable answer and who gave it; raises a `GatewayError`, or `HungUp` when the caller has gone."""
+        """Returns the first usable answer and its candidate.
+
+        Raises a `GatewayError` if there is none, or `HungUp` if the caller has disconnected.
+        """
         for place, candidate in enumerate(candidates):
             if not self._may_start(run):
                 break
@@ -51,9 +54,9 @@ class Fallback:
         return enough_time and run.calls < policy.attempts_per_request and not run.hung_up
 
     def _shortest_wait(self, run: Run, candidates: Sequence[Candidate]) -> float:
-        """Seconds until the first of *candidates* and of those left out may be asked, as vendors and breakers say.
+        """Seconds until the first of *candidates*, or of the skipped ones, may be asked, by cooldowns and breakers.
 
-        While the gateway itself is full it is no use that those it never came to could be asked.
+        If the gateway itself is full, it is the time until a gateway slot is expected: free targets do not help then.
         """
         last = run.failures[-1][1] if run.failures else None
         if isinstance(last, GatewayExhausted):

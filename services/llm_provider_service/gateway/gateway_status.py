@@ -1,4 +1,4 @@
-"""What there is to see of the gateway at this moment: read from the living parts, nothing kept twice."""
+"""The present state of this gateway process for status endpoints, read from its parts; nothing is stored twice."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FAILED_WARNING = "background_work_failed: {} failed within the last minute and w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
-    """What the settings say of the service; *warnings* are sentences about them that an operator should see."""
+    """Facts from the settings; *warnings* are sentences about the settings for an operator."""
 
     name: str
     version: str
@@ -57,7 +57,7 @@ class ServiceFacts:
 
 
 class GatewayStatus:
-    """What health, the list of providers, of models and of breakers say; each is read when it is asked for."""
+    """Gives health, readiness, and the lists of providers, models and breakers; reads the state at each call."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class GatewayStatus:
         self._draining = False
 
     def providers(self) -> ProviderList:
-        """Every provider; the mock only in mock mode."""
+        """Returns every provider; the mock only in mock mode."""
         now = self._accounts.now
         return ProviderList(
             providers=list(self._providers.all().values()),
@@ -99,7 +99,7 @@ class GatewayStatus:
         )
 
     def models(self) -> ModelList:
-        """The model registry of every provider."""
+        """Returns the model registry of every provider."""
         return ModelList(
             models=[self._model(profile) for profile in profiles()],
             capability_source=CAPABILITY_SOURCE,
@@ -107,16 +107,16 @@ class GatewayStatus:
         )
 
     def circuit_breakers(self) -> CircuitBreakerList:
-        """Every circuit breaker of this process."""
+        """Returns every circuit breaker of this process."""
         snapshots = self._breakers.snapshots()
         return CircuitBreakerList(
             circuit_breakers=[self._breaker(key, snapshot) for key, snapshot in sorted(snapshots.items(), key=str)]
         )
 
     def health(self) -> Health:
-        """Degraded when a live provider has nobody to ask, Redis is away or work behind the requests failed.
+        """Returns the health: unhealthy without a live provider.
 
-        Unhealthy without any live provider.
+        It is degraded if a live provider cannot be asked, Redis is away, or a background task failed.
         """
         statuses = self._providers.all()
         cache = self._cache_health()
@@ -137,7 +137,7 @@ class GatewayStatus:
         )
 
     def readiness(self) -> Readiness:
-        """Not ready while draining, late, or without any live provider, whatever its breaker says."""
+        """Returns not ready while draining, with a late event loop, or without a live provider; ignores breakers."""
         if self._draining:
             return Readiness(ready=False, reason="The service is stopping.")
         if self._loop_watch.late:
@@ -147,11 +147,11 @@ class GatewayStatus:
         return Readiness(ready=True)
 
     def drain(self) -> None:
-        """From now on, readiness says no."""
+        """Make readiness return "not ready" from now on."""
         self._draining = True
 
     def _cache_health(self) -> CacheHealth:
-        """The local tier is always there; with Redis, the cache is degraded while that does not answer or write."""
+        """Returns the health of the cache: degraded while Redis is configured but does not answer or accept writes."""
         if self._redis is None:
             return CacheHealth(cache_mode=HealthStatus.HEALTHY, local_cache_available=True)
         state = self._redis()
@@ -198,7 +198,7 @@ class GatewayStatus:
         )
 
     def _as_date(self, moment: float) -> str:
-        """A reading of the monotonic clock as a date, by the distance of both clocks now."""
+        """Returns a time of the monotonic clock as a date, from the present difference of the two clocks."""
         return datetime.fromtimestamp(self._wall_clock() - self._clock() + moment, UTC).isoformat()
 
 

@@ -11,7 +11,7 @@ BREAKERS_BY_WEIGHT = (CircuitBreakerState.CLOSED, CircuitBreakerState.HALF_OPEN,
 
 
 def together(mine: Health, others: Iterable[Health], *, missing: int, workers: int) -> Health:
-    """*mine* with what the *others* suffer; a *missing* worker is a warning, for those that are there serve."""
+    """Returns *mine* merged with the health of *others*; *missing* workers give a warning only, as the others serve."""
     said = [mine, *others]
     warnings = list(dict.fromkeys(warning for one in said for warning in one.warnings))
     if missing:
@@ -31,7 +31,7 @@ def together(mine: Health, others: Iterable[Health], *, missing: int, workers: i
 
 
 def worst_state(states: Iterable[CircuitBreakerState]) -> CircuitBreakerState:
-    """An open one before one that is half open, and that before a closed one."""
+    """Returns the worst state: open before half-open before closed."""
     return max(states, key=BREAKERS_BY_WEIGHT.index)
 
 
@@ -40,7 +40,7 @@ def _state(provider: str, said: Sequence[Health]) -> CircuitBreakerState:
 
 
 def _status(said: Sequence[HealthStatus]) -> HealthStatus:
-    """Unhealthy only if nobody can serve, as after a change of the settings that has not reached all workers yet."""
+    """Returns degraded if the workers differ, so unhealthy only if all are. They differ during a change of settings."""
     if len(set(said)) == 1:
         return said[0]
     return HealthStatus.DEGRADED

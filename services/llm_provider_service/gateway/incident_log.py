@@ -1,6 +1,6 @@
-"""One log line for each thing that an operator asks about later: a refused request, a breaker, a cooldown.
+"""Writes one log line for each incident that an operator may ask about: a refused request, a breaker, a cooldown.
 
-Nothing here quotes a vendor or a caller.
+No line quotes a vendor or a caller.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from services.llm_provider_service.exceptions import GatewayError
 
 log = get_logger(__name__)
 
-# From here on it is not the caller's own words that were refused.
+# From this status on, the cause is not the caller's request.
 FIRST_STATUS_OF_OURS = 500
 
 
 def log_refused(order: CompletionOrder, error: GatewayError) -> None:
-    """*order* ended in *error*: which attempts were made, and who was not asked."""
+    """Log that *order* ended in *error*, with its attempts and the candidates that were not asked."""
     report = log.warning if error.status >= FIRST_STATUS_OF_OURS else log.info
     report(
         "request_refused",
@@ -37,12 +37,12 @@ def log_refused(order: CompletionOrder, error: GatewayError) -> None:
 
 
 def log_cooldown(target: Target, seconds: float) -> None:
-    """*target* is left alone for *seconds*, because its vendor asked for it."""
+    """Log that *target* is in cooldown for *seconds*, because its vendor asked for it."""
     log.warning("target_cools_down", **_named(target), seconds=round(seconds, 3))
 
 
 def log_breaker(provider: str, account: str, model: str | None, transition: Transition) -> None:
-    """A breaker changed its state; *model* is `None` for the account's own."""
+    """Log that a breaker changed its state; *model* is `None` for the breaker of an account."""
     opened = transition.current is CircuitBreakerState.OPEN
     report = log.warning if opened else log.info
     report(

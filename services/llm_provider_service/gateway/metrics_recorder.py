@@ -1,4 +1,4 @@
-"""Updates the metrics. Labels come from the registry and from enums; what only one metric hears is bound once."""
+"""Updates the metrics. Labels come from the model registry and from enums."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ STATE_NUMBERS = {
     CircuitBreakerState.OPEN: 1,
     CircuitBreakerState.HALF_OPEN: 2,
 }
-MOST_AWAY = 1000  # as many as there are breakers, at most
+MOST_AWAY = 1000  # at most one entry per breaker
 GATEWAY = "gateway"
 KEPT_LABELS = 1024
 
 OnCacheOperation = Callable[[CacheOperation, str], None]
 
-# The account and the model of a breaker.
+# Account and model of a breaker.
 _Whose = tuple[str, str | None]
 
 
 class MetricsRecorder:
-    """One method for each thing that happens; none of them raises or waits.
+    """One method for each event; none of them raises or waits.
 
-    `call_started` and `call_ended` (an upstream call), `cache_operation` (the cache was asked for something) and
-    `overhead` (seconds that an answer took us, without all waiting) are those of their metrics.
+    `call_started` and `call_ended` (an upstream call), `cache_operation` (an operation on the cache) and `overhead`
+    (seconds of our own work for an answer, without all waiting) update one metric each.
     """
 
     def __init__(self, metrics: GatewayMetrics, totals: DayTotals) -> None:
         self._metrics = metrics
-        # What only one metric hears is bound once.
+        # An event of a single metric is bound to it directly.
         self.call_started: Callable[[LLMProviderType], None] = metrics.concurrent.inc
         self.call_ended: Callable[[LLMProviderType], None] = partial(metrics.concurrent.inc, by=-1)
         self.cache_operation: OnCacheOperation = metrics.cache_operations.inc
@@ -56,7 +56,7 @@ class MetricsRecorder:
         self._away = defaultdict(OrderedDict)
 
     def attempt_ended(self, attempt: Attempt, *, billed: bool) -> None:
-        """An attempt is in the books; tokens and money count only where the vendor charges for them."""
+        """Count an ended attempt; tokens and cost count only if the vendor charges for it."""
         provider, model = attempt.target.provider, model_label(attempt.target)
         self._metrics.attempts.inc(provider, attempt.outcome)
         if not billed:
@@ -77,65 +77,65 @@ class MetricsRecorder:
             self._metrics.unpriced.labels(provider).inc()
 
     def order_ended(self, order: CompletionOrder, target: Target | None, status: str) -> None:
-        """An order was answered or refused; *status* is `success`, `cached`, `hung_up` or the error's code."""
+        """Count an answered or refused order; *status* is `success`, `cached`, `hung_up` or the error's code."""
         provider = target.provider if target else "none"
         model = model_label(target) if target else "none"
         self._metrics.requests.inc(provider, model, order.request_type, status)
         self._totals.add_request()
 
     def answered(self, target: Target, seconds: float, *, cached: bool) -> None:
-        """An order got its answer after *seconds*."""
+        """Record that an order got its answer after *seconds*."""
         labels = (target.provider, model_label(target), "true" if cached else "false")
         self._metrics.response_duration.observe(seconds, *labels)
         if cached:
             self._metrics.cache_hits.inc(target.provider)
 
     def breaker_moved(self, key: BreakerKey, transition: Transition) -> None:
-        """A breaker changed its state."""
+        """Record that a breaker changed its state."""
         label = "" if key.model is None else model_label(Target(key.provider, key.model))
         shown = _worst(self._away[key.provider, label], (key.account, key.model), transition.current)
         self._metrics.breaker_state.labels(key.provider, label).set(STATE_NUMBERS[shown])
         self._metrics.breaker_transitions.labels(key.provider, label, transition.current).inc()
 
     def retried(self, provider: LLMProviderType) -> None:
-        """A request is about to ask *provider* once more."""
+        """Count a retry at *provider*."""
         self._metrics.retries.labels(provider).inc()
 
     def cooled(self, provider: LLMProviderType, seconds: float) -> None:
-        """A target of *provider* is left alone for *seconds*."""
+        """Record a cooldown of *seconds* for a target of *provider*."""
         self._metrics.cooldowns.labels(provider).observe(seconds)
 
     def shed(self, reason: ShedReason) -> None:
-        """A request was refused without an attempt."""
+        """Count a request that was refused without an attempt."""
         self._metrics.shed.labels(reason).inc()
 
     def concurrency_limit(self, name: str, slots: AdmissionPolicy, clock: Clock) -> ConcurrencyLimit:
-        """A limit whose line is seen in the metrics, under *name*."""
+        """Returns a limit whose queue appears in the metrics, under *name*."""
         limit = ConcurrencyLimit(slots, clock=clock, on_waited=self._metrics.queue_wait.labels(name).observe)
         self._metrics.queue_depth.labels(name).set_function(lambda: limit.waiting)
         return limit
 
     def watched(self, provider: LLMProviderType, budget: RetryBudget) -> RetryBudget:
-        """*budget*, whose level is from now on read with the metrics."""
+        """Returns *budget*; its tokens appear in the metrics from now on."""
         self._metrics.retry_budget.labels(provider).set_function(lambda: budget.tokens)
         return budget
 
     def http_answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
-        """An HTTP answer left; *endpoint* is the route's pattern, never the path."""
+        """Count an HTTP answer; *endpoint* is the route's pattern, never the path."""
         self._metrics.http_requests.inc(method, endpoint, str(status))
         self._metrics.http_duration.observe(seconds, method, endpoint)
 
 
 @lru_cache(KEPT_LABELS)
 def model_label(target: Target) -> str:
-    """The model's name if the registry knows it, else `other`: callers can invent names."""
+    """Returns the model's name if the registry knows it, else `other`, because callers can invent names."""
     return target.model if profile_for(target.provider, target.model).known else OTHER
 
 
 def _worst(
     away: OrderedDict[_Whose, CircuitBreakerState], whose: _Whose, now: CircuitBreakerState
 ) -> CircuitBreakerState:
-    """The worst state of those that share a label: *away* are those that are not closed, and *whose* is *now*."""
+    """Returns the worst state of breakers with one label; first sets *whose* to *now* in *away* (those not closed)."""
     away.pop(whose, None)
     if now is not CircuitBreakerState.CLOSED:
         away[whose] = now

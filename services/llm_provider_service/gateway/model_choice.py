@@ -1,4 +1,4 @@
-"""Which models may answer a request, and through which accounts, before anybody looks at breakers."""
+"""Lists the models that may answer a request, and the accounts for them, without looking at breakers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.llm_provider_service.settings.accounts import AccountsNow
 
 
 def choices(question: PlanQuestion, now: AccountsNow) -> dict[Target, ModelProfile]:
-    """Every model that may be asked: the one that was named, the same elsewhere, and each account's default."""
+    """Returns every target that may be asked: the named model, the same one elsewhere, and each account's default."""
     found: dict[Target, ModelProfile] = {}
     for profile in _asked_for(question, now):
         _add(found, profile, now)
@@ -31,7 +31,7 @@ def choices(question: PlanQuestion, now: AccountsNow) -> dict[Target, ModelProfi
 
 
 def who_has(model: str, now: AccountsNow) -> list[ModelProfile]:
-    """One profile for each provider that has *model*, under that very name if it knows it, else under its first."""
+    """Returns one profile for each provider that has *model*: under this name if known, else under its first name."""
     found: dict[LLMProviderType, ModelProfile] = {}
     for profile in profiles():
         if profile.provider in now.live_providers and model in (profile.id, profile.canonical):
@@ -42,7 +42,7 @@ def who_has(model: str, now: AccountsNow) -> list[ModelProfile]:
 
 
 def able(request: CompletionRequest, now: AccountsNow) -> list[Target]:
-    """The known models of live providers that lack nothing of what *request* gives, each by its first name."""
+    """Returns the known models of live providers that accept all of *request*, each under its first name."""
     found: dict[tuple[LLMProviderType, str], Target] = {}
     for profile in profiles():
         if profile.provider in now.live_providers and not unsupported(request, profile):
@@ -59,13 +59,13 @@ def _asked_for(question: PlanQuestion, now: AccountsNow) -> list[ModelProfile]:
 
 
 def _add(found: dict[Target, ModelProfile], profile: ModelProfile, now: AccountsNow) -> None:
-    """Through each account of its provider."""
+    """Add *profile* once for each account of its provider."""
     for account in now.live_providers.get(profile.provider, ()):
         found.setdefault(Target(profile.provider, profile.id, account.name), profile)
 
 
 def _same_elsewhere(found: Mapping[Target, ModelProfile], now: AccountsNow) -> Iterator[ModelProfile]:
-    """The models of *found* at the providers that are not yet there with them: another name is not elsewhere."""
+    """Yields the models of *found* at other providers; another name at the same provider does not count."""
     there = {(profile.provider, profile.canonical) for profile in found.values()}
     for canonical in {profile.canonical: None for profile in found.values()}:
         for profile in who_has(canonical, now):
@@ -74,7 +74,7 @@ def _same_elsewhere(found: Mapping[Target, ModelProfile], now: AccountsNow) -> I
 
 
 def _named(provider: LLMProviderType, model: str) -> ModelProfile:
-    """What *provider* has under that name, or under the name that the model has everywhere."""
+    """Returns the profile of *model* at *provider*, by its own id or by its canonical name."""
     profile = profile_for(provider, model)
     if profile.known:
         return profile

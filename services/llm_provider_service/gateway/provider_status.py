@@ -1,4 +1,4 @@
-"""How the providers are: their worst breaker, who cools down, what failed last, and whether anybody can be asked."""
+"""The present state of the providers: worst breaker, cooldowns, last failure, and whether one can be asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.llm_provider_service.settings.accounts import ProviderAccount, Pro
 
 
 class ProviderStatuses:
-    """Reads the living parts; keeps nothing. *wall_clock* is in Unix seconds."""
+    """Reads the state from its parts and stores nothing. *wall_clock* is in Unix seconds."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ProviderStatuses:
         self._wall_clock = wall_clock
 
     def all(self) -> dict[LLMProviderType, ProviderStatus]:
-        """Every provider, in order of priority; the mock only in mock mode."""
+        """Returns every provider, in order of priority; the mock only in mock mode."""
         found: dict[LLMProviderType, list[ProviderAccount]] = {}
         for account in self._accounts.now.everybody:
             found.setdefault(account.provider, []).append(account)
@@ -45,7 +45,7 @@ class ProviderStatuses:
         return {provider: self._status(accounts, states) for provider, accounts in found.items()}
 
     def unreachable(self) -> list[LLMProviderType]:
-        """The live providers of which nobody can be asked now, without naming a model."""
+        """Returns the live providers of which no account can be asked now, if no model is named."""
         snapshots = self._targets.breakers.snapshots()
         return [
             provider
@@ -54,7 +54,7 @@ class ProviderStatuses:
         ]
 
     def _can_be_asked(self, account: ProviderAccount, snapshots: Mapping[BreakerKey, BreakerSnapshot]) -> bool:
-        """Whether nothing speaks against the account's default model: neither a breaker nor a cooldown."""
+        """Returns whether the account's default model has neither an open breaker nor a cooldown."""
         model = account.default_model
         if self._targets.cooldowns.remaining(Target(account.provider, model, account.name)) > 0:
             return False
@@ -62,7 +62,7 @@ class ProviderStatuses:
         return all(one is None or one.state is CircuitBreakerState.CLOSED for one in known)
 
     def _states(self) -> dict[AccountKey, list[CircuitBreakerState]]:
-        """The states of all breakers by account."""
+        """Returns the states of all breakers by account."""
         found: dict[AccountKey, list[CircuitBreakerState]] = {}
         for key, snapshot in self._targets.breakers.snapshots().items():
             found.setdefault((key.provider, key.account), []).append(snapshot.state)
@@ -100,5 +100,5 @@ class ProviderStatuses:
         return ProviderFailureReport(model=last.target.model, account=last.target.account, outcome=last.outcome, at=at)
 
     def _as_date(self, seconds: float) -> str:
-        """The moment in *seconds* from now."""
+        """Returns the date *seconds* from now."""
         return datetime.fromtimestamp(self._wall_clock() + seconds, UTC).isoformat()

@@ -1,4 +1,4 @@
-"""Asks one provider something tiny, to see whether it answers."""
+"""Tests a provider with one small request, to see whether it answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEST_REQUEST = CompletionRequest(
 
 
 class ProviderTester:
-    """One test at a time: a test is a paid call, and nobody needs two of them at once."""
+    """Runs one test at a time, because a test is a paid call and nobody needs two at once."""
 
     def __init__(self, orchestrator: LLMOrchestratorProtocol, accounts: ProviderAccounts, *, clock: Clock) -> None:
         self._orchestrator = orchestrator
@@ -36,10 +36,10 @@ class ProviderTester:
         self._asking = False
 
     async def test(self, provider: LLMProviderType, caller: Caller) -> ProviderTestResult:
-        """One counted attempt on behalf of *caller*, one at a time.
+        """Make one counted attempt on behalf of *caller*; returns whether the provider answered.
 
-        What the provider answers badly is a result, not an error. Raises a `GatewayError` if the provider cannot be
-        asked.
+        A bad answer of the provider is a result, not an error. Raises a `GatewayError` if the provider cannot be asked,
+        or while another test runs.
         """
         live = self._accounts.now.live_providers
         if provider not in live:
@@ -69,7 +69,7 @@ class ProviderTester:
 
     @property
     def _busy(self) -> bool:
-        """A test whose caller has gone runs until its call has ended."""
+        """Returns whether a test runs; a test whose caller has gone runs until its call has ended."""
         return self._asking or (self._order is not None and self._orchestrator.is_under_way(self._order.request_id))
 
     async def _ask(self, provider: LLMProviderType, caller: Caller) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What one order has gone through so far."""
+"""The state of one order while it is processed: attempts, failures, and what its caller does."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PAID = frozenset({AttemptOutcome.SUCCESS, AttemptOutcome.REJECTED})
 
 
 class HungUp(Exception):
-    """The caller has gone, and the call that was under way brought no answer."""
+    """The caller has disconnected, and the running call brought no answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """The state of one order on its way; mutable, and owned by one task.
+    """The state of one order; mutable, and owned by one task.
 
-    `leads`: others may wait for its answer. `calling` is true while an upstream call is under way, `answered` once one
-    has brought the answer: what was paid for is finished, and kept, even if the caller has hung up. `paid` are those of
-    `attempts` whose answer came. `skipped` are those whom the plan left out. `shed` is why there was no slot, for a run
-    that ends because there was none.
+    `leads`: other requests may wait for its answer (single flight). `calling`: an upstream call is running. `answered`:
+    a call has brought the answer. In both cases the work is finished and the answer kept, even if the caller has
+    disconnected, because it may be paid for. `paid` are the `attempts` whose answer came. `skipped` are the candidates
+    that the plan left out. `shed` is the reason if the run ends because no slot was free.
     """
 
     order: CompletionOrder
@@ -48,11 +48,11 @@ class Run:
     shed: ShedReason = ShedReason.PROVIDER_SLOTS
 
     def has_hung_up(self) -> bool:
-        """Whether the caller has gone."""
+        """Returns whether the caller has disconnected."""
         return self.hung_up
 
     def add(self, attempt: Attempt) -> None:
-        """Write *attempt* down; only those that were sent count against the request's limit."""
+        """Record *attempt*; only attempts that were sent count against the request's limit."""
         self.attempts.append(attempt)
         if attempt.outcome in PAID:
             self.paid.append(attempt)

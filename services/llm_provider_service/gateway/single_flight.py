@@ -28,7 +28,7 @@ class _Failed:
 
 
 class _LeadNow:
-    """Told to the follower that becomes the leader."""
+    """The message to a follower that becomes the leader."""
 
 
 _Word = _Answered[Returned] | _Failed | _LeadNow
@@ -38,9 +38,9 @@ _Followers = dict["Future[_Word[Returned]]", None]
 class SingleFlight(Generic[Key, Returned]):
     """Of the requests with one key that run at the same time, the first leads and the others follow.
 
-    A leader that is cancelled, or whose failure *promotes* (it is its own and says nothing about the request: its
-    deadline, its client), hands the lead to the follower that came first; the others follow that one.
-    Any other failure is every follower's failure too. A follower who leaves disturbs nobody.
+    If the leader is cancelled, or fails for a reason of its own (*promotes* returns true: its deadline, its client),
+    the follower that came first becomes the leader. Any other failure is also the failure of every follower. A follower
+    that leaves does not affect the others.
     """
 
     def __init__(self, *, promotes: Callable[[Exception], bool] = lambda failure: False) -> None:
@@ -52,25 +52,28 @@ class SingleFlight(Generic[Key, Returned]):
 
     @property
     def coalesced(self) -> int:
-        """How many requests were answered by another's call, since the start."""
+        """Number of requests that were answered by another request's call, since the start."""
         return self._coalesced
 
     def has_landed(self, key: Key | None, *, since: int) -> bool:
-        """Whether one with *key* has ended with an answer after `landed` was *since*, among the last 1,024 keys."""
+        """Returns whether a flight of *key* ended with an answer after `landed` was *since*.
+
+        It remembers the last 1,024 keys.
+        """
         return key is not None and self._landings.get(key, 0) > since
 
     @property
     def running(self) -> int:
-        """How many keys have a leader at this moment."""
+        """Number of keys that have a leader now."""
         return len(self._flights)
 
     async def run(
         self, key: Key | None, lead: Callable[[], Awaitable[Returned]], deadline: Deadline
     ) -> tuple[Returned, bool]:
-        """The answer, and whether it is another request's; a key of `None` is never shared.
+        """Returns the answer, and whether it came from another request; a key of `None` is never shared.
 
-        A leader must keep its own deadline inside *lead*; *deadline* limits only the wait for somebody else, and
-        raises TimeoutError. A leader's failure reaches each follower as a copy.
+        A leader must check its own deadline inside *lead*. *deadline* limits only the wait for another leader; then
+        this raises TimeoutError. A leader's failure reaches each follower as a copy.
         """
         if key is None:
             return await lead(), False
@@ -86,7 +89,7 @@ class SingleFlight(Generic[Key, Returned]):
                 raise _copy(word.failure)
         try:
             answer = await lead()
-        except Exception as exc:  # whatever it is, the followers must hear of it, or they would wait for ever
+        except Exception as exc:  # any failure must reach the followers, or they would wait for ever
             if self._promotes(exc):
                 self._hand_over(key, followers)
             else:
@@ -120,7 +123,7 @@ class SingleFlight(Generic[Key, Returned]):
                 self._leave(key, followers, follower)
 
     def _leave(self, key: Key, followers: _Followers[Returned], follower: Future[_Word[Returned]]) -> None:
-        """Give the follower up; a lead that was handed over in the same moment goes on to the next."""
+        """Remove the follower; if it was made leader at the same moment, the next follower becomes leader."""
         followers.pop(follower, None)
         if follower.done() and not follower.cancelled() and isinstance(follower.result(), _LeadNow):
             self._hand_over(key, followers)
@@ -143,9 +146,9 @@ class SingleFlight(Generic[Key, Returned]):
 
 
 def _copy(failure: Exception) -> Exception:
-    """The same failure without its traceback: one instance raised in many tasks would collect all their frames.
+    """Returns the same failure without its traceback: one instance raised in many tasks would collect all their frames.
 
-    Made without `__init__`, whose parameters are the subclass's own.
+    It is made without `__init__`, because subclasses have their own parameters.
     """
     copy = type(failure).__new__(type(failure), *failure.args)
     copy.__dict__.update(failure.__dict__)

@@ -1,4 +1,4 @@
-"""The breakers, cooldowns and limits of each target. The planner reads them; attempts update them."""
+"""What this process knows of each target: breakers, cooldowns, limits. The planner reads it, attempts update it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.llm_provider_service.routing.scoreboard import Scoreboard
 
 
 class RetryBudgets(dict[LLMProviderType, RetryBudget]):
-    """The retry budget of each provider; one that is new gets its own. *watched* hears of each."""
+    """The retry budget of each provider, created on first use; *watched* is called with each new one."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class RetryBudgets(dict[LLMProviderType, RetryBudget]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetState:
-    """The memories of one process; retry budgets are per provider, the rest per target."""
+    """The state that one process keeps; retry budgets are per provider, the rest per target."""
 
     breakers: ProviderBreakers
     cooldowns: Cooldowns
@@ -47,21 +47,21 @@ class TargetState:
 
     @property
     def at_rest(self) -> bool:
-        """Whether every target is available: no breaker is open, nobody cools down, no replica has reported it away."""
+        """Returns whether every target is available: breakers closed, no cooldown, no report from another replica."""
         return self.cooldowns.none and self.peer_reports.none and self.breakers.all_closed
 
     def is_unrestricted(self, target: Target) -> bool:
-        """Whether calls to *target* wait for nothing but slots: it does not cool down and is not coming back slowly."""
+        """Returns whether calls to *target* wait for slots only: it is neither in cooldown nor in slow start."""
         return not (self.slow_start.limits(target) or self.cooldowns.remaining(target) > 0)
 
     def available(self, target: Target) -> bool:
-        """Whether a call to *target* could go out now, and no other replica advises against it."""
+        """Returns whether a call to *target* could start now, and no other replica reports a problem."""
         return self.left_alone(target) == 0 and self.breakers.would_admit(target)
 
     def left_alone(self, target: Target) -> float:
-        """Seconds for which somebody else should rather be asked: the vendor's wish, or other replicas' reports."""
+        """Seconds for which another target is preferred, because of a cooldown or a report from another replica."""
         return max(self.cooldowns.remaining(target), self.peer_reports.remaining(target))
 
     def available_in(self, target: Target) -> float:
-        """Seconds until a call to *target* may go out; 0 when one may now."""
+        """Seconds until a call to *target* may start; 0 if it may start now."""
         return max(self.cooldowns.remaining(target), self.breakers.opens_in(target))

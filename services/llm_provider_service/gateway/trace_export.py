@@ -1,4 +1,4 @@
-"""Exports spans to a collector, where an operator has named one."""
+"""Exports traces to a collector, if an operator has configured one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from huleedu_service_libs.observability.tracing import Tracing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracePolicy:
-    """Where spans go (nowhere without `endpoint`), which share of requests is traced, and how we call ourselves."""
+    """Where spans are sent (nowhere without `endpoint`), the share of traced requests, and the service's attributes."""
 
     endpoint: str | None
     ratio: float
@@ -21,11 +21,11 @@ class TracePolicy:
 
 @asynccontextmanager
 async def open_tracing(policy: TracePolicy) -> AsyncIterator[Tracing]:
-    """What decides which requests are traced; leaving sends what is still here, within 1.5 s."""
+    """Yields the object that decides which requests are traced; leaving sends the remaining spans, within 1.5 s."""
     if policy.endpoint is None:
         yield Tracing(None, ratio=policy.ratio, draw=random.random)
         return
-    # 17 MiB and 0.2 s that only those pay who want traces.
+    # Imported only if traces are wanted: it costs 17 MiB and 0.2 s.
     from huleedu_service_libs.observability.otlp import otlp_spans
 
     async with otlp_spans(policy.endpoint, service=policy.service) as start:

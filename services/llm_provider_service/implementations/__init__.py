@@ -1,1 +1,1 @@
-"""The classes behind the Protocols of the platform, and no others."""
+"""The classes behind the platform's Protocols (`protocols.py`), and no others."""

@@ -1,4 +1,4 @@
-"""The cache as the gateway asks it: its tiers behind one Protocol, and the other workers told of what is refreshed."""
+"""The cache that the gateway uses: its tiers behind one Protocol; other workers are told of refreshed entries."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 from services.llm_provider_service.replicas.replicas import Replicas
 from services.llm_provider_service.replicas.report_messages import PeerReportListener
 
-# A refresh is answered when the others have forgotten, or after this: it must not miss its deadline for a frozen one,
-# which serves nobody meanwhile and forgets as soon as it runs again.
+# A refresh is answered when the other workers have dropped their entry, or after this time. It must not wait for a
+# frozen worker, which answers no request and drops its entry as soon as it runs again.
 TELL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheLimits:
-    """Bytes, entries and seconds of the memory, and seconds of an answer in Redis; nothing is kept unless `kept`."""
+    """Bytes, entries and seconds in memory, and seconds of an answer in Redis; nothing is stored unless `kept`."""
 
     kept: bool
     max_bytes: int
@@ -35,9 +35,9 @@ class CacheLimits:
 
 
 class CacheManagerImpl:
-    """`LLMCacheManagerProtocol` over *tiers*; a clear is passed on by whoever asks for it, see `AllWorkers`.
+    """`LLMCacheManagerProtocol` over *tiers*. It does not pass a clear on to other workers; `AllWorkers` does.
 
-    While *redis* is well, its feed of removals tells the workers like all replicas, and nothing is said twice.
+    While *redis* works, its stream of removals tells the other workers and replicas, so no worker is told twice.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class CacheManagerImpl:
         self._tiers = tiers
         self._peers = peers
         self._redis = redis
-        # All but `put` is what this worker has.
+        # Everything except `put` concerns this worker only.
         self.get, self.clear, self.owes, self.stats = tiers.get, tiers.clear, tiers.owes, tiers.stats
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
-        """Store *entry* here; if it *replaces*, the others forget what they have."""
+        """Store *entry* here; with *replaces*, the other workers drop their entry."""
         await self._tiers.put(key, entry, replaces=replaces)
         if replaces and not (self._peers.alone or self._redis_tells()):
             removed = {"tenant": None, "key": str(key)}
@@ -73,7 +73,7 @@ async def open_cache(
     coalesced: Callable[[], int],
     on_operation: OnOperation,
 ) -> AsyncIterator[CacheManagerImpl]:
-    """The cache: none, this process's memory, or memory with Redis behind it.
+    """Yields the cache: none, this process's memory, or memory with Redis behind it.
 
     *replicas* keep it, and *listener*, up to date.
     """

@@ -1,4 +1,4 @@
-"""Google Gemini, over generateContent."""
+"""Provider for Google Gemini, over generateContent."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from services.llm_provider_service.providers.vendor_provider import VendorProvid
 
 
 class GoogleProviderImpl(VendorProvider):
-    """`LLMProviderProtocol` for this vendor, which differs from others in its row and its dialect alone."""
+    """`LLMProviderProtocol` for this vendor; only its row in `domain/vendors.py` and its dialect differ from others."""

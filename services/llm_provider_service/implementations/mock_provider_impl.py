@@ -1,4 +1,4 @@
-"""The provider that costs nothing: it reads the essays itself, so that everything else can be tried for real."""
+"""The mock provider: it costs nothing and judges the essays itself, so all other parts can be tried for real."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _BYTES_OF_A_TOKEN = 4
 class MockProviderImpl:
     """`LLMProviderProtocol` without a vendor.
 
-    `error_rate` (0 to 1) is the share of calls that fail with `ServerError`; `draw` gives the numbers in [0, 1) that
-    decide which. `seed` is the judge's. `sleep` is awaited for `latency_seconds` where that is not zero.
+    `error_rate` (0 to 1) is the share of calls that fail with `ServerError`; `draw` returns the random numbers in [0,
+    1) for this decision. `seed` is passed to the judge. `sleep` is awaited for `latency_seconds` unless that is zero.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class MockProviderImpl:
 
     @property
     def provider(self) -> LLMProviderType:
-        """Always the mock."""
+        """Returns MOCK."""
         return LLMProviderType.MOCK
 
     async def complete(self, request: CompletionRequest, model: str, deadline: Deadline) -> CompletionAnswer:
-        """Answer as *model*, or as `MOCK_MODEL` where none is named.
+        """Answer as *model*, or as `MOCK_MODEL` if it is empty.
 
-        Raises `ProviderTimeout` when the latency is longer than the deadline allows, `ServerError` as often as it was
-        asked to, and `RequestRejected` for a schema that is not the verdict's: no answer is made up.
+        Raises `ProviderTimeout` if the latency is longer than the deadline allows, `ServerError` for the share
+        `error_rate`, and `RequestRejected` for a schema other than the verdict's, because it invents no answers.
         """
         await self._wait(deadline)
         if self._draw() < self._error_rate:
@@ -96,7 +96,7 @@ class MockProviderImpl:
 
 
 def _text_of(request: CompletionRequest) -> str:
-    """All text that a model would read, a line break between two messages."""
+    """Returns all text that a model would read, with a line break between messages."""
     said = ("".join(_said(part) for part in message.parts) for message in request.messages)
     return "\n".join((request.system or "", *said))
 
@@ -110,7 +110,7 @@ def _said(part: object) -> str:
 
 
 def _usage(prompt: str, answer: str) -> Usage:
-    """Four bytes make a token, rounded up; the mock knows that nothing was cached or reasoned."""
+    """Returns the usage: four bytes are one token, rounded up; nothing is cached or reasoned."""
     return Usage(
         input_tokens=_tokens(prompt),
         output_tokens=_tokens(answer),

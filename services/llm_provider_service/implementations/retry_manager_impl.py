@@ -1,7 +1,8 @@
-"""The only retry loop of the system: tenacity's, with strategies that ask resilience/ what is retried and when.
+"""The only retry loop of the system: tenacity, with strategies that use the policy of `resilience/`.
 
-After each failure tenacity asks, in this order: may it pass (retry), how long to wait (wait), is it to end (stop); then
-the retry is paid for (before_sleep). No strategy keeps anything of a run: it reads the run from the state.
+After each failure tenacity asks, in this order: may it be retried (retry), how long to wait (wait), must it end (stop);
+then the retry is paid for (before_sleep). The strategies keep no state of a run: they read the run from tenacity's
+state.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Uniform = Callable[[], float]
 
 
 class RetryRun(Generic[Returned]):
-    """The attempts of one run, the first of which has been made and ended in *first*."""
+    """The attempts of one run; the first attempt is made already and ended in *first*."""
 
     def __init__(
         self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance, first: ProviderFailure
@@ -35,7 +36,7 @@ class RetryRun(Generic[Returned]):
         self._attempts = 0
 
     async def attempt(self) -> Returned:
-        """The outcome of the next attempt; that of the first is known."""
+        """Returns the outcome of the next attempt; the first one raises *first*."""
         self._attempts += 1
         if self._attempts == 1:
             raise self._first
@@ -43,7 +44,7 @@ class RetryRun(Generic[Returned]):
 
 
 class MayPass(retry_base):
-    """Retry: failures of an attempt whose policy says that the same target may be asked again, and nothing else."""
+    """Retry: only failures whose policy allows another attempt on the same target."""
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         error = error_of(retry_state)
@@ -52,7 +53,7 @@ class MayPass(retry_base):
 
 @dataclass(frozen=True, slots=True)
 class JitteredWait(wait_base):
-    """Wait: as long as the policy draws, and never shorter than the vendor asked for."""
+    """Wait: a random delay from the policy, never shorter than the vendor asked for."""
 
     policy: RetryPolicy
     uniform: Uniform
@@ -62,7 +63,7 @@ class JitteredWait(wait_base):
 
 
 class GivenUp(stop_base):
-    """Stop: the caller has hung up."""
+    """Stop: the caller has disconnected."""
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         return allowance_of(retry_state).given_up()
@@ -70,7 +71,7 @@ class GivenUp(stop_base):
 
 @dataclass(frozen=True, slots=True)
 class AttemptsSpent(stop_base):
-    """Stop: the target or the request has had its attempts."""
+    """Stop: the target or the request has used its attempts."""
 
     policy: RetryPolicy
 
@@ -81,7 +82,7 @@ class AttemptsSpent(stop_base):
 
 @dataclass(frozen=True, slots=True)
 class BeyondPatience(stop_base):
-    """Stop: another candidate can answer before the wait is over."""
+    """Stop: the wait is longer than the policy's patience, and another candidate can answer."""
 
     policy: RetryPolicy
 
@@ -91,7 +92,7 @@ class BeyondPatience(stop_base):
 
 @dataclass(frozen=True, slots=True)
 class TooLate(stop_base):
-    """Stop: after the wait, too little would be left before the deadline."""
+    """Stop: after the wait, too little time would be left before the deadline."""
 
     policy: RetryPolicy
 
@@ -100,35 +101,35 @@ class TooLate(stop_base):
 
 
 class BudgetSpent(stop_base):
-    """Stop: the provider's budget does not cover one more retry."""
+    """Stop: the provider's retry budget does not cover another retry."""
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         return not allowance_of(retry_state).budget.covers(failure_of(retry_state).backoff)
 
 
 def pay(retry_state: RetryCallState) -> None:
-    """Before the sleep: take the retry's price. The event loop does nothing else since `BudgetSpent` has looked."""
+    """Take the retry's tokens, before the sleep. No other task runs between the check in `BudgetSpent` and this."""
     allowance_of(retry_state).budget.take(failure_of(retry_state).backoff)
 
 
 def allowance_of(retry_state: RetryCallState) -> RetryAllowance:
-    """What the run may use."""
+    """Returns what the run may use."""
     run: RetryRun[Any] = retry_state.args[0]
     return run.allowance
 
 
 def error_of(retry_state: RetryCallState) -> BaseException | None:
-    """What the attempt raised, if it did."""
+    """Returns the exception of the attempt, or None."""
     return retry_state.outcome.exception() if retry_state.outcome else None
 
 
 def failure_of(retry_state: RetryCallState) -> ProviderFailure:
-    """The failure that the attempt ended in; for what is asked after `MayPass` has seen that it is one."""
+    """Returns the failure of the attempt; only for use after `MayPass` has checked that it is one."""
     return cast("ProviderFailure", error_of(retry_state))
 
 
 class RetryManagerImpl:
-    """Runs calls until one succeeds or the policy says that the next one would be no use."""
+    """Runs a call until it succeeds or the policy allows no further attempt."""
 
     def __init__(self, policy: RetryPolicy, *, sleep: Sleep, uniform: Uniform) -> None:
         retrying = AsyncRetrying(
@@ -142,9 +143,9 @@ class RetryManagerImpl:
         self._next_outcome = retrying.wraps(_next_outcome)
 
     async def run(self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance) -> Returned:
-        """See `LLMRetryManagerProtocol`.
+        """Await `call(attempt_number)` until it succeeds or *allowance* ends it; raises the last failure.
 
-        Tenacity begins with the first failure: nearly every call succeeds at once, and would pay for a loop in vain.
+        Tenacity starts only at the first failure: nearly every call succeeds at once and needs no loop.
         """
         try:
             return await call(1)
