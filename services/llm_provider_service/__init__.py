@@ -1,1 +1,1 @@
-"""The LLM Provider Service: one place through which a platform's services reach large language models."""
+"""The LLM Provider Service: the single gateway from a platform's services to large language models."""

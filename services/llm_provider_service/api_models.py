@@ -1,4 +1,4 @@
-"""HTTP models that only this service answers with; the contracts that callers build on are in common_core."""
+"""HTTP models that only this service uses; the contracts for callers are in common_core."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class _Answer(BaseModel):
 
 
 class CacheHealth(_Answer):
-    """The cache as health shows it; `redis_failure_count` counts what failed since Redis last answered.
+    """State of the cache; `redis_failure_count` counts failures since Redis last answered.
 
-    Without a tier in Redis, nothing is available there, and nothing is wrong with that.
+    Without Redis, `redis_available` is false and that is no problem.
     """
 
     cache_mode: HealthStatus

@@ -1,4 +1,4 @@
-"""The ASGI application, for any server that wants a name to import."""
+"""The ASGI application, for servers that import it by name."""
 
 from services.llm_provider_service.startup_setup import create_app
 

@@ -1,6 +1,6 @@
-"""Settings: every name that the environment or `.env` may set; what they mean stands in `settings/`, slice by slice.
+"""All settings: every name that the environment or `.env` may set; `settings/` defines them in groups.
 
-Constructors elsewhere take values or small policies, never this object; functions of `policies.py` take the slice that
+Constructors elsewhere take values or small policies, never this object; functions of `policies.py` take the group that
 they read.
 """
 
@@ -28,7 +28,7 @@ ENV_FILE = ".env"
 
 
 class SettingsProblem(Exception):
-    """The settings cannot be used; the message names each variable and says why, without any secret."""
+    """The settings cannot be used; the message names each variable and the reason, without secrets."""
 
 
 class Settings(
@@ -51,30 +51,30 @@ class Settings(
 
     @property
     def accounts(self) -> tuple[ProviderAccount, ...]:
-        """The account of every vendor in priority order, `DEFAULT_LLM_PROVIDER` first."""
+        """Returns the account of every vendor in order of priority, `DEFAULT_LLM_PROVIDER` first."""
         first = () if self.DEFAULT_LLM_PROVIDER is None else (self.DEFAULT_LLM_PROVIDER,)
         return tuple(map(self.account, dict.fromkeys((*first, *self.PROVIDER_PRIORITY_ORDER, *VENDORS))))
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """A sentence on each variable with our prefix that is no setting; nothing where no environment was read."""
+        """Returns a sentence for each variable with our prefix that is no setting; empty if no environment was read."""
         return self._unknown
 
     @property
     def live_accounts(self) -> tuple[ProviderAccount, ...]:
-        """Accounts that may be asked, in priority order; none when the mock is to answer everything."""
+        """Returns accounts that may be asked, in order of priority; none if the mock answers everything."""
         return () if self.USE_MOCK_LLM else tuple(one for one in self.accounts if one.live)
 
     @property
     def mock_mode(self) -> bool:
-        """Whether the mock answers everything: asked for, or nothing else is live outside production."""
+        """Returns whether the mock answers everything: it is asked for, or outside production no account is live."""
         if self.USE_MOCK_LLM is not None:
             return self.USE_MOCK_LLM
         return not self.live_accounts and self.ENVIRONMENT != "production"
 
 
 def load_settings() -> Settings:
-    """Read the environment and `.env`; raises `SettingsProblem` with one line for each bad variable."""
+    """Read the environment and `.env`; raises `SettingsProblem` with one line for each invalid variable."""
     try:
         settings = Settings()
         settings._unknown = unknown_settings(Settings)

@@ -1,4 +1,4 @@
-"""Introduces everybody to everybody; what opens here closes here."""
+"""Dependency injection: builds all objects of one process and connects them; what is opened here is closed here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ from services.llm_provider_service.resilience.counted_sleep import sleep_waiting
 from services.llm_provider_service.resilience.retry_policy import RetryPolicy
 from services.llm_provider_service.settings.accounts import ProviderAccounts
 
-# Whoever is not named here is built from its row alone.
+# A vendor without a class here is built from its row in `domain/vendors.py` alone.
 PROVIDER_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = {
     LLMProviderType.ANTHROPIC: AnthropicProviderImpl,
     LLMProviderType.OPENAI: OpenAIProviderImpl,
@@ -71,7 +71,7 @@ PROVIDER_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = {
 
 
 class WorldProvider(Provider):
-    """Implementations behind the Protocols, and what they hold open."""
+    """Provides the implementations of the Protocols, and objects that hold connections or tasks."""
 
     scope = Scope.APP
 
@@ -226,8 +226,8 @@ class WorldProvider(Provider):
 
 
 def build_container(settings: Settings, peers: Peers, accounts: ProviderAccounts) -> AsyncContainer:
-    """The whole object graph of one process; close it after the last request. Raises `RuleError`."""
-    policies.routing_rules(settings)  # what cannot be used is refused here, before anything is opened
+    """Returns the object graph of one process; close it after the last request. Raises `RuleError`."""
+    policies.routing_rules(settings)  # invalid rules are refused here, before anything is opened
     return make_async_container(
         ProcessStateProvider(),
         WorldProvider(),

@@ -1,4 +1,4 @@
-"""Makes what one process remembers and counts, and the parts that decide from it."""
+"""Dependency injection for the state of one process (counters, breakers, cooldowns) and for the parts that use it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 
 class ProcessStateProvider(Provider):
-    """What the process remembers and counts, and the parts that decide."""
+    """Provides the state of the process, and the parts that decide from it."""
 
     scope = Scope.APP
 

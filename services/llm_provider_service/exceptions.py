@@ -1,15 +1,15 @@
-"""What a caller of the gateway can be told: every error that leaves the orchestrator.
+"""Errors that the gateway reports to a caller: every error that leaves the orchestrator.
 
-    GatewayError
-    ├── InvalidOrder           400  the request cannot be honoured as it stands
-    ├── UnknownProvider        404  the path names a provider that is not live
-    ├── VendorRejected         422  the content, a parameter, the length or the model was not accepted
-    ├── VendorUnusable         502  our key, or what came back, is not usable
-    ├── NobodyAnswered         503  every candidate failed in a way that may pass
-    ├── GatewayOverloaded             503  the gateway itself has no slot in time
-    └── DeadlineReached        504  time ran out
+GatewayError
+├── InvalidOrder           400  the request cannot be fulfilled as it is
+├── UnknownProvider        404  the path names a provider that is not live
+├── VendorRejected         422  the content, a parameter, the length or the model was not accepted
+├── VendorUnusable         502  our key, or the vendor's answer, is not usable
+├── NobodyAnswered         503  every candidate failed in a way that may pass
+├── GatewayOverloaded      503  no slot was free in time
+└── DeadlineReached        504  the request's time is over
 
-The problem document is written once, from these fields, in api/.
+The problem document is built once, from these fields, in api/.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ TYPE_PREFIX = "urn:huleedu:llm-provider:"
 
 
 class GatewayError(Exception):
-    """Base: `title` and `detail` are for people, `code` for programs; `retry_after` in seconds.
+    """Base class: `title` and `detail` are for people, `code` for programs; `retry_after` in seconds.
 
-    `fields` are (field, message) pairs; the fields have the order's names, and api/ turns them into pointers.
-    `early`: the caller's own deadline cut it short, so it is not the last word for who waits for the same answer.
-    `skipped`: who could have answered and was not asked.
+    `fields` are (field, message) pairs with the order's field names; api/ turns the names into JSON pointers. `early`:
+    the caller's own short deadline caused the error, so requests that wait for the same answer may still succeed.
+    `skipped`: the candidates that could have answered but were not asked.
     """
 
     status: ClassVar[int]
@@ -61,7 +61,7 @@ class GatewayError(Exception):
 
 
 class InvalidOrder(GatewayError):
-    """The request asks for something that does not exist here or that its model cannot do."""
+    """The request asks for something that does not exist here, or that its model cannot do."""
 
     status = 400
 
@@ -73,13 +73,13 @@ class UnknownProvider(GatewayError):
 
 
 class VendorRejected(GatewayError):
-    """The vendor will not do this, whoever asks."""
+    """The vendor refuses the request, for any caller."""
 
     status = 422
 
 
 class VendorUnusable(GatewayError):
-    """The vendor's side of the line is broken: our key, its certificate, its answer."""
+    """Something is wrong on the vendor's side: our key, its certificate, its answer."""
 
     status = 502
 
@@ -92,14 +92,14 @@ class NobodyAnswered(GatewayError):
 
 
 class GatewayOverloaded(GatewayError):
-    """The gateway's own slots are taken."""
+    """No slot was free in time: of the gateway, or of a provider's account."""
 
     status = 503
     retryable = True
 
 
 class DeadlineReached(GatewayError):
-    """The request's total time is up."""
+    """The request's total time is over."""
 
     status = 504
     retryable = True

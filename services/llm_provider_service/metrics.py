@@ -17,12 +17,12 @@ COOLDOWN_SECONDS = (1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 
 
 def _worst_state(states: Sequence[float]) -> float:
-    """Open before half-open before closed: one open breaker is what somebody must know of."""
+    """Returns the worst state, open before half-open before closed, because an operator must see an open breaker."""
     return max(states, key=lambda state: STATES_BY_WEIGHT.index(int(state)))
 
 
 STATES_BY_WEIGHT = (0, 2, 1)
-# How a gauge of several workers becomes one; only workers that live count.
+# How a gauge of several workers is merged; only live workers count.
 GAUGE_MERGES: Mapping[str, Combine] = {
     f"{PREFIX}_circuit_breaker_state": _worst_state,
     f"{PREFIX}_concurrent_requests": sum,
@@ -38,7 +38,7 @@ class GatewayMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         counter, histogram, gauge = self._counter, self._histogram, self._gauge
-        tally, spread = self._tally, self._spread  # what every request moves
+        tally, spread = self._tally, self._spread  # metrics on the path of every request
         self.http_requests = tally("http_requests", "Answers by route", "method", "endpoint", "status_code")
         self.http_duration = spread("http_request_duration_seconds", "Time to answer", "method", "endpoint")
         self.requests = tally(
@@ -90,7 +90,7 @@ class GatewayMetrics:
 
 
 class SharedTierMetrics:
-    """What the link to Redis does; made only where there is one, in the *registry* of the rest."""
+    """Metrics of the link to Redis; created only if there is one, in the same *registry*."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.up = Gauge(f"{PREFIX}_redis_up", "1 while Redis answers in time", registry=registry)
@@ -102,9 +102,9 @@ class SharedTierMetrics:
         )
 
     def moved(self, available: bool) -> None:
-        """Redis has come or gone."""
+        """Record whether Redis is available."""
         self.up.set(int(available))
 
     def operation(self, operation: str, result: str) -> None:
-        """One thing was asked of Redis; both words come from closed sets."""
+        """Count one operation on Redis; both values are from closed sets."""
         self.operations.inc(operation, result)

@@ -1,4 +1,4 @@
-"""What the settings mean: the values and small policies that constructors take instead of the settings."""
+"""Converts settings into the values and small policies that constructors take."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ DISTRIBUTION = "llm-provider-service"
 CONNECT_FAILURES_IN_A_ROW = 5
 BYTES_PER_MB = 1024 * 1024
 
-# The shortest that callers may send: with our system text, and with one of their own.
+# The shortest requests that callers may send: one with our system text, one with their own.
 _SHORTEST = LLMComparisonRequest(user_prompt="x", essay_a="x", essay_b="x")
 _OWN_SYSTEM_TEXT = {"llm_config_overrides": LLMConfigOverrides(system_prompt_override="x")}
 SHORTEST_BODIES = (_SHORTEST, _SHORTEST.model_copy(update=_OWN_SYSTEM_TEXT))
 
 
 def trace_policy(settings: Settings) -> TracePolicy:
-    """Where spans go, and of how many requests."""
+    """Returns where spans are sent, and for which share of requests."""
     return TracePolicy(
         endpoint=settings.OTEL_EXPORTER_OTLP_ENDPOINT,
         ratio=settings.TRACE_SAMPLE_RATIO,
@@ -61,7 +61,7 @@ def trace_policy(settings: Settings) -> TracePolicy:
 
 
 def provider_accounts(settings: Settings) -> ProviderAccounts:
-    """Generation 0 of the accounts: those of the environment, in order of priority; or the mock's alone."""
+    """Returns generation 0 of the accounts: those of the environment by priority, or only the mock's."""
     slots = _share(settings, settings.LLM_MAX_CONCURRENT_PER_PROVIDER)
     if settings.mock_mode:
         mock = ProviderAccount(provider=LLMProviderType.MOCK, default_model=MOCK_MODEL, max_concurrent=slots)
@@ -76,7 +76,7 @@ def provider_accounts(settings: Settings) -> ProviderAccounts:
 
 
 def cache_limits(settings: CacheSettings) -> CacheLimits:
-    """How much is kept, and how long."""
+    """Returns how many answers are stored, and for how long."""
     return CacheLimits(
         kept=settings.LLM_CACHE_ENABLED,
         max_bytes=int(settings.LOCAL_CACHE_SIZE_MB * BYTES_PER_MB),
@@ -87,19 +87,19 @@ def cache_limits(settings: CacheSettings) -> CacheLimits:
 
 
 def redis_url(settings: CacheSettings) -> str | None:
-    """Where replicas meet, its password in the open; `None` for a service of one machine."""
+    """Returns the URL of the Redis that replicas share, with its password; `None` for a single replica."""
     return None if settings.REDIS_URL is None else settings.REDIS_URL.get_secret_value()
 
 
 def routing_rules(settings: Settings) -> tuple[Rule, ...]:
-    """The routing rules; raises `RuleError` for one that could never match here."""
+    """Returns the routing rules; raises `RuleError` for one that could never match here."""
     return parse_rules(settings.ROUTING_RULES, rule_scope(settings))
 
 
 def rule_scope(settings: Settings) -> RuleScope:
-    """What requests and targets there can be.
+    """Returns the values that requests and targets can have, for the check of routing rules.
 
-    The configured vendors count even while the mock answers everything, which it does without rules.
+    The configured vendors count even while the mock answers everything (it ignores rules).
     """
     providers = frozenset(account.provider for account in settings.accounts if account.live)
     known = [profile for profile in profiles() if profile.provider in providers]
@@ -112,7 +112,7 @@ def rule_scope(settings: Settings) -> RuleScope:
 
 
 def _comparisons(settings: Settings) -> RequestKind:
-    """As the mapping makes them of the shortest bodies; each further byte of text takes at least one of the body."""
+    """Returns the sizes of comparisons, from the shortest bodies; each more byte of text needs a byte of the body."""
     mapping = ComparisonMapping(comparison_defaults(settings))
     sizes = [(_asked_bytes(mapping, body), len(body.model_dump_json(exclude_none=True))) for body in SHORTEST_BODIES]
     return RequestKind(
@@ -128,13 +128,13 @@ def _asked_bytes(mapping: ComparisonMapping, body: LLMComparisonRequest) -> int:
 
 
 def _provider_tests() -> RequestKind:
-    """All alike, and on nobody's behalf."""
+    """Returns the size of provider tests: they are all equal and carry no user, tag or model."""
     size = request_bytes(TEST_REQUEST)
     return RequestKind(carries=frozenset(), min_input_bytes=size, max_input_bytes=size)
 
 
 def retry_policy(settings: LimitSettings) -> RetryPolicy:
-    """How hard a target is tried."""
+    """Returns the retry policy."""
     return RetryPolicy(
         minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
         patience_seconds=settings.FALLBACK_PATIENCE_SECONDS,
@@ -142,7 +142,7 @@ def retry_policy(settings: LimitSettings) -> RetryPolicy:
 
 
 def target_breaker(settings: BreakerSettings) -> BreakerPolicy:
-    """When a target is left alone."""
+    """Returns the policy of a target's circuit breaker."""
     return BreakerPolicy(
         failed_requests=settings.LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD,
         failure_rate=settings.LLM_CIRCUIT_BREAKER_FAILURE_RATE,
@@ -154,22 +154,22 @@ def target_breaker(settings: BreakerSettings) -> BreakerPolicy:
 
 
 def provider_breaker(settings: BreakerSettings) -> BreakerPolicy:
-    """When a provider as a whole is left alone; only connection and authentication failures count there."""
+    """Returns the policy of an account's breaker, which counts connection and authentication failures only."""
     return replace(target_breaker(settings), consecutive_failures=CONNECT_FAILURES_IN_A_ROW)
 
 
 def gateway_slots(settings: Settings) -> AdmissionPolicy:
-    """How many orders work at once, and how many may wait."""
+    """Returns how many calls the gateway makes at once, and how many may wait."""
     return _admission(settings, settings.LLM_MAX_CONCURRENT_REQUESTS)
 
 
 def account_slots(settings: Settings, account: ProviderAccount) -> AdmissionPolicy:
-    """The same for the calls through one account."""
+    """Returns how many calls one account makes at once, and how many may wait."""
     return replace(_admission(settings, 1), slots=account.max_concurrent)
 
 
 def orchestrator_limits(settings: Settings) -> OrchestratorLimits:
-    """How long an order may take, and whether answers are kept."""
+    """Returns the longest time for an order, and whether answers are cached."""
     return OrchestratorLimits(
         request_seconds=settings.LLM_REQUEST_TIMEOUT,
         minimum_attempt_seconds=settings.LLM_MINIMUM_ATTEMPT_SECONDS,
@@ -178,13 +178,13 @@ def orchestrator_limits(settings: Settings) -> OrchestratorLimits:
 
 
 def comparison_defaults(settings: Settings) -> ComparisonDefaults:
-    """What holds where a caller says nothing."""
+    """Returns the values for what a caller does not give."""
     sampling = Sampling(temperature=settings.LLM_DEFAULT_TEMPERATURE, max_output_tokens=settings.LLM_DEFAULT_MAX_TOKENS)
     return ComparisonDefaults(sampling=sampling, cache=settings.LLM_CACHE_DEFAULT)
 
 
 def call_limits(settings: Settings) -> CallLimits:
-    """Time and bytes of a call to a vendor."""
+    """Returns the limits in time and bytes of a call to a vendor."""
     times = TimeLimits(
         connect=settings.LLM_CONNECT_TIMEOUT,
         first_byte=settings.LLM_FIRST_BYTE_TIMEOUT,
@@ -198,7 +198,7 @@ def call_limits(settings: Settings) -> CallLimits:
 
 
 def service_facts(settings: Settings) -> ServiceFacts:
-    """What status and health say of the settings."""
+    """Returns the facts from the settings that status and health show."""
     return ServiceFacts(
         name=settings.SERVICE_NAME,
         version=version(DISTRIBUTION),
@@ -210,7 +210,7 @@ def service_facts(settings: Settings) -> ServiceFacts:
 
 
 def body_memory_bytes(settings: Settings) -> int:
-    """How much of request bodies one worker holds at once."""
+    """Returns the bytes of request bodies that one worker may hold at once."""
     return int(settings.MAX_BODIES_MB * BYTES_PER_MB / settings.WORKERS)
 
 
@@ -223,5 +223,5 @@ def _admission(settings: Settings, slots: int) -> AdmissionPolicy:
 
 
 def _share(settings: Settings, slots: int) -> int:
-    """What one worker has of *slots*: rounded down, so that all together never exceed it, but one at least."""
+    """Returns one worker's share of *slots*: rounded down so that the sum never exceeds it, but at least 1."""
     return max(1, slots // settings.WORKERS)

@@ -1,6 +1,6 @@
-"""The Protocols that the platform names: what an implementation must do to take a place in the gateway.
+"""The Protocols that the platform defines: the interfaces of provider, orchestrator, cache and retry manager.
 
-Other interfaces stand beside the code that owns them.
+Other interfaces are next to the code that owns them.
 """
 
 from __future__ import annotations
@@ -22,54 +22,54 @@ Returned = TypeVar("Returned")
 
 
 class LLMProviderProtocol(Protocol):
-    """One provider: turns a completion request into one upstream call and its answer."""
+    """One provider: makes one upstream call for a completion request and returns its answer."""
 
     @property
     def provider(self) -> LLMProviderType:
-        """Which provider this is."""
+        """Returns which provider this is."""
         ...
 
     async def complete(self, request: CompletionRequest, model: str, deadline: Deadline) -> CompletionAnswer:
-        """Make exactly one upstream call; raise a `ProviderFailure` if it yields no answer."""
+        """Make exactly one upstream call; raises a `ProviderFailure` if there is no answer."""
         ...
 
 
 class LLMOrchestratorProtocol(Protocol):
-    """Finds somebody who answers an order."""
+    """Finds a provider that answers an order."""
 
     async def complete(self, order: CompletionOrder) -> CompletionResult:
-        """Answer *order*; raise a `GatewayError` if nobody could."""
+        """Answer *order*; raises a `GatewayError` if no provider could."""
         ...
 
     def is_under_way(self, request_id: str) -> bool:
-        """Whether work for that request still runs, as it may when its caller has gone."""
+        """Returns whether work for that request still runs; it may, even if its caller has disconnected."""
         ...
 
     def stop_waiting(self) -> None:
-        """The grace of a stop is over: calls that still run are cancelled when the orchestrator is closed."""
+        """End the grace period of a stop: calls that still run are cancelled when the orchestrator is closed."""
         ...
 
 
 class LLMCacheManagerProtocol(Protocol):
-    """Accepted answers, kept for a while."""
+    """Stores accepted answers for a limited time."""
 
     async def get(self, key: CacheKey, budget: WaitBudget | None = None) -> CachedAnswer | None:
-        """The stored answer; a damaged or expired one counts as absent, and so does one that *budget* cannot buy."""
+        """Returns the stored answer; None if it is damaged or expired, or cannot be read within *budget*."""
         ...
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
         """Store *entry* under *key*; may drop it if it does not fit.
 
-        If it *replaces* what was there (a refresh), that will not be read any more, stored or not.
+        With *replaces* (a refresh), the old entry is never read again, even if the new one is dropped.
         """
         ...
 
     async def clear(self, *, tenant: str | None = None, key: str | None = None) -> int:
-        """Remove one key, one tenant's entries, or all; returns how many were there."""
+        """Remove one key, one tenant's entries, or all; returns how many were removed."""
         ...
 
     def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
-        """Whether a clear of the same extent is not done everywhere yet."""
+        """Returns whether such a clear is not done everywhere yet."""
         ...
 
     def stats(self) -> CacheStats:
@@ -81,5 +81,5 @@ class LLMRetryManagerProtocol(Protocol):
     """The only retry loop of the system."""
 
     async def run(self, call: Callable[[int], Awaitable[Returned]], allowance: RetryAllowance) -> Returned:
-        """Await `call(attempt_number)`, from 1, until it succeeds or *allowance* ends it; raise the last failure."""
+        """Await `call(attempt_number)`, from 1, until it succeeds or *allowance* ends it; raises the last failure."""
         ...

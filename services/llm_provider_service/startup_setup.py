@@ -50,10 +50,10 @@ ANSWERED_WHILE_STOPPING = frozenset({"/healthz", "/readyz", "/metrics"})
 def create_app(
     settings: Settings | None = None, peers: Peers | None = None, accounts: ProviderAccounts | None = None
 ) -> Quart:
-    """The application; it opens its resources when the server starts it and closes them when it stops.
+    """Returns the application; it opens its resources when the server starts it and closes them when it stops.
 
-    *peers* are the other workers of the service; None for a single process. *accounts* are those of the settings,
-    unless somebody hands in a table, to change it while the service runs.
+    *peers* are the other workers of the service; None for a single process. *accounts* come from the settings, unless
+    the caller passes a table, to change it while the service runs.
     """
     settings = settings or load_settings()
     accounts = accounts or policies.provider_accounts(settings)
@@ -71,7 +71,7 @@ def create_app(
     async def open_resources() -> None:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(container.close)
-            tracing = await container.get(Tracing)  # opened first, closed last: the spans of what ends meanwhile go out
+            tracing = await container.get(Tracing)  # opened first, closed last: exports spans of the shutdown too
             fast_path.post(COMPARISON_PATH, (await container.get(ComparisonRoute)).compare)
             recorder = await container.get(MetricsRecorder)
             install_http_metrics(app, recorder.http_answered, recorder.overhead)
@@ -93,7 +93,7 @@ def create_app(
 def _install_layers(
     app: Quart, settings: Settings, container: AsyncContainer
 ) -> tuple[FastPath[Caller], DrainMiddleware]:
-    """Around Quart, from the inside out: the fast path, the body budget, the drain, the edge."""
+    """Add the layers around Quart, from the inside out: the fast path, the body budget, the drain, the edge."""
     install_container(app, container)
     fast_path = FastPath(
         app.asgi_app,
@@ -115,13 +115,13 @@ def _install_layers(
 
 
 def start_draining(app: Quart) -> None:
-    """Let readiness say no from now on and refuse new requests, while those in flight finish."""
+    """Make readiness fail and refuse new requests from now on, while running requests finish."""
     for step in app.extensions.get(DRAIN, ()):
         step()
 
 
 def end_grace(app: Quart) -> None:
-    """Let the shutdown of *app* wait for nothing any more: calls that still run are cancelled, and in the books."""
+    """End the grace period in the shutdown of *app*: calls that still run are cancelled, and recorded."""
     for step in app.extensions.get(GRACE_OVER, ()):
         step()
 

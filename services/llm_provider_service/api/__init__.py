@@ -1,1 +1,1 @@
-"""Who asks, is it well formed, how do we say the result?"""
+"""HTTP API: who asks, is the request well formed, and how is the result written?"""

@@ -1,4 +1,4 @@
-"""POST /api/v1/comparison, whichever way the request came in: through Quart, or before it (`FastPath`)."""
+"""Handles POST /api/v1/comparison, both through Quart and before it (`FastPath`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ComparisonRoute:
         self._orchestrator = orchestrator
 
     async def compare(self, request: PlainRequest[Caller]) -> bytes:
-        """The JSON of the result; raises what `api.problems` knows how to say."""
+        """Returns the result as JSON; raises errors that `api.problems` turns into problem documents."""
         started = perf_counter()
         asked = self._mapping.read(request.body)
         case = self._mapping.case(

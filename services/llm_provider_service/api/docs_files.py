@@ -1,6 +1,6 @@
-"""The page at /docs and the files that it loads: Swagger UI as its package has it, and what starts it here.
+"""The page at /docs and its files: Swagger UI from its package, and our script that starts it.
 
-Why this one, and why it lies here: docs/decisions/015-api-page.md. `./dev assets` renews what is from the package.
+Why Swagger UI, and why its files are here: docs/decisions/015-api-page.md. `./dev assets` updates the package's files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VERSION_DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocsFile:
-    """A file that the page may name; `sha256` is in hex."""
+    """A file that the page loads; `sha256` is in hex."""
 
     path: Path
     content_type: str
@@ -32,12 +32,12 @@ class DocsFile:
 
     @property
     def version(self) -> str:
-        """Another one for each content, so that the address with it can be kept for ever."""
+        """Returns a version that changes with the content, so that a URL with it can be cached for ever."""
         return self.sha256[:VERSION_DIGITS]
 
     @property
     def url(self) -> str:
-        """How the page names it."""
+        """Returns the URL of the file with its version."""
         return f"{PAGE_PATH}/{self.path.name}?v={self.version}"
 
 
@@ -57,13 +57,13 @@ DOCS_FILES: Final = {
 
 @cache
 def content_of(file: DocsFile) -> bytes:
-    """Read from the disk when it is first asked for, and kept: a service whose page nobody opens does not hold it."""
+    """Returns the file's bytes, read at the first request and then kept: an unused page takes no memory."""
     return file.path.read_bytes()
 
 
 @cache
 def page() -> str:
-    """The page, which names its files with their versions."""
+    """Returns the HTML page, with the versions of its files."""
     text = (FOLDER / "page.html").read_text(encoding="utf-8")
     for name, file in DOCS_FILES.items():
         text = text.replace(f'"{PAGE_PATH}/{name}"', f'"{file.url}"')

@@ -1,4 +1,4 @@
-"""The API document over HTTP: `/openapi.json` for programs, `/docs` for people, and what that page loads."""
+"""The API document over HTTP: `/openapi.json` for programs, `/docs` for people, and the files of that page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.llm_provider_service.api.openapi.routes import HTML, JSON
 
 DOCUMENT: Final = openapi_bytes()
 PAGE: Final = page()
-# Nothing inline and nothing from elsewhere; the icons of Swagger UI's style are `data:`.
+# No inline code and nothing from other hosts; the icons in Swagger UI's style are `data:` URLs.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,19 +33,19 @@ docs_routes = Blueprint("docs", __name__)
 
 @docs_routes.get("/openapi.json")
 async def openapi_json() -> Response:
-    """The OpenAPI 3.1 document."""
+    """Returns the OpenAPI 3.1 document."""
     return Response(DOCUMENT, content_type=JSON)
 
 
 @docs_routes.get(PAGE_PATH)
 async def docs() -> Response:
-    """The same as a page."""
+    """Returns the document as a page."""
     return Response(PAGE, headers=PAGE_HEADERS, content_type=HTML)
 
 
 @docs_routes.get(f"{PAGE_PATH}/<file>")
 async def docs_file(file: str) -> Response:
-    """A file of the page; under the version that the page names it may be kept, as that never means another one."""
+    """Returns a file of the page; with the right version in the URL it may be cached for a year."""
     known = DOCS_FILES.get(file)
     if known is None:
         abort(404)

@@ -1,4 +1,4 @@
-"""Who asks: the one place where a request gets its caller."""
+"""Identifies the caller of a request; the only place that does so."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from services.llm_provider_service.domain.caller import Caller
 
-# Whoever can reach a loopback address.
+# Any client that can reach a loopback address.
 LOCAL_CALLER = Caller(tenant="local", service="local")
 
 
 def caller_of(headers: Iterable[tuple[bytes, bytes]]) -> Caller:
-    """The caller whose request has *headers*; the service listens on loopback addresses only and knows just one."""
+    """Returns the caller of a request with *headers*: always the local one, as the service listens on loopback only."""
     return LOCAL_CALLER

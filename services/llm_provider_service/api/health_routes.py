@@ -1,4 +1,4 @@
-"""What orchestration and monitoring ask: alive, ready, metrics."""
+"""Routes for orchestration and monitoring: liveness, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ health_routes = Blueprint("health", __name__)
 @health_routes.get("/healthz")
 @inject
 async def healthz(all_workers: FromDishka[AllWorkers]) -> Response:
-    """Liveness and the state of everything that any worker depends on; 503 only when none can serve at all."""
+    """Returns liveness and the state of everything that any worker depends on; 503 only if no worker can serve."""
     health = await all_workers.health()
     if health.status is HealthStatus.UNHEALTHY:
         raise unavailable("The service cannot serve", " ".join(health.warnings))
@@ -28,7 +28,7 @@ async def healthz(all_workers: FromDishka[AllWorkers]) -> Response:
 @health_routes.get("/readyz")
 @inject
 async def readyz(status: FromDishka[GatewayStatus]) -> Response:
-    """Whether traffic should come to this worker; 503 says why not."""
+    """Returns whether this worker should get traffic; 503 gives the reason if not."""
     readiness = status.readiness()
     if readiness.reason is not None:
         raise unavailable("Not ready", readiness.reason)
@@ -38,7 +38,7 @@ async def readyz(status: FromDishka[GatewayStatus]) -> Response:
 @health_routes.get("/metrics")
 @inject
 async def metrics(all_workers: FromDishka[AllWorkers]) -> Response:
-    """Prometheus text; 503 while it is not known what the other workers counted."""
+    """Returns Prometheus text; 503 while the counts of the other workers are unknown."""
     said = await all_workers.metrics()
     if said is None:
         raise unavailable("The counts are not known", "The supervisor of the workers did not answer in time.")

@@ -1,4 +1,4 @@
-"""The routes under /api/v1: compare, and what a caller or an operator may want to see."""
+"""The routes under /api/v1: the comparison, and status for callers and operators."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ async def compare(route: FromDishka[ComparisonRoute]) -> Response:
 @llm_routes.get("/providers")
 @inject
 async def providers(all_workers: FromDishka[AllWorkers]) -> Response:
-    """Every provider: switched on, configured, its breaker, calls under way."""
+    """Returns every provider: switched on, configured, its breaker, running calls."""
     return _json((await all_workers.providers()).model_dump_json().encode())
 
 
 @llm_routes.post("/providers/<provider>/test")
 @inject
 async def test_provider(provider: str, tester: FromDishka[ProviderTester]) -> Response:
-    """Send one tiny prompt to a provider's stored address."""
+    """Send one small prompt to a provider at its configured address."""
     if provider not in set(LLMProviderType):
         raise not_found("Unknown provider", f"There is no provider {provider[:40]!r}; see GET /api/v1/providers.")
     result = await tester.test(LLMProviderType(provider), caller_of(request.scope["headers"]))
@@ -48,28 +48,28 @@ async def test_provider(provider: str, tester: FromDishka[ProviderTester]) -> Re
 @llm_routes.get("/models")
 @inject
 async def models(status: FromDishka[GatewayStatus]) -> Response:
-    """The model registry: capabilities, limits, prices."""
+    """Returns the model registry: capabilities, limits, prices."""
     return _json(status.models().model_dump_json().encode())
 
 
 @llm_routes.get("/circuit-breakers")
 @inject
 async def circuit_breakers(all_workers: FromDishka[AllWorkers]) -> Response:
-    """Every circuit breaker; of several workers' for one target, the worst."""
+    """Returns every circuit breaker; if several workers have one for a target, the worst."""
     return _json((await all_workers.circuit_breakers()).model_dump_json().encode())
 
 
 @llm_routes.get("/cache/stats")
 @inject
 async def cache_stats(all_workers: FromDishka[AllWorkers]) -> Response:
-    """Hits, misses, entries, bytes."""
+    """Returns hits, misses, entries and bytes of the cache."""
     return _json((await all_workers.cache_stats()).model_dump_json().encode())
 
 
 @llm_routes.delete("/cache")
 @inject
 async def clear_cache(all_workers: FromDishka[AllWorkers]) -> Response:
-    """Clear by `key`, by `tenant` or `all=true`; exactly one of them must be given."""
+    """Clear the cache by `key`, by `tenant` or with `all=true`; exactly one of them must be given."""
     given = list(request.args.items(multi=True))
     name, value = given[0] if len(given) == 1 else ("", "")
     if name not in CLEAR_SCOPES or not value or (name == "all" and value != "true"):

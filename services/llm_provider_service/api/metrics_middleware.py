@@ -1,4 +1,4 @@
-"""Counts HTTP answers by route pattern, in one ASGI layer; a path that is no route of ours is `other`."""
+"""Counts HTTP answers by route pattern, in one ASGI layer; unknown paths are counted as `other`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OnOverhead = Callable[[float], None]
 
 
 class MetricsMiddleware:
-    """Tells *on_answer* method, route pattern, status and seconds of each answer.
+    """Calls *on_answer* with method, route pattern, status and seconds of each answer.
 
-    *on_overhead* hears, for each answered order, the seconds until the answer's head that nobody was waited for.
+    *on_overhead* is called for each order, with the seconds until the head of its answer, without all waiting.
     """
 
     def __init__(self, app: AsgiApp, patterns: RoutePatterns, on_answer: OnAnswer, on_overhead: OnOverhead) -> None:
@@ -30,7 +30,7 @@ class MetricsMiddleware:
         self._on_overhead = on_overhead
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One exchange."""
+        """Handle one request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         started = perf_counter()
@@ -49,13 +49,13 @@ class MetricsMiddleware:
         try:
             await self._app(scope, receive, send_and_see)
         finally:
-            # A caller who hung up before any answer is seen as 499, as proxies write it.
+            # If the caller disconnected before an answer, the status is 499, as proxies log it.
             endpoint = self._patterns.of(scope["path"])
             method = scope["method"] if scope["method"] in METHODS else OTHER
             self._on_answer(method, endpoint, status or 499, perf_counter() - started)
 
 
 def install_http_metrics(app: Quart, on_answer: OnAnswer, on_overhead: OnOverhead) -> None:
-    """Put the layer around everything that *app* has by now; its routes must be registered."""
+    """Put the layer around all present layers of *app*; its routes must be registered before."""
     layer = MetricsMiddleware(app.asgi_app, RoutePatterns.of_app(app), on_answer, on_overhead)
     app.asgi_app = layer  # type: ignore[method-assign]  # as Quart documents

@@ -1,4 +1,4 @@
-"""How errors are said: the gateway's errors and invalid requests as problem documents."""
+"""Turns the gateway's errors and invalid requests into problem documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_ERRORS = 20
 
 
 def gateway_problem(error: GatewayError, pointers: Mapping[str, str]) -> Problem:
-    """The problem that *error* is to its caller; *pointers* says where the order's fields stand in the body."""
+    """Returns the problem for *error*; *pointers* maps the order's field names to JSON pointers in the body."""
     return Problem(
         status=error.status,
         code=error.code,
@@ -34,13 +34,13 @@ def gateway_problem(error: GatewayError, pointers: Mapping[str, str]) -> Problem
 
 
 def invalid_model(error: ValidationError) -> ProblemError:
-    """A body whose members do not fit; the values themselves are not repeated."""
+    """Returns a 400 for a body that does not fit the model; it does not repeat the values."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return invalid_fields([(_pointer(item["loc"]), item["msg"]) for item in found[:MOST_ERRORS]])
 
 
 def invalid_fields(fields: Sequence[tuple[str, str]]) -> ProblemError:
-    """A 400 with one pointer and message for each thing that is wrong."""
+    """Returns a 400 with one pointer and message for each invalid field."""
     first_pointer, first_message = fields[0]
     where = f"{first_pointer}: " if first_pointer else ""
     return ProblemError(
@@ -56,7 +56,7 @@ def invalid_fields(fields: Sequence[tuple[str, str]]) -> ProblemError:
 
 
 def not_found(title: str, detail: str) -> ProblemError:
-    """A 404 for something that the path names."""
+    """Returns a 404 for something that the path names."""
     return ProblemError(
         Problem(
             status=404, code=ErrorCode.RESOURCE_NOT_FOUND, title=title, detail=detail, type_slug="resource-not-found"
@@ -65,7 +65,7 @@ def not_found(title: str, detail: str) -> ProblemError:
 
 
 def unavailable(title: str, detail: str) -> ProblemError:
-    """A 503 of the service itself."""
+    """Returns a 503 of the service itself."""
     return ProblemError(
         Problem(
             status=503,

@@ -1,4 +1,4 @@
-"""From a path to the pattern of its route, so that what callers write becomes no label and no name."""
+"""Maps a path to the pattern of its route, so that text from callers never becomes a label or a span name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VARIABLE_PART = re.compile(r"<[^>]+>")
 
 
 class RoutePatterns:
-    """The patterns of an application's routes."""
+    """The route patterns of an application."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         given = list(patterns)
@@ -25,11 +25,11 @@ class RoutePatterns:
 
     @classmethod
     def of_app(cls, app: Quart) -> RoutePatterns:
-        """Those of the routes that *app* has by now."""
+        """Returns the patterns of the routes that are registered in *app* now."""
         return cls(rule.rule for rule in app.url_map.iter_rules())
 
     def of(self, path: str) -> str:
-        """The pattern of *path*; `other` where there is no such route."""
+        """Returns the pattern of *path*; `other` if there is no such route."""
         fixed = self._fixed.get(path)
         if fixed is not None:
             return fixed
@@ -37,5 +37,5 @@ class RoutePatterns:
 
 
 def method_of(scope: dict[str, str]) -> str:
-    """The request's method; `other` for an invented one."""
+    """Returns the request's method; `other` for an unknown one."""
     return scope["method"] if scope["method"] in METHODS else OTHER

@@ -1,4 +1,4 @@
-"""The outermost span of a request, in one ASGI layer that is there only when traces are exported."""
+"""Creates the outermost span of a request, in one ASGI layer; it is installed only if traces are exported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from huleedu_service_libs.web.correlation import CORRELATION_HEADER
 from services.llm_provider_service.api.route_patterns import RoutePatterns, method_of
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-# Asked every few seconds by machines; a trace of them hides those that matter.
+# Machines ask these every few seconds; their traces would hide the important ones.
 PROBED = frozenset({"/healthz", "/readyz", "/metrics"})
 PARENT = TRACEPARENT.encode()
 TRACE = TRACE_HEADER.lower().encode()
@@ -21,7 +21,7 @@ HUNG_UP = "hung_up"
 
 
 class TraceMiddleware:
-    """A server span for each request that is traced, and `X-Trace-ID` on its answer."""
+    """A server span for each traced request, and `X-Trace-ID` on its answer."""
 
     def __init__(self, app: AsgiApp, tracing: Tracing, patterns: RoutePatterns) -> None:
         self._app = app
@@ -29,7 +29,7 @@ class TraceMiddleware:
         self._patterns = patterns
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One exchange."""
+        """Handle one request."""
         if scope["type"] != "http" or scope["path"] in PROBED:
             await self._app(scope, receive, send)
             return
@@ -62,14 +62,14 @@ class TraceMiddleware:
 
 
 def install_tracing(app: Quart, tracing: Tracing) -> None:
-    """Put the layer around everything that *app* has by now, where traces are exported at all."""
+    """Put the layer around all present layers of *app*, if traces are exported."""
     if tracing.on:
         layer = TraceMiddleware(app.asgi_app, tracing, RoutePatterns.of_app(app))
         app.asgi_app = layer  # type: ignore[method-assign]  # as Quart documents
 
 
 def _traceparent(scope: Any) -> str | None:
-    """The header's value; None if it is missing or given more than once."""
+    """Returns the header's value; None if it is missing or sent more than once."""
     values = [value for name, value in scope["headers"] if name == PARENT]
     return values[0].decode("latin-1") if len(values) == 1 else None
 

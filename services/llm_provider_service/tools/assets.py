@@ -1,7 +1,8 @@
 """`./dev assets [VERSION]`: take Swagger UI, which the page at /docs shows, from its npm package.
 
-Only whoever renews the files needs this, and npm; they are committed. Without VERSION it is the recorded one, whose
-package must be what it was. Nothing of the package is run, and its dependency (which reports installations) not taken.
+The files are committed, so this, and npm, are needed only to update them. Without VERSION it takes the recorded
+version, and the package must not have changed. No code of the package is run, and its dependency (which reports
+installations) is not taken.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ TAKEN: Final = (
 
 
 class NotTaken(Exception):
-    """Why nothing was changed."""
+    """The reason why nothing was changed."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Renew the files, and say which they are; 1 and a sentence where that was not possible."""
+    """Update the files and print their names; returns 1 with a message if that was not possible."""
     try:
         version = arguments[0] if arguments else json.loads((FOLDER / RECORD).read_text(encoding="utf-8"))["version"]
         with tempfile.TemporaryDirectory(prefix="assets-") as folder:
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def fetched(version: str, folder: Path) -> Path:
-    """The package as npm has fetched it into *folder*; npm compares it with what its registry says of it."""
+    """Returns the package that npm downloads into *folder*; npm checks it against the registry's checksum."""
     command = ["npm", "pack", "--silent", "--ignore-scripts", f"{PACKAGE}@{version}"]
     try:
         subprocess.run(command, cwd=folder, check=True)
@@ -59,10 +60,10 @@ def fetched(version: str, folder: Path) -> Path:
 
 
 def take(package: Path, version: str, folder: Path) -> None:
-    """Write the files of *package* into *folder*, and beside them where they are from and their SHA-256.
+    """Write the files of *package* into *folder*, with a record of their origin and their SHA-256.
 
-    Raises `NotTaken`, and writes nothing, where a file is missing, or where *version* is the recorded one and the
-    package another.
+    Raises `NotTaken`, and writes nothing, if a file is missing, or if *version* is the recorded one but the package
+    differs.
     """
     integrity = f"sha512-{b64encode(sha512(package.read_bytes()).digest()).decode()}"
     record = folder / RECORD

@@ -1,4 +1,4 @@
-"""What the tools show while they work: plain lines in a pipe, moving things only where someone watches."""
+"""Output of the tools: plain lines in a pipe, progress bars and spinners only in a terminal."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ WIDTH = 100
 
 
 class ReaderGone(Exception):
-    """Whoever read our output has closed the pipe."""
+    """The reader of our output has closed the pipe."""
 
 
 def tool_console() -> Console:
-    """Standard output, never wider than 100 columns; rich itself leaves out control codes in a pipe."""
+    """Returns standard output, at most 100 columns wide; rich writes no control codes into a pipe."""
     console = Console(highlight=False, markup=False)
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
     return console
 
 
 def say(console: Console, *parts: RenderableType) -> None:
-    """Print each on a line of its own; raises `ReaderGone`.
+    """Print each part on a line of its own; raises `ReaderGone`.
 
-    rich leaves with `SystemExit` when the pipe is closed; in a task of asyncio that would stop the loop before
-    anything is cleaned up.
+    rich raises `SystemExit` when the pipe is closed. In an asyncio task that would stop the loop before any clean-up.
     """
     try:
         for part in parts:
@@ -37,7 +36,7 @@ def say(console: Console, *parts: RenderableType) -> None:
 
 @contextmanager
 def progress_bar(console: Console, text: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar that moves by one with each call of what is yielded."""
+    """Yields a function; each call of it moves the bar by one."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(text, total=total)
@@ -46,7 +45,7 @@ def progress_bar(console: Console, text: str, total: int) -> Iterator[Callable[[
 
 @contextmanager
 def waiting(console: Console, text: str) -> Iterator[None]:
-    """A spinner."""
+    """Show a spinner until the end of the block."""
     if not console.is_terminal:
         yield
         return

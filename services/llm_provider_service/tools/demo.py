@@ -1,6 +1,6 @@
-"""`./dev demo`: real essays, compared over HTTP through the service, and a ranking at the end.
+"""`./dev demo`: compares real essays over HTTP through the service, and prints a ranking.
 
-Exit codes: 0 all compared and the books match; 1 not; 2 essays, gateway or simulated vendors cannot be used.
+Exit codes: 0 all compared and the call counts match; 1 not; 2 essays, gateway or simulated vendors cannot be used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VICTIM = CAST[1][0]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is to be compared, how many at a time, and where the result is shown."""
+    """The essays to compare, how many comparisons run at a time, and the console for the result."""
 
     essays: EssaySet
     concurrency: int
@@ -42,18 +42,18 @@ class Job:
 
     @property
     def total(self) -> int:
-        """How many comparisons: every pair in both orders."""
+        """Number of comparisons: every pair in both orders."""
         return len(all_duels(len(self.essays.essays)))
 
     @property
     def in_words(self) -> str:
-        """For the header."""
+        """Returns the description for the header."""
         return f"{len(self.essays.essays)} essays, every pair in both orders ({self.total} comparisons), over HTTP"
 
 
 @dataclass(slots=True, kw_only=True)
 class HalfwayKill:
-    """Kills *victim* when half of the comparisons are done; *counted* is what it had counted until then."""
+    """Kills *victim* when half of the comparisons are done; *counted* holds its count of calls until then."""
 
     victim: SimulatedVendor
     total: int
@@ -62,7 +62,7 @@ class HalfwayKill:
     counted: dict[str, int] = field(default_factory=dict)
 
     async def __call__(self, outcome: Outcome) -> None:
-        """One more is done."""
+        """Count one more finished comparison."""
         self.finished += 1
         if self.finished == self.total // 2:
             at, pid = self.finished, self.victim.process.pid
@@ -72,7 +72,7 @@ class HalfwayKill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Outcomes, and the gateway's attempts meanwhile, if it can be asked."""
+    """The outcomes, and the gateway's attempts during them; None if the gateway does not report them."""
 
     outcomes: list[Outcome]
     attempts: Mapping[tuple[str, str], int] | None
@@ -151,10 +151,10 @@ async def _compare(url: str, job: Job, on_finished: OnFinished) -> Compared:
 
 
 async def _attempts(url: str) -> dict[tuple[str, str], int] | None:
-    """The gateway's own count; `None` where a base URL leads to the API and not to /metrics."""
+    """Returns the gateway's own count; `None` if there is no /metrics at this base URL."""
     try:
         return attempts_in((await fetch(f"{url}/metrics")).decode())
-    except (PageProblem, ValueError):  # nobody there, or somebody else: not UTF-8, no metrics, other metrics
+    except (PageProblem, ValueError):  # no answer, or another server: not UTF-8, no metrics, other metrics
         return None
 
 
@@ -167,7 +167,7 @@ async def _result(
 
 
 async def _breakers(url: str) -> CircuitBreakerList:
-    """Empty where they cannot be asked for: the ranking does not depend on them."""
+    """Returns the breakers; an empty list if they cannot be read, because the ranking does not need them."""
     try:
         async with client_for(url) as client:
             return await client.circuit_breakers()

@@ -1,4 +1,4 @@
-"""What the demo adds up: from outcomes, the gateway's /metrics and the vendors' own counts to one summary. Pure."""
+"""Sums up the demo: outcomes, the gateway's /metrics and the vendors' own counts become one summary. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.llm_provider_service.metrics import PREFIX
 from services.llm_provider_service.tools.demo_client import Outcome
 
 Attempts = Mapping[tuple[str, str], int]
-"""How many attempts by (provider, outcome)."""
+"""Number of attempts by (provider, outcome)."""
 
 NEVER_ARRIVED = frozenset({AttemptOutcome.NOT_SENT, AttemptOutcome.CONNECT_FAILED})
 PERHAPS_ARRIVED = frozenset({AttemptOutcome.CONNECTION_LOST, AttemptOutcome.TIMED_OUT, AttemptOutcome.CANCELLED})
@@ -27,7 +27,7 @@ _WORST_FIRST = (CircuitBreakerState.OPEN, CircuitBreakerState.HALF_OPEN, Circuit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """Tokens and money of answers that were bought; `usd` is an exact sum, `unpriced` answers are not in it."""
+    """Tokens and cost of paid answers; `usd` is an exact sum without the `unpriced` answers."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -46,9 +46,9 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorBooks:
-    """One vendor; `counted` is what the vendor itself says (`None` where it cannot be asked).
+    """The counts of one vendor; `counted` is the vendor's own count (`None` if it cannot be asked).
 
-    `attempts` is what the gateway's /metrics say, and `None` where they cannot be read.
+    `attempts` come from the gateway's /metrics; `None` if they cannot be read.
     """
 
     provider: str
@@ -64,24 +64,24 @@ class VendorBooks:
 
     @property
     def failed(self) -> dict[str, int] | None:
-        """Attempts without an accepted answer, by outcome."""
+        """Returns attempts without an accepted answer, by outcome."""
         if self.attempts is None:
             return None
         return {outcome: n for outcome, n in self.attempts.items() if outcome != AttemptOutcome.SUCCESS}
 
     @property
     def sent(self) -> int | None:
-        """Attempts that left for the vendor over a connection."""
+        """Number of attempts that were sent to the vendor over a connection."""
         if self.attempts is None:
             return None
         return sum(n for outcome, n in self.attempts.items() if outcome not in NEVER_ARRIVED)
 
     @property
     def agrees(self) -> bool | None:
-        """Whether both sides counted the same calls; `None` where only one side counted.
+        """Returns whether both sides counted the same calls; `None` if only one side counted.
 
-        A call that broke off when the vendor was killed may have been on its way: it is in `sent`, and may or may not
-        be in `counted`.
+        A call that broke off when the vendor was killed may not have reached it: it is in `sent`, but maybe not in
+        `counted`.
         """
         if self.counted is None or self.sent is None or self.attempts is None:
             return None
@@ -90,11 +90,11 @@ class VendorBooks:
 
 
 def attempts_in(metrics_text: str) -> dict[tuple[str, str], int]:
-    """The attempts that a /metrics page counts, by provider and outcome; raises ValueError if it is another's page."""
+    """Returns the attempts on a /metrics page, by provider and outcome; raises ValueError for another page."""
     name = f"{PREFIX}_attempts"
     try:
         families = {family.name: family for family in text_string_to_metric_families(metrics_text)}
-    except (ValueError, IndexError):  # what the parser raises for what it cannot read
+    except (ValueError, IndexError):  # what the parser raises for text that it cannot read
         families = {}
     if name not in families:
         raise ValueError("these are not the gateway's metrics")
@@ -106,7 +106,7 @@ def attempts_in(metrics_text: str) -> dict[tuple[str, str], int]:
 
 
 def since(before: Attempts | None, after: Attempts | None) -> dict[tuple[str, str], int] | None:
-    """What was added between two readings; unknown where one is."""
+    """Returns the difference of two readings; None if one is unknown."""
     if before is None or after is None:
         return None
     return {key: n - before.get(key, 0) for key, n in after.items() if n > before.get(key, 0)}
@@ -120,7 +120,7 @@ def vendor_books(
     counted: Mapping[str, int],
     killed: str | None,
 ) -> list[VendorBooks]:
-    """One entry for each vendor that was asked, answered or counted, in alphabetical order."""
+    """Returns one entry for each vendor that was asked, answered or counted, in alphabetical order."""
     by_provider: defaultdict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.answer is not None:
@@ -171,7 +171,7 @@ def _books_of(
 
 
 def spending(answers: Iterable[LLMComparisonResponse]) -> Spending:
-    """The sum of what *answers* cost; an unknown number of tokens counts as none."""
+    """Returns the sum for *answers*; an unknown number of tokens counts as 0."""
     bought = list(answers)
     prices = [answer.cost_usd for answer in bought]
     return Spending(
@@ -183,7 +183,7 @@ def spending(answers: Iterable[LLMComparisonResponse]) -> Spending:
 
 
 def latency(seconds: Sequence[float]) -> Latency | None:
-    """Percentiles in milliseconds; `None` of nothing."""
+    """Returns percentiles in milliseconds; `None` without any value."""
     if not seconds:
         return None
     waits = sorted(1000 * second for second in seconds)
@@ -195,13 +195,13 @@ def latency(seconds: Sequence[float]) -> Latency | None:
 
 
 def problems(outcomes: Iterable[Outcome]) -> Counter[str]:
-    """Why comparisons failed, and how often."""
+    """Returns why comparisons failed, and how often."""
     return Counter(outcome.problem for outcome in outcomes if outcome.problem is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEffect:
-    """`changed` of `pairs` that were judged in both orders got another winner; `first_won` of `judged` verdicts."""
+    """Of `pairs` judged in both orders, `changed` changed the winner; the first essay won `first_won` of `judged`."""
 
     pairs: int
     changed: int
@@ -210,7 +210,7 @@ class OrderEffect:
 
 
 def order_effect(outcomes: Iterable[Outcome]) -> OrderEffect:
-    """How much it mattered which essay was shown first."""
+    """Returns how much the order of the essays mattered."""
     winners: defaultdict[frozenset[int], list[int]] = defaultdict(list)
     first_won = 0
     for outcome in outcomes:

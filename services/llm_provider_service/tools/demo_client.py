@@ -1,4 +1,4 @@
-"""The client's part of the demo: every duel over HTTP, a few at a time."""
+"""The client of the demo: sends every comparison over HTTP, a few at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAG = "demo"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one duel: an answer, or in words why there is none. `seconds` is what the caller waited."""
+    """Result of one duel: an answer, or the reason for none. `seconds` is how long the caller waited."""
 
     duel: Duel
     seconds: float
@@ -27,7 +27,7 @@ class Outcome:
 
     @property
     def victory(self) -> tuple[int, int] | None:
-        """(winner, loser), by index."""
+        """Returns (winner, loser), by index."""
         if self.answer is None:
             return None
         if self.answer.winner is EssayComparisonWinner.ESSAY_A:
@@ -41,10 +41,10 @@ OnFinished = Callable[[Outcome], Awaitable[None]]
 async def compare_all(
     client: LLMProviderClient, essays: EssaySet, duels: Sequence[Duel], *, concurrency: int, on_finished: OnFinished
 ) -> list[Outcome]:
-    """One outcome for each duel; *on_finished* hears of each as it comes, and what it raises ends the work.
+    """Returns one outcome for each duel; *on_finished* gets each one, and its exceptions end the work.
 
-    The request says nothing of the cache: each order of a pair is a question of its own, so that a first run is all
-    fresh, and a second one against the same gateway does not buy the same verdicts twice.
+    The requests do not set a cache mode. Each order of a pair is a separate question, so a first run gets fresh
+    answers, and a second run at the same gateway does not pay for the same verdicts again.
     """
     waiting = iter(duels)
     outcomes: list[Outcome] = []

@@ -1,4 +1,4 @@
-"""The essays of a folder, and every pair of them in both orders."""
+"""Loads the essays of a folder, and lists every pair of them in both orders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ORDER_SEED = 7
 
 
 class EssaysProblem(Exception):
-    """The folder cannot be used; the message is a sentence for the person who named it."""
+    """The folder cannot be used; the message is a sentence for the user who named it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Essay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EssaySet:
-    """`intended` holds the names from the strongest to the weakest; empty where the folder does not say."""
+    """A question and its essays; `intended` holds names from strongest to weakest, empty if the folder gives none."""
 
     question: str
     essays: Sequence[Essay]
@@ -36,14 +36,14 @@ class EssaySet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duel:
-    """Two essays, by index, in the order in which they are shown."""
+    """Two essays, by index, in the order in which they are shown to the judge."""
 
     first: int
     second: int
 
 
 def load_essays(folder: Path) -> EssaySet:
-    """`question.txt`, and the files that `intended_ranking.txt` names, or else every other `.txt` file.
+    """Returns `question.txt` and the files in `intended_ranking.txt`, or else every other `.txt` file.
 
     Raises `EssaysProblem`.
     """
@@ -65,7 +65,7 @@ def load_essays(folder: Path) -> EssaySet:
 
 
 def all_duels(count: int) -> list[Duel]:
-    """Every pair in both orders, shuffled the same way each time, so that no essay has all its turns in a row."""
+    """Returns every pair in both orders, always shuffled the same way, so that no essay has its turns in a row."""
     duels = [Duel(first=first, second=second) for first, second in permutations(range(count), 2)]
     random.Random(_ORDER_SEED).shuffle(duels)
     return duels

@@ -1,4 +1,4 @@
-"""The stage of the demo: the service and three simulated vendors, each a process of its own, none of them paid."""
+"""Starts the processes of the demo: the service and three simulated vendors, which cost nothing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[3]
 SIMULATOR = "tests.vendor_sim"
 SERVICE = "services.llm_provider_service.tools.serve"
 CAST = tuple(zip(tuple(VENDORS)[:3], (60, 90, 120), strict=True))
-"""Who plays, and how many milliseconds each takes to answer."""
+"""The simulated vendors, and how many milliseconds each takes to answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedVendor:
-    """A running simulator that plays one vendor."""
+    """A running simulator of one vendor."""
 
     provider: LLMProviderType
     process: ModuleProcess
@@ -34,15 +34,15 @@ class SimulatedVendor:
     base_url: str
 
     async def calls(self) -> int:
-        """How many calls it has counted; raises `PageProblem`."""
+        """Returns how many calls it has counted; raises `PageProblem`."""
         counts = json.loads(await fetch(f"{self.origin}/_sim/counts"))
         return int(counts["vendors"][self.provider]["count"])
 
     async def die(self) -> int:
-        """SIGKILL in the middle of its work; returns how many calls it had counted.
+        """Kill it (SIGKILL) while it works; returns how many calls it had counted.
 
-        It hangs for the few milliseconds between its last count and its death: so no call that it has not counted
-        can have been answered, and the books can be compared.
+        It hangs for the few milliseconds between its last count and its death. So it answers no call that it has not
+        counted, and the counts can be compared.
         """
         wish = json.dumps({"vendor": self.provider, "scenario": "hang"}).encode()
         await fetch(f"{self.origin}/_sim/always", json_body=wish)
@@ -53,20 +53,20 @@ class SimulatedVendor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Everything that runs."""
+    """All running processes of the demo."""
 
     url: str
     vendors: Sequence[SimulatedVendor]
     service: ModuleProcess
 
     async def silence(self) -> StartProblem:
-        """What to raise when the service does not say what it counted."""
+        """Returns the error to raise if the service does not report its counts."""
         return self.service.obituary("died on the way" if await self.service.has_ended() else "does not answer")
 
 
 @asynccontextmanager
 async def running_stage() -> AsyncIterator[Stage]:
-    """Started on free ports, and stopped whatever happens; raises `StartProblem`.
+    """Yields the running processes, on free ports, and stops them in any case; raises `StartProblem`.
 
     The service runs in an empty folder and without the caller's keys and settings, so no `.env` and no shell can make
     it ask a real vendor.
@@ -104,7 +104,7 @@ async def _start_vendors(stack: AsyncExitStack, folder: Path) -> list[SimulatedV
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """*environment* without keys and settings of the service; it finds the repository and speaks UTF-8."""
+    """Returns *environment* without keys and settings of the service, with a path to the repository and with UTF-8."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -114,7 +114,7 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def gateway_settings(vendors: Sequence[SimulatedVendor]) -> dict[str, str]:
-    """The environment in which the service knows these vendors and nobody else, and takes them in turns."""
+    """Returns the settings with which the service uses only these vendors, round-robin."""
     settings = {
         "PORT": "0",
         "LOG_LEVEL": "WARNING",
@@ -132,7 +132,7 @@ def gateway_settings(vendors: Sequence[SimulatedVendor]) -> dict[str, str]:
 
 
 async def counted_calls(vendors: Sequence[SimulatedVendor], dead: Mapping[str, int]) -> dict[str, int]:
-    """Calls by vendor: asked of the living, remembered of the *dead*; raises `PageProblem` where one is silent."""
+    """Returns calls by vendor, from running vendors or from *dead*; raises `PageProblem` if one does not answer."""
     return {
         vendor.provider: dead[vendor.provider] if vendor.provider in dead else await vendor.calls()
         for vendor in vendors

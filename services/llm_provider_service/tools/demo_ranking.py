@@ -1,4 +1,4 @@
-"""From single verdicts to a ranking: Bradley-Terry by Newton's method, and how far two rankings agree. Pure Python."""
+"""Ranks contestants from single verdicts (Bradley-Terry, Newton's method), and compares two rankings. Pure Python."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _Matrix = list[list[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strength:
-    """Log-odds against the average contestant, which is 0; one more doubles and a bit (e times) the odds to win."""
+    """Log-odds against the average contestant (0); one more multiplies the odds to win by e (2.72)."""
 
     score: float
     standard_error: float
 
 
 def strengths(count: int, victories: Iterable[tuple[int, int]], *, prior_sd: float = PRIOR_SD) -> list[Strength]:
-    """Maximum likelihood of P(i beats j) = 1 / (1 + exp(s_j - s_i)), for contestants 0 to *count* - 1.
+    """Maximum likelihood estimate of P(i beats j) = 1 / (1 + exp(s_j - s_i)), for contestants 0 to *count* - 1.
 
-    *victories* are (winner, loser), one for each comparison. A normal prior of *prior_sd* log-odds around 0 keeps a
-    contestant without a defeat finite; the default hardly moves the others. Standard errors are the square roots of
-    the diagonal of the inverted observed information (prior included), with the scores' sum held at 0.
+    *victories* are (winner, loser), one for each comparison. A normal prior of *prior_sd* log-odds around 0 keeps the
+    score of a contestant without a defeat finite; the default hardly changes the others. Standard errors are the square
+    roots of the diagonal of the inverted observed information (prior included), with the sum of the scores fixed at 0.
     """
     wins = [[0] * count for _ in range(count)]
     for winner, loser in victories:
@@ -47,7 +47,7 @@ def strengths(count: int, victories: Iterable[tuple[int, int]], *, prior_sd: flo
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Spearman's rho of two lists of the same things, ties sharing their rank; `None` where one list has no order."""
+    """Spearman's rho of two lists of the same things; ties share their rank. `None` if a list has equal values only."""
     ranks_1, ranks_2 = _ranks(first), _ranks(second)
     middle = (len(first) + 1) / 2
     together = sum((a - middle) * (b - middle) for a, b in zip(ranks_1, ranks_2, strict=True))
@@ -74,7 +74,7 @@ def _gradient(wins: Sequence[Sequence[int]], scores: Sequence[float], precision:
 
 
 def _information(wins: Sequence[Sequence[int]], scores: Sequence[float], precision: float) -> _Matrix:
-    """Minus the second derivatives, plus 1/n everywhere: that holds the sum of the scores, which nothing measures."""
+    """Minus the second derivatives, plus 1/n everywhere, which fixes the sum of the scores: no data determines it."""
     count = len(scores)
     matrix = [[1 / count] * count for _ in range(count)]
     for i in range(count):
@@ -92,7 +92,7 @@ def _information(wins: Sequence[Sequence[int]], scores: Sequence[float], precisi
 def _moved(
     wins: Sequence[Sequence[int]], scores: Sequence[float], step: Sequence[float], precision: float
 ) -> list[float]:
-    """*scores* after the step, or after the half, quarter… of it that does not go past the top."""
+    """Returns *scores* after the step, or after half, a quarter… of it, so that the likelihood does not fall."""
     here = _log_likelihood(wins, scores, precision)
     share = 1.0
     while share > _CLOSE_ENOUGH:
@@ -114,7 +114,7 @@ def _log_likelihood(wins: Sequence[Sequence[int]], scores: Sequence[float], prec
 
 
 def _inverse(matrix: _Matrix) -> _Matrix:
-    """Gauss-Jordan; a positive definite matrix needs no exchange of rows."""
+    """Gauss-Jordan inversion; a positive definite matrix needs no exchange of rows."""
     count = len(matrix)
     rows = [[*row, *(1.0 if i == j else 0.0 for j in range(count))] for i, row in enumerate(matrix)]
     for i in range(count):
@@ -132,7 +132,7 @@ def _times(matrix: _Matrix, vector: Sequence[float]) -> list[float]:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """1 for the smallest; equal values share the mean of their ranks."""
+    """Returns ranks from 1 for the smallest; equal values share the mean of their ranks."""
     return [
         sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2 for value in values
     ]

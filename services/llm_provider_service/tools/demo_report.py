@@ -1,4 +1,4 @@
-"""How the demo's result is printed: tables for a terminal of 100 columns, plain text where there is none."""
+"""Prints the demo's result: tables for a terminal of 100 columns, plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROBLEMS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:
-    """All that a report needs; `seconds` is how long the comparing took."""
+    """All data for the report; `seconds` is how long the comparisons took."""
 
     essays: EssaySet
     outcomes: Sequence[Outcome]
@@ -37,17 +37,17 @@ class DemoResult:
 
     @property
     def failed(self) -> int:
-        """Comparisons for which the caller got no verdict."""
+        """Number of comparisons for which the caller got no verdict."""
         return sum(outcome.answer is None for outcome in self.outcomes)
 
     @property
     def books_agree(self) -> bool:
-        """Whether no vendor counted something else than the gateway."""
+        """Returns whether all vendors counted the same calls as the gateway."""
         return all(vendor.agrees is not False for vendor in self.vendors)
 
 
 def report(result: DemoResult) -> Iterable[RenderableType]:
-    """What to print, part by part."""
+    """Yields what to print, part by part."""
     if result.failed < len(result.outcomes):
         yield from _ranking(result)
         yield _order_sentence(result)
@@ -85,7 +85,7 @@ def _order_sentence(result: DemoResult) -> str:
 
 
 def _attempts_table(vendors: Sequence[VendorBooks]) -> Table:
-    """Columns that would be empty everywhere are left out: so the table fits a terminal of 80."""
+    """Returns the table of attempts, without empty columns, so that it fits a terminal of 80 columns."""
     cached = any(vendor.cached for vendor in vendors)
     counted = any(vendor.counted is not None for vendor in vendors)
     columns = ["vendor", "answered", "fallback", *(["cached"] if cached else []), "failed", "breaker", "sent"]

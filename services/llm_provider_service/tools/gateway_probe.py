@@ -1,4 +1,4 @@
-"""Is there a gateway where the caller says? Asked once, before any work."""
+"""Checks once, before any work, that there is a gateway at the given URL."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ HEALTH_SECONDS = 10.0
 
 
 class GatewayUnusable(Exception):
-    """Nobody can be asked there; the message is a sentence for the person who gave the address."""
+    """There is no usable gateway at this address; the message is a sentence for the user who gave it."""
 
 
 def client_for(url: str) -> LLMProviderClient:
-    """A client of the gateway at *url*; raises `GatewayUnusable` for what is no address."""
+    """Returns a client of the gateway at *url*; raises `GatewayUnusable` if it is no valid URL."""
     try:
         return LLMProviderClient(url)
     except ValueError:
@@ -26,7 +26,7 @@ def client_for(url: str) -> LLMProviderClient:
 
 
 async def require_gateway(url: str) -> list[str]:
-    """What the gateway at *url* warns of, if it says it can serve; raises `GatewayUnusable`."""
+    """Returns the warnings of the gateway at *url* if it can serve; raises `GatewayUnusable` if not."""
     try:
         async with LLMProviderClient(url, timeout=HEALTH_SECONDS) as client:
             health = await client.health()

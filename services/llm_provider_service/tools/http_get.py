@@ -1,4 +1,4 @@
-"""One GET with the standard library, for the pages that the typed client has no word for; proxies are not asked."""
+"""Sends one HTTP request with the standard library, for pages that the typed client lacks; uses no proxies."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _SECONDS = 10.0
 
 
 class PageProblem(Exception):
-    """The page could not be had; the message says which and why."""
+    """The page could not be read; the message says which one and why."""
 
 
 async def fetch(url: str, *, json_body: bytes | None = None) -> bytes:
-    """The body of *url*, asked with POST where *json_body* is given; raises `PageProblem` for all but a 200."""
+    """Returns the body of *url*; sends *json_body* with POST if given. Raises `PageProblem` for any status but 200."""
     return await asyncio.to_thread(_fetch, url, json_body)
 
 

@@ -1,4 +1,4 @@
-"""Programs that a tool starts and must not leave behind."""
+"""Runs child processes for a tool, and makes sure that they end with it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _T = TypeVar("_T")
 
 
 class StartProblem(Exception):
-    """A program did not come up, or did not stay; the message says which, its last words, and where its log is."""
+    """A program did not start or did not keep running; the message has its name, its last output and its log's path."""
 
 
 class Stopped(Exception):
-    """A signal ended the work; `exit_code` is what a shell expects then."""
+    """A signal ended the work; `exit_code` is the one that a shell expects then."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -32,10 +32,10 @@ class Stopped(Exception):
 
 
 class ModuleProcess:
-    """`python -m module …` in a session of its own, so that a Ctrl-C in the terminal reaches only who started it.
+    """Runs `python -m module …` in its own session, so that Ctrl-C in the terminal reaches only the tool.
 
-    It is up when it has printed its first line. What it writes to standard error goes to the file *log*. It has
-    *stop_seconds* to end when it is asked to.
+    It is ready when it has printed its first line. Its standard error is written to the file *log*. It gets
+    *stop_seconds* to end when it is stopped.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class ModuleProcess:
 
     @property
     def pid(self) -> int:
-        """The process id, once it has been started."""
+        """Returns the process id; raises RuntimeError before `start`."""
         return self._running().pid
 
     async def start(self) -> str:
-        """Its first line; raises `StartProblem` when it ends before, or says nothing for a minute."""
+        """Returns its first line; raises `StartProblem` if it ends before, or prints nothing for a minute."""
         with self._log.open("wb") as log:
             self._process = process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", *self._arguments,
@@ -78,7 +78,7 @@ class ModuleProcess:
         return line.decode().strip()
 
     async def has_ended(self, seconds: float = _NOTICE_SECONDS) -> bool:
-        """Whether it has ended by itself; that may take a moment to be noticed."""
+        """Returns whether it has ended by itself; waits up to *seconds* for that."""
         try:
             async with asyncio.timeout(seconds):
                 await self._running().wait()
@@ -87,18 +87,18 @@ class ModuleProcess:
         return True
 
     def obituary(self, fate: str) -> StartProblem:
-        """What to raise when it is of no use any more; its log is kept beyond the folder in which it ran."""
+        """Returns the error to raise when it has failed; keeps a copy of its log outside of its folder."""
         handle, kept = tempfile.mkstemp(prefix="llm-demo-", suffix=".log")
         with open(handle, "wb") as copy:
             copy.write(self._log.read_bytes())
         return StartProblem(f"{self.name} {fate}: {self._last_words()}\nIts log is kept in {kept}.")
 
     async def kill(self) -> None:
-        """SIGKILL: no goodbye to anyone."""
+        """Send SIGKILL and wait for its end."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL where that does not help in time; nothing where it never ran or has ended."""
+        """Send SIGTERM, and SIGKILL if it does not end in time; does nothing if it never ran or has ended."""
         try:
             async with asyncio.timeout(self._stop_seconds):
                 await self._end(signal.SIGTERM)
@@ -110,7 +110,7 @@ class ModuleProcess:
         if process is None:
             return
         if process.returncode is None:
-            # Not process.send_signal: that may reap a child that has just died, and asyncio then complains on stderr.
+            # Not process.send_signal: it may reap a child that has just ended; asyncio then logs an error.
             with suppress(ProcessLookupError):
                 os.kill(process.pid, number)
         await process.wait()
@@ -126,7 +126,7 @@ class ModuleProcess:
 
 
 def run_until_signal(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run *work*; the first SIGINT, SIGTERM or SIGHUP cancels it, later ones do not disturb its cleaning up.
+    """Run *work*; the first SIGINT, SIGTERM or SIGHUP cancels it, later ones do not interrupt its clean-up.
 
     Raises `Stopped` after a signal.
     """

@@ -1,4 +1,4 @@
-"""`./dev serve`: run the service and say where it is, who is live and how to try it."""
+"""`./dev serve`: runs the service and prints its address, its live vendors and an example request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAST_WORDS_SECONDS = 5.0
 
 
 def main() -> int:
-    """Serve until SIGTERM or Ctrl-C; the exit code is 0 after a graceful stop, 2 for unusable settings, else 1."""
+    """Serve until SIGTERM or Ctrl-C; returns 0 after a graceful stop, 2 for unusable settings, else 1."""
     context = WorkerContext.taken()
     link = None if context is None else WorkerLink(context)
     try:
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def prepared(settings: Settings, peers: Peers | None = None) -> tuple[Quart, ServerOptions]:
-    """The application, and how it is served; logs are structured from here on."""
+    """Returns the application and its server options; logs are structured from here on."""
     configure_logging(service=settings.SERVICE_NAME, level=settings.LOG_LEVEL)
     options = ServerOptions(
         type_prefix=TYPE_PREFIX,

@@ -1,4 +1,4 @@
-"""What `./dev serve` says to the person who typed it: where the service is, who is live, or why it cannot listen."""
+"""Messages of `./dev serve` at the start: address, live vendors, or the reason why it cannot listen."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SAMPLE = {
 
 
 def url_of(address: Address) -> str:
-    """The base URL of *address*; IPv6 stands in brackets."""
+    """Returns the base URL of *address*; an IPv6 address is in brackets."""
     host, port = address
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def greeting(settings: Settings, url: str) -> str:
-    """What a person needs to know who has just started the service; keys show their last four characters."""
+    """Returns the text for a user who has just started the service; of a key it shows the last four characters."""
     if settings.mock_mode:
         vendors = ["  mock: answers everything, costs nothing (set <VENDOR>_API_KEY and _ENABLED=true for a real one)"]
     else:
         vendors = [f"  {_vendor_line(vendor)}" for vendor in settings.live_accounts] or ["  none: not ready"]
-    # A shell may take the brackets of an IPv6 address for a pattern.
+    # Quoted, because a shell may read the brackets of an IPv6 address as a pattern.
     where = shlex.quote(f"{url}/api/v1/comparison")
     return "\n".join(
         (
@@ -47,7 +47,7 @@ def greeting(settings: Settings, url: str) -> str:
 
 
 def unbound(settings: Settings, reason: OSError) -> str:
-    """Why the service cannot listen, and what to do."""
+    """Returns why the service cannot listen, and what to do."""
     if reason.errno == errno.EADDRINUSE:
         return f"Port {settings.PORT} is taken; stop what listens there, or set {PREFIX}PORT."
     why = reason.strerror or str(reason)

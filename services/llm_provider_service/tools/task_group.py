@@ -1,4 +1,4 @@
-"""Several things at once, and nothing left running when one of them fails."""
+"""Runs several coroutines at once; if one fails, none is left running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 
 async def together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """All results in order; a failure cancels the rest, waits for its end, and is raised as itself, in no group."""
+    """Returns all results in order; a failure cancels the rest, waits for them, and is raised without a group."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]

@@ -1,4 +1,4 @@
-"""`./dev warm FILE`: ask a running gateway what a file holds, so that its cache has the answers when they are needed.
+"""`./dev warm FILE`: sends the requests of a file to a running gateway, so that its cache holds the answers.
 
 Exit codes: 0 every line is in the cache; 1 some failed; 2 the file or the gateway cannot be used, nothing was sent.
 """
@@ -30,7 +30,7 @@ CACHE_IS_OFF = "off"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warmed:
-    """What came of one line: bought now, there already (`cached`), or a problem in words."""
+    """Result of one line: answered now, already in the cache (`cached`), or a problem in words."""
 
     number: int
     cached: bool = False
@@ -60,7 +60,7 @@ def main(
 
 
 def summary(warmed: Sequence[Warmed]) -> list[str]:
-    """One line for all, and one for each failure, in the order of the file."""
+    """Returns one line for all, and one for each failure, in the order of the file."""
     failed = sorted((one for one in warmed if one.problem), key=lambda one: one.number)
     cached = sum(one.cached for one in warmed)
     fresh = len(warmed) - cached - len(failed)

@@ -1,4 +1,4 @@
-"""A file of comparison requests, one JSON object a line, read as strictly as the service reads a body."""
+"""Reads a file of comparison requests, one JSON object per line, as strictly as the service reads a body."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _DESK = ComparisonMapping(ComparisonDefaults(sampling=Sampling(), cache=CacheMod
 
 
 class WarmFileProblem(Exception):
-    """The file cannot be used; the message names every bad line by its number."""
+    """The file cannot be used; the message names every invalid line by its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmLine:
-    """One request and the line it stands on, counted from 1."""
+    """One request and its line number, counted from 1."""
 
     number: int
     request: LLMComparisonRequest
 
 
 def read_warm_file(path: Path) -> Sequence[WarmLine]:
-    """The requests of *path*, blank lines left out; where nothing is said of the cache it is to be used.
+    """Returns the requests of *path* without blank lines; a request without a cache mode gets `use`.
 
     Raises `WarmFileProblem`.
     """
@@ -46,7 +46,7 @@ def read_warm_file(path: Path) -> Sequence[WarmLine]:
 
 
 def _read(number: int, raw: bytes) -> WarmLine | str:
-    """The request, or what is wrong with it in a sentence."""
+    """Returns the request, or a sentence about what is wrong with it."""
     try:
         asked = _DESK.read(raw).request
     except InvalidBody as wrong:

@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, composed once from the models, the routes' table and the problems.
+"""Builds the OpenAPI 3.1 document, once, from the models, the table of routes and the problems.
 
-Why it is composed here and not by an extension: docs/decisions/003-openapi.md.
+Why it is built here and not by an extension: docs/decisions/003-openapi.md.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ HEADERS: Final[dict[str, Any]] = {
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The whole document; do not change what is returned."""
+    """Returns the whole document; do not change the returned object."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "LLM Provider Service", "version": version(DISTRIBUTION), "description": ABOUT},
@@ -99,7 +99,7 @@ def openapi_document() -> dict[str, Any]:
 
 @cache
 def openapi_bytes() -> bytes:
-    """The document as it is served."""
+    """Returns the document as JSON bytes."""
     return orjson.dumps(openapi_document())
 
 

@@ -1,6 +1,6 @@
-"""Examples for the API document, built from the models and problems that the service itself answers with.
+"""Examples for the API document, built from the models and problems that the service really uses.
 
-Providers and models are taken from the registry, so an example never names one that is gone.
+Providers and models come from the registry, so an example never names one that no longer exists.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ CORRELATION_ID: Final = "6f1c2b1e-5d0a-4c58-9d2e-0b8a4f7f3c21"
 
 
 def some_model(provider: LLMProviderType) -> str:
-    """The first model of *provider* in the registry."""
+    """Returns the first model of *provider* in the registry."""
     return next(profile.id for profile in profiles() if profile.provider is provider)
 
 
 def request_examples() -> dict[str, Any]:
-    """The smallest comparison, and one that uses what there is."""
+    """Returns the smallest comparison request, and one that uses every option."""
     example = LLMComparisonRequest.model_json_schema()["examples"][0]
     smallest = LLMComparisonRequest.model_validate(example).model_dump(exclude_unset=True)
     full = {
@@ -64,7 +64,7 @@ def request_examples() -> dict[str, Any]:
 
 
 def answer_examples() -> dict[type[BaseModel], BaseModel]:
-    """One example of each answer."""
+    """Returns one example of each answer."""
     return {type(example): example for example in (_comparison(), *_status_answers(), *_health_answers())}
 
 

@@ -1,4 +1,4 @@
-"""The problems that a caller meets before any provider is asked; the contract tests hold them to the real ones."""
+"""Example problems that occur before any provider is asked; contract tests compare them with the real answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL = some_model(FIRST)
 
 
 def problem_examples(problems: tuple[Problem, ...], instance: str) -> dict[str, Any]:
-    """OpenAPI's named examples of *problems*, as answers to a request for *instance*."""
+    """Returns OpenAPI's named examples of *problems*, as answers to a request for *instance*."""
     examples: dict[str, Any] = {}
     for problem in problems:
         name = problem.type_slug if problem.type_slug not in examples else f"{problem.type_slug}-{len(examples) + 1}"
@@ -24,7 +24,7 @@ def problem_examples(problems: tuple[Problem, ...], instance: str) -> dict[str, 
 
 
 def example_of(problem: Problem, instance: str) -> Any:
-    """The document that *problem* is on the wire."""
+    """Returns the document that *problem* becomes in an answer."""
     body = problem_body(problem, instance=instance, correlation_id=CORRELATION_ID, type_prefix=TYPE_PREFIX)
     return orjson.loads(body)
 
@@ -62,7 +62,7 @@ STOPPING = Problem(
     retryable=True,
     retry_after=1.0,
 )
-# The call may be paid for, so this one does not invite another try.
+# The call may be paid for, so this problem does not suggest a retry.
 STOPPED_UNDER_WAY = _plain(
     503, ErrorCode.SERVICE_UNAVAILABLE, "The service is stopping", "The answer did not come before the service stopped."
 )

@@ -1,4 +1,4 @@
-"""What each route is for, takes and answers: the table from which the API document is composed."""
+"""The table of routes: purpose, parameters and answers of each, from which the API document is built."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PLAIN_BODIES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one route. `answer` is the model of its 200, or its media types where no model describes it."""
+    """One method of one route. `answer` is the model of its 200, or its media types if no model describes it."""
 
     method: str
     path: str
@@ -77,7 +77,7 @@ PROVIDER_IN_PATH: Final[dict[str, Any]] = {
     "schema": {"$ref": "#/components/schemas/LLMProviderType"},
     "example": LLMProviderType.MOCK,
 }
-# An object in form style is spelt `?key=…`: the one way in OpenAPI 3.1 to say "exactly one of these parameters".
+# An object in form style is written `?key=…`: the only way in OpenAPI 3.1 to say "exactly one of these parameters".
 CLEAR_SCOPE: Final[dict[str, Any]] = {
     "name": "scope",
     "in": "query",

@@ -1,4 +1,4 @@
-"""The JSON schemas of the API document, made by pydantic from the models that are read and answered."""
+"""JSON schemas of the API document, made by pydantic from the request and answer models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ_WITHOUT_NULLS = ("LLMComparisonRequest", "LLMConfigOverrides")
 
 
 def component_schemas() -> dict[str, Any]:
-    """Every model by name, as `#/components/schemas` holds them."""
+    """Returns every model's schema by name, as `#/components/schemas` holds them."""
     answered: tuple[type[BaseModel], ...] = (*answer_examples(), ProblemDocument)
     _, made = models_json_schema(
         [(LLMComparisonRequest, "validation"), *((model, "serialization") for model in answered)],
@@ -22,19 +22,18 @@ def component_schemas() -> dict[str, Any]:
     )
     schemas: dict[str, Any] = _without_titles(made["$defs"])
     for name in READ_WITHOUT_NULLS:
-        # The mapping drops null members before it looks at names: an unknown one may stand there if it says "not
-        # given".
+        # The mapping drops null members before it checks names, so an unknown member may be there if it is null.
         schemas[name]["additionalProperties"] = {"type": "null"}
     return schemas
 
 
 def reference(model: type[BaseModel]) -> dict[str, str]:
-    """A reference to *model*'s schema."""
+    """Returns a reference to *model*'s schema."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def _without_titles(node: Any) -> Any:
-    """*node* without the titles that only repeat names; a field called `title` is an object and stays."""
+    """Returns *node* without the titles that only repeat names; a field called `title` is an object and stays."""
     match node:
         case dict():
             kept = {name: value for name, value in node.items() if name != "title" or not isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""The problems that a caller meets because of who was asked, or because nobody could be; read from where they arise."""
+"""Example problems caused by a provider, or by having none to ask; built by the code that raises them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _attempts(*ended: tuple[AttemptOutcome, float]) -> tuple[Attempt, ...]:
 
 
 def _told(kind: type[ProviderFailure] = ProviderFailure) -> Iterator[tuple[type[ProviderFailure], ToldAs]]:
-    """Every class below *kind* with words of its own."""
+    """Yields every class below *kind* that has its own `told_as`."""
     for below in kind.__subclasses__():
         if below.told_as is not None and "told_as" in vars(below):
             yield below, below.told_as
