@@ -1,4 +1,4 @@
-"""Maps a comparison: from the bytes of a request to an order, and from a result to the bytes that the caller reads."""
+"""Translates comparisons: request bytes into an order for the gateway, and a result into response bytes."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ OVERRIDE_POINTERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonDefaults:
-    """What holds where a caller says nothing."""
+    """Values used where the caller gives none."""
 
     sampling: Sampling
     cache: CacheMode
 
 
 class Asked(NamedTuple):
-    """What a caller sent; `metadata` is the JSON to echo, its numbers as they were written."""
+    """The parsed request; `metadata` is the JSON to send back, with its numbers as they were written."""
 
     request: LLMComparisonRequest
     metadata: bytes = NO_METADATA
 
 
 class ComparisonCase(NamedTuple):
-    """One request as it was understood: what the orchestrator is asked, and what the caller gets back as it came."""
+    """One comparison: the order for the orchestrator, and the caller's metadata to send back unchanged."""
 
     comparison: Comparison
     order: CompletionOrder
@@ -74,7 +74,7 @@ class ComparisonMapping:
         self._defaults = defaults
 
     def read(self, raw: bytes) -> Asked:
-        """The request in *raw*; raises `InvalidBody` or a `ProblemError` that points at what is wrong."""
+        """Returns the request in *raw*; raises `InvalidBody`, or a `ProblemError` with pointers to what is wrong."""
         members = _without_null_members(read_json(raw))
         try:
             request = LLMComparisonRequest.model_validate(members)
@@ -88,7 +88,7 @@ class ComparisonMapping:
         return Asked(request=request, metadata=metadata)
 
     def case(self, asked: Asked, *, caller: Caller, correlation_id: str, timeout_header: str | None) -> ComparisonCase:
-        """What *asked* means; raises a `ProblemError` for a timeout header that is none."""
+        """Returns the comparison and its order; raises a `ProblemError` for an invalid timeout header."""
         request = asked.request
         overrides = request.llm_config_overrides or NO_OVERRIDES
         comparison = Comparison(
@@ -124,7 +124,7 @@ class ComparisonMapping:
     def reply(
         self, case: ComparisonCase, result: CompletionResult, *, seconds: float, trace_id: str | None = None
     ) -> bytes:
-        """The JSON of an `LLMComparisonResponse`."""
+        """Returns the JSON of an `LLMComparisonResponse`."""
         verdict = verdict_of(result.answer)
         flags = set(result.flags)
         if verdict.justification_truncated:
@@ -159,7 +159,7 @@ class ComparisonMapping:
 
 
 def _without_null_members(value: Any) -> Any:
-    """*value* without what is null, in itself and in the overrides: null says "not given", known field or not."""
+    """Returns *value* without null members, also in the overrides: null means "not given", even for unknown names."""
     if not isinstance(value, dict):
         return value
     if None in value.values():

@@ -1,6 +1,6 @@
-"""What is kept: an accepted answer, as bytes that any tier can hold.
+"""Cache entries: encodes an accepted answer as bytes that any tier can store, and decodes it.
 
-The bytes begin with the version of their format. An entry of another version is as good as a damaged one.
+The bytes begin with the version of the format. An entry of another version counts as damaged.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ FLAGS_OF_AN_ANSWER = frozenset({ResultFlag.UNKNOWN_MODEL, ResultFlag.USAGE_UNKNO
 
 
 class DamagedEntry(ValueError):
-    """These bytes are not an entry of this version; the message says what is odd, without quoting it."""
+    """The bytes are not an entry of this version; the message gives the reason without quoting the bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedAnswer:
-    """An accepted answer, who gave it and what it cost then; `stored_at` is in seconds since the epoch (UTC)."""
+    """An accepted answer, its target and its cost at that time; `stored_at` is in seconds since the epoch (UTC)."""
 
     answer: CompletionAnswer
     target: Target
@@ -52,7 +52,7 @@ class CachedAnswer:
 
     @classmethod
     def of(cls, result: CompletionResult, *, stored_at: float) -> CachedAnswer:
-        """The part of *result* that is true for everybody who asks the same again."""
+        """Returns the part of *result* that is valid for every caller who asks the same question."""
         return cls(
             answer=result.answer,
             target=result.target,
@@ -105,7 +105,7 @@ _AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,60})?", re.ASCII)
 
 
 def encode(entry: CachedAnswer) -> bytes:
-    """*entry* as bytes that `decode` reads; raises RecursionError if a tool call's arguments are nested too deeply."""
+    """Returns *entry* as bytes; raises RecursionError if a tool call's arguments are nested too deeply."""
     answer, cost = entry.answer, entry.cost
     names = map(_PART_NAMES.__getitem__, map(type, answer.parts))
     record = {
@@ -129,7 +129,7 @@ def encode(entry: CachedAnswer) -> bytes:
 
 
 def decode(raw: bytes) -> CachedAnswer:
-    """The entry that was encoded; raises DamagedEntry, and nothing else, whatever the bytes are."""
+    """Returns the entry in *raw*; raises DamagedEntry, and nothing else, whatever the bytes are."""
     if not raw.startswith(VERSION):
         raise DamagedEntry("not an entry of this version")
     try:
@@ -185,7 +185,7 @@ def _cost(value: object) -> Cost:
 
 
 def _checked(value: object, shape: Shape) -> dict[str, Any]:
-    """*value* if it is an object with exactly the fields of *shape*; `type` and not `isinstance`: a bool is no int."""
+    """Returns *value* if it is an object with exactly the fields of *shape*. Compares `type`: a bool is no int."""
     if not isinstance(value, dict) or value.keys() != shape.keys():
         raise DamagedEntry("other fields than expected")
     for name, kinds in shape.items():

@@ -1,7 +1,7 @@
-"""Under which name an answer is kept: everything that can change it, and nothing else.
+"""Cache keys: the identity of an answer, from everything that can change it and nothing else.
 
-Left out because they do not change the answer: user, tags, metadata, correlation and request id, the caller's
-service and deadline. They may choose another target, and the target is in the key.
+Not part of it, because they do not change the answer: user, tags, metadata, correlation and request id, the caller's
+service and deadline. They may lead to another target, and the target is part of the key.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ KEPT_HASHES = 256
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """`digest` is 64 hexadecimal digits; the tenant stands in front of it, so that its entries can be told apart.
+    """Names one answer; `digest` is 64 hex digits, and `tenant` makes the entries of a tenant findable.
 
-    `text` is both in one string, from which a key can be read again.
+    `text` is both in one string, from which the key can be read again.
     """
 
     tenant: str
@@ -52,9 +52,9 @@ _hashes: dict[tuple[Hashable, ...], _Known] = {}
 
 
 def cache_key(order: CompletionOrder, target: Target) -> CacheKey:
-    """The key of the answer that *target* gives to *order*, through whichever account.
+    """Returns the key of the answer of *target* to *order*; the account makes no difference.
 
-    A request that names its texts is known by that name, which is quicker to hash.
+    If the request has a `prompt_sha256`, that is hashed instead of its texts, which is faster.
     """
     request, named = order.request, order.request.prompt_sha256
     if named is None:
@@ -66,10 +66,10 @@ def cache_key(order: CompletionOrder, target: Target) -> CacheKey:
 
 
 def _beside_the_texts(order: CompletionOrder, target: Target) -> tuple[object, ...]:
-    """All else that makes the key. As JSON it is an array, so its end is known and whatever follows stays apart.
+    """Returns all that makes the key, except the texts. It is hashed as a JSON array, whose end is unambiguous.
 
-    `request.accept` is a function and has no bytes: `request_type` stands for it. The kind of a content part is
-    told by the names of its fields.
+    `request.accept` is a function and cannot be hashed: `request_type` stands for it. The field names of a content part
+    show its kind.
     """
     request = order.request
     return (
@@ -85,9 +85,9 @@ def _beside_the_texts(order: CompletionOrder, target: Target) -> tuple[object, .
 
 
 def _hash_beside_the_texts(order: CompletionOrder, target: Target) -> _Hash:
-    """A hash that has taken in `_beside_the_texts`; remembered, because requests differ in hardly more than texts.
+    """Returns a hash of `_beside_the_texts`; it is remembered, because most requests differ only in their texts.
 
-    Tools and schema count as known only when they are the very same objects: equal ones can differ in their order.
+    Tools and schema are recognised by identity: equal ones can differ in the order of their properties.
     """
     request = order.request
     tools, schema = request.tools, request.response_schema
@@ -113,11 +113,11 @@ def _hash_beside_the_texts(order: CompletionOrder, target: Target) -> _Hash:
 
 
 def flight_key(order: CompletionOrder, key: CacheKey) -> FlightKey | None:
-    """Which running requests may share one answer; `None` if this one must be answered alone.
+    """Returns the single-flight key: requests with equal keys share one answer; `None` if this one must not share.
 
-    *key* is that of the first target. Beyond it a running request may still end at a fallback, so only requests
-    that accept the same fallbacks, and asked for the same provider and model, go together. One that refreshes never
-    joins one that began by reading the cache.
+    *key* is that of the first target. A running request may still end at a fallback, so requests share only if they
+    allow the same fallbacks and ask for the same provider and model. A refresh never joins a request that reads the
+    cache.
     """
     if order.cache is CacheMode.BYPASS:
         return None

@@ -15,7 +15,7 @@ from services.llm_provider_service.domain.usage import Usage
 
 
 class Role(StrEnum):
-    """Who speaks in a message; system text has a field of its own."""
+    """The author of a message; system text has its own field."""
 
     USER = "user"
     ASSISTANT = "assistant"
@@ -57,7 +57,7 @@ class ToolResultPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasoningPart:
-    """A model's own reasoning, to be handed back unchanged; the signature is the vendor's and opaque."""
+    """A model's own reasoning, to be sent back unchanged; the signature is the vendor's and opaque."""
 
     text: str
     signature: str | None = None
@@ -92,7 +92,7 @@ class ResponseSchema:
 
 
 class Sampling(NamedTuple):
-    """Knobs of one generation; each may be absent."""
+    """Sampling parameters of one generation; each may be absent."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -115,14 +115,14 @@ class RejectionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """What is wrong with an answer, in our own words: `message` is quoted to the model and shown to the caller."""
+    """Why an answer is unusable, in our own words: `message` is quoted to the model and shown to the caller."""
 
     reason: RejectionReason
     message: str
 
 
 class FinishReason(StrEnum):
-    """Why the model stopped; refusals, filters and empty truncations arrive as failures, not here."""
+    """Why the model stopped; refusals, filters and empty truncated answers are failures instead."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -132,7 +132,7 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionAnswer:
-    """What a vendor answered; `model` is the one that really answered, as the vendor names it."""
+    """An answer of a vendor; `model` is the model that really answered, by the vendor's name."""
 
     parts: tuple[ContentPart, ...]
     finish_reason: FinishReason
@@ -142,14 +142,14 @@ class CompletionAnswer:
 
     @property
     def text(self) -> str:
-        """All text of the answer, reasoning left out."""
+        """Returns all text of the answer, without reasoning."""
         if len(self.parts) == 1 and isinstance(self.parts[0], TextPart):
             return self.parts[0].text
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
 
 def accept_anything(answer: CompletionAnswer) -> Rejection | None:
-    """The judgement of a request that sets no condition on its answer."""
+    """Accept every answer; for requests that set no condition."""
     return None
 
 
@@ -157,10 +157,10 @@ def accept_anything(answer: CompletionAnswer) -> Rejection | None:
 class CompletionRequest:
     """One question to a model.
 
-    `sampling` is what the caller gave: a model that cannot honour it must not be asked. `defaults` is what we
-    would like where the caller gave nothing: it is left out where a model refuses it. `accept` is pure and says
-    whether an answer can be used; it is no part of the request's identity. `prompt_sha256` (64 hex digits) is a name
-    for system text and messages: whoever gives one promises that different texts have different names.
+    `sampling` is what the caller gave: a model that cannot accept it must not be asked. `defaults` are our values for
+    what the caller did not give; they are left out where a model refuses them. `accept` is pure and returns why an
+    answer is unusable; it is not part of the request's identity. `prompt_sha256` (64 hex digits) stands for system text
+    and messages: different texts must have different values.
     """
 
     messages: tuple[Message, ...]
@@ -173,9 +173,9 @@ class CompletionRequest:
     prompt_sha256: str | None = None
 
     def asked_again(self, rejection: Rejection) -> CompletionRequest:
-        """The same question with the reason why the last answer was rejected, in our words, at its end.
+        """Returns the same question, with the reason of the rejection added at its end, in our own words.
 
-        The rejected text itself is not repeated: it is untrusted, and it may quote the essays.
+        The rejected text is not repeated: it is untrusted, and it may quote the essays.
         """
         *before, last = self.messages
         note = TextPart(f"\n\nYour previous answer was rejected: {rejection.message} Answer again, in full.")

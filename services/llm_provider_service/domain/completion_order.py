@@ -1,4 +1,4 @@
-"""One order to the gateway and its result: the only things that pass between the front door and the orchestrator."""
+"""An order for a completion and its result: the only values between the HTTP layer and the orchestrator."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from services.llm_provider_service.domain.target import Target
 
 
 class CompletionOrder(NamedTuple):
-    """A completion that somebody wants, and how. `timeout_seconds` is the caller's own deadline, if any.
+    """A request for a completion, with its options; `timeout_seconds` is the caller's own deadline, if any.
 
-    Without `may_retry` each target is asked once.
+    Without `may_retry` each target is called once.
     """
 
     request: CompletionRequest
@@ -37,7 +37,7 @@ class CompletionOrder(NamedTuple):
 
 
 class CompletionResult(NamedTuple):
-    """An accepted answer: who gave it, what it took, what it cost. `attempts` is empty when it was cached."""
+    """An accepted answer, its target, its attempts and its cost. `attempts` is empty for a cached answer."""
 
     answer: CompletionAnswer
     target: Target
@@ -48,7 +48,7 @@ class CompletionResult(NamedTuple):
 
     @property
     def calls(self) -> int:
-        """How many of the attempts were sent to a vendor."""
+        """Number of attempts that were sent to a vendor."""
         count = 0
         for attempt in self.attempts:
             count += attempt.outcome is not AttemptOutcome.NOT_SENT

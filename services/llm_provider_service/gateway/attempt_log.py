@@ -1,4 +1,4 @@
-"""Records every attempt in its run and in the metrics; one that failed also in the log."""
+"""Records every attempt in its run and in the metrics, and failed attempts also in the log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LastFailure:
-    """The attempt at a provider that failed last; `at` in Unix seconds."""
+    """The last failed attempt at a provider; `at` in Unix seconds."""
 
     target: Target
     outcome: AttemptOutcome
@@ -37,7 +37,7 @@ class LastFailure:
 
 
 class AttemptLog:
-    """One entry for each attempt of a run, priced at the moment it ended; the last failure of each provider is kept."""
+    """Records the attempts of runs with their price at that time; keeps the last failure of each provider."""
 
     def __init__(self, prices: PriceBook, recorder: MetricsRecorder, *, wall_clock: Callable[[], float]) -> None:
         self._prices = prices
@@ -46,33 +46,33 @@ class AttemptLog:
         self.last_failures: dict[LLMProviderType, LastFailure] = {}
 
     def not_sent(self, run: Run, target: Target) -> None:
-        """Our own limits kept a call from being made."""
+        """Record a call that one of our own limits prevented."""
         with attempt_span(target, SpanKind.INTERNAL) as span:
             self._write(run, target, AttemptOutcome.NOT_SENT, 0.0)
             if span.recording:
                 describe(span, run.attempts[-1])
 
     def retried(self, target: Target) -> None:
-        """A request is about to ask *target* once more."""
+        """Count a retry at *target*."""
         self._recorder.retried(target.provider)
 
     def cooled(self, target: Target, seconds: float) -> None:
-        """*target* is left alone for *seconds*, because its vendor asked for it."""
+        """Record a cooldown of *target* for *seconds*, which its vendor asked for."""
         self._recorder.cooled(target.provider, seconds)
         log_cooldown(target, seconds)
 
     def cancelled(self, run: Run, target: Target, seconds: float) -> None:
-        """The call was cut off by us; what it cost is not known."""
+        """Record a call that we cancelled; its cost is unknown."""
         self._write(run, target, AttemptOutcome.CANCELLED, seconds)
 
     def answered(self, run: Run, target: Target, answer: CompletionAnswer, seconds: float) -> None:
-        """The vendor answered and the request accepts it."""
+        """Record an answer that the request accepts."""
         self._write(
             run, target, AttemptOutcome.SUCCESS, seconds, billed=True, usage=answer.usage, served_model=answer.model
         )
 
     def failed(self, run: Run, target: Target, failure: ProviderFailure, seconds: float) -> None:
-        """The call ended in *failure*; some failures are billed all the same."""
+        """Record a call that ended in *failure*; some failures are billed."""
         self._write(
             run,
             target,

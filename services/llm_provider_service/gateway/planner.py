@@ -1,4 +1,4 @@
-"""Brings together what a plan is made of: who is live, what each model can do, what breakers and cooldowns say."""
+"""Makes the plan of an order from live accounts, model capabilities, breakers and cooldowns."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from services.llm_provider_service.settings.accounts import AccountsNow, Provide
 MOST_KEPT_PLANS = 256
 BYTES_PER_TOKEN = 4
 EXPECTED_OUTPUT_TOKENS = 200
-# What a model that reasons is expected to think before those, where its budget is no smaller. An assumption of ours:
-# vendors publish what an effort may use, not what it does.
+# Reasoning tokens that we expect in addition, or the budget if it is smaller. Our assumption: vendors publish what an
+# effort may use, not what it uses.
 EXPECTED_REASONING_TOKENS = 1000
 MOST_NAMED = 8
 PARTS_OF = attrgetter("parts")
@@ -43,11 +43,10 @@ class _Kept:
 
 
 class Planner:
-    """Makes the plan of an order, with the accounts as they are at that moment.
+    """Makes the plan of an order, from the present state of the accounts.
 
-    While every target is available and the accounts stay as they are, the candidates of equal questions are the same;
-    they are kept, and with the strategy priority so is the plan itself. What depends on the size of a request
-    (least-cost) is made each time.
+    While every target is available and the accounts do not change, equal questions have the same candidates. These are
+    cached, and for the strategy priority so is the plan. Plans that depend on the request's size (least-cost) are not.
     """
 
     def __init__(
@@ -74,9 +73,9 @@ class Planner:
         self._kept: dict[tuple[PlanQuestion, Knobs, bool], _Kept] = {}
 
     def plan(self, order: CompletionOrder) -> Plan:
-        """Who is asked for *order*, in which order.
+        """Returns which targets are asked for *order*, and in which order.
 
-        Raises `InvalidOrder` for what cannot be asked of anybody, and `NobodyAnswered` where nobody is live.
+        Raises `InvalidOrder` if no target can be asked this, and `NobodyAnswered` if no account is live.
         """
         now = self._accounts.now
         if not now.live:
@@ -114,7 +113,7 @@ class Planner:
     def _candidates(
         self, question: PlanQuestion, request: CompletionRequest, now: AccountsNow, size: int | None = None
     ) -> list[Candidate]:
-        """Who may be asked, as they stand now; *size* in bytes where the cost matters."""
+        """Returns the targets that may be asked, in their present state; *size* in bytes if the cost matters."""
         _check(question, now)
         places = {account.key: place for place, account in enumerate(now.live)}
         return [
@@ -166,14 +165,14 @@ class Planner:
 
 
 def _switched_off(account: ProviderAccount) -> Candidate:
-    """In the plan only as somebody whom an operator keeps out of it."""
+    """Returns a candidate for a switched-off account; it is in the plan only to be reported as skipped."""
     profile = profile_for(account.provider, account.default_model)
     target = Target(profile.provider, profile.id, account.name)
     return Candidate(target=target, canonical=profile.canonical, enabled=False)
 
 
 def _check(question: PlanQuestion, now: AccountsNow) -> None:
-    """Refuse a provider that is not live, and a model that nobody is known to have."""
+    """Raise `InvalidOrder` for a provider that is not live, or a model that no live provider is known to have."""
     if question.provider is not None and question.provider not in now.live_providers:
         raise InvalidOrder(
             "This provider is not available",
@@ -208,7 +207,7 @@ def _lacking(made: Plan, request: CompletionRequest, asked: LLMProviderType | No
 
 
 def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:
-    """Tokens that are billed as output, reasoning included."""
+    """Expected output tokens as billed, reasoning included."""
     sampling = effective_sampling(request, profile)
     tokens = EXPECTED_OUTPUT_TOKENS
     if thinks(sampling.reasoning_effort, profile):
@@ -218,12 +217,12 @@ def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:
 
 
 def has_images(request: CompletionRequest) -> bool:
-    """Whether there is anything to look at in *request*."""
+    """Returns whether *request* holds an image."""
     return ImagePart in map(type, chain.from_iterable(map(PARTS_OF, request.messages)))
 
 
 def request_bytes(request: CompletionRequest) -> int:
-    """Bytes of all text in *request*, in UTF-8."""
+    """Size of all text in *request*, in bytes of UTF-8."""
     texts = [part.text for message in request.messages for part in message.parts if isinstance(part, TextPart)]
     return sum(len(text.encode()) for text in (request.system or "", *texts))
 

@@ -1,6 +1,6 @@
-"""The attempts of one request at one target: turn, slots, permit, call, and the request's own judgement.
+"""Makes the attempts of one request at one target: slow-start turn, slots, breaker permit, call, `accept`.
 
-Each upstream call leaves one Attempt, whatever happens to it.
+Each upstream call leaves one Attempt, whatever its outcome.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from services.llm_provider_service.settings.accounts import ProviderAccounts
 
 
 class ProvidersByAccount(Protocol):
-    """Where the provider of each account that is live now is found."""
+    """A mapping from each live account to its provider."""
 
     def __getitem__(self, key: AccountKey) -> LLMProviderProtocol: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTools:
-    """What attempts are made with; the same for every request."""
+    """The objects that attempts use; the same for every request."""
 
     providers: ProvidersByAccount
     accounts: ProviderAccounts
@@ -64,7 +64,7 @@ class TargetAttempts:
         self._others = others
 
     async def ask(self) -> CompletionAnswer:
-        """Ask the target, again if need be; a request that gives up on it counts once in its breaker."""
+        """Ask the target, with retries; a request that gives up counts once in the target's breaker."""
         tools, run = self._tools, self._run
         run.request = run.order.request
         allowance = RetryAllowance(
@@ -82,17 +82,17 @@ class TargetAttempts:
             raise
 
     def _somebody_else(self) -> bool:
-        """Whether one of the others could answer now."""
+        """Returns whether another candidate could answer now."""
         return any(map(self._tools.targets.available, self._others))
 
     def _patience(self) -> float:
-        """Seconds that this request may wait for the target: briefly while somebody else could answer."""
+        """Seconds that this request may wait for the target; short while another candidate could answer."""
         policy = self._tools.policy
         left = self._run.deadline.remaining() - policy.minimum_attempt_seconds
         return min(left, policy.patience_seconds) if self._somebody_else() else left
 
     async def _attempt(self, number: int) -> CompletionAnswer:
-        """One attempt; where nothing is to be waited for, nothing is waited for."""
+        """Make one attempt; waits only if the target is restricted (cooldown, slow start) or no slot is free."""
         tools, target = self._tools, self._target
         if number > 1:
             tools.log.retried(target)
@@ -117,7 +117,7 @@ class TargetAttempts:
                 tools.targets.slow_start.leave(target, ticket, succeeded=succeeded)
 
     async def _turn_and_slots(self) -> tuple[Ramp | None, HeldSlots]:
-        """Both at once; a cooldown that began while this request waited for its slots sends it back."""
+        """Returns a slow-start ticket and slots; starts again if a cooldown began during the wait for slots."""
         slow_start = self._tools.targets.slow_start
         while True:
             ticket = await self._turn()
@@ -132,13 +132,13 @@ class TargetAttempts:
             slow_start.leave(self._target, ticket, succeeded=False)
 
     def _may_go(self, ticket: Ramp | None = None) -> bool:
-        """Whether a call with *ticket* need wait neither for a cooldown nor for a turn."""
+        """Returns whether a call with *ticket* may start without waiting for a cooldown or a slow-start turn."""
         if self._tools.targets.cooldowns.remaining(self._target) > 0:
             return False
         return self._tools.targets.slow_start.admits(self._target, ticket)
 
     async def _take_slots(self) -> HeldSlots:
-        """Waiting for one of the account's makes sense only when nobody else could answer."""
+        """Take the slots; waits for the account's slot only if no other candidate could answer."""
         slots, target = self._tools.slots, self._target
         may_wait = slots.free(target) or not self._somebody_else()
         try:
@@ -154,7 +154,7 @@ class TargetAttempts:
         return CapacityExhausted("all slots of this provider are taken", retry_after=full.retry_after)
 
     async def _turn(self) -> Ramp | None:
-        """Wait until the target has cooled down, which others may have prolonged, and it is this request's turn."""
+        """Wait for the end of the cooldown (others may extend it) and for this request's slow-start turn."""
         if self._may_go():
             return None
         self._refuse_long_cooldown(self._patience())
@@ -167,7 +167,7 @@ class TargetAttempts:
             raise self._no_slot(full) from None
 
     def _turn_at_once(self) -> Ramp | None:
-        """Whoever need not wait needs no place in the account's line, which may be full or not exist."""
+        """Returns a ticket if a turn is free now: then no place in the account's queue is needed."""
         cooling = self._tools.targets.cooldowns.remaining(self._target) > 0
         return None if cooling else self._tools.targets.slow_start.enter_at_once(self._target)
 
@@ -202,7 +202,7 @@ class TargetAttempts:
             raise NotSent("the vendor asked to be left alone for a while", retry_after=left)
 
     def _permit(self) -> TargetPermit:
-        """Leave of the operator and of both breakers for one call; raises `NotSent`."""
+        """Returns a permit of both breakers for one call; raises `NotSent` if one is open or the account is off."""
         try:
             if (self._target.provider, self._target.account) not in self._tools.accounts.now.live_by_key:
                 raise SwitchedOff("an operator has switched this provider off")
@@ -214,7 +214,7 @@ class TargetAttempts:
         return permit
 
     async def _call(self, permit: TargetPermit) -> CompletionAnswer:
-        """The upstream call, in the books however it ends."""
+        """Make the upstream call and record it, whatever its outcome."""
         tools, run, target = self._tools, self._run, self._target
         tools.targets.scoreboard.started(target)
         tools.recorder.call_started(target.provider)
@@ -259,7 +259,7 @@ class TargetAttempts:
             tools.targets.scoreboard.failed(target, seconds)
 
     def _judge(self, answer: CompletionAnswer) -> None:
-        """Raise if the request cannot use *answer*; the first time, the next attempt will quote the reason."""
+        """Raise if the request cannot use *answer*; after the first time, the next attempt quotes the reason."""
         run = self._run
         rejection = run.request.accept(answer)
         if rejection is None:

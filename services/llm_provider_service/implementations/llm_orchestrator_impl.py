@@ -51,16 +51,15 @@ Flights = SingleFlight[FlightKey, CompletionResult]
 HUNG_UP = "hung_up"
 CACHE_HIT = "huleedu.cache.hit"
 
-# All that one order waits for a tier of the cache that replicas share. The platform allows 0.2 s; the rest of that is
-# for an event loop that has other work to do when the time is up.
+# The time that one order may wait for the shared cache. The platform allows 0.2 s; the rest is for a busy event loop.
 LOOK_UP_SECONDS = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestratorLimits:
-    """Seconds: the longest that one order may take, and the least that an attempt needs.
+    """Limits in seconds: the longest time for one order, and the shortest time that an attempt needs.
 
-    Without `caching` every order bypasses the cache, and none takes part in another's flight.
+    Without `caching` every order bypasses the cache and shares no flight.
     """
 
     request_seconds: float
@@ -69,14 +68,14 @@ class OrchestratorLimits:
 
 
 class _Asked(NamedTuple):
-    """When the cache was asked: how many flights had *landed* by then, and what is left of the time for it."""
+    """The state when the cache was read: flights *landed* until then, and the rest of the wait budget."""
 
     budget: WaitBudget
     landed: int
 
 
 class LLMOrchestratorImpl:
-    """See the module's docstring."""
+    """`LLMOrchestratorProtocol`: runs an order through plan, cache, single flight, attempts and settlement."""
 
     def __init__(
         self,
@@ -102,7 +101,7 @@ class LLMOrchestratorImpl:
         self._grace_over = asyncio.Event()
 
     async def complete(self, order: CompletionOrder) -> CompletionResult:
-        """Answer *order*; raise a `GatewayError` if nobody could."""
+        """Answer *order*; raises a `GatewayError` if no provider could."""
         if not self._limits.caching:
             order = order._replace(cache=CacheMode.BYPASS)
         is_order()
@@ -124,15 +123,15 @@ class LLMOrchestratorImpl:
         return result
 
     def is_under_way(self, request_id: str) -> bool:
-        """See `LLMOrchestratorProtocol`."""
+        """Returns whether work for that request still runs; it may, even if its caller has disconnected."""
         return any(task.get_name() == request_id for task in self._tasks)
 
     def stop_waiting(self) -> None:
-        """See `LLMOrchestratorProtocol`."""
+        """End the grace period of a stop: calls that still run are cancelled in `finish_running`."""
         self._grace_over.set()
 
     async def finish_running(self) -> None:
-        """Wait for calls whose callers have gone; what outlasts the grace of a stop is cancelled, and in the books."""
+        """Wait for calls whose callers have disconnected; after the grace period, cancel and record them."""
         over = asyncio.create_task(self._grace_over.wait())
         while self._tasks and not over.done():
             await asyncio.wait({*self._tasks, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -160,7 +159,7 @@ class LLMOrchestratorImpl:
     async def _look_up(
         self, order: CompletionOrder, made: Plan, key: CacheKey, budget: WaitBudget
     ) -> CompletionResult | None:
-        """The stored answer of the first target; while that is away, the one of whoever would be asked instead."""
+        """Returns the stored answer of the first target, else of the candidate that replaces it while it is away."""
         with traced("cache get") as span:
             entry = await self._cache.get(key, budget)
             if entry is None and made.candidates and made.candidates[0].target != made.first:
@@ -199,10 +198,10 @@ class LLMOrchestratorImpl:
                 task.cancel()
             raise
         finally:
-            del task  # it keeps its error, and the error's traceback this frame: a circle
+            del task  # task → error → traceback → this frame → task: a reference cycle
 
     async def _in_flight(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
-        """Answer *run*, or take the answer of an identical one that is under way."""
+        """Answer *run*, or take the answer of an identical request that is running."""
         flight = flight_key(run.order, key)
         joined = self._clock()
         lead = partial(self._lead, run, made, key, asked, flight, joined)
@@ -218,7 +217,7 @@ class LLMOrchestratorImpl:
     async def _lead(
         self, run: Run, made: Plan, key: CacheKey, asked: _Asked, flight: FlightKey | None, joined: float
     ) -> CompletionResult:
-        """Answer *run* for itself, and for those who follow it."""
+        """Answer *run* as the leader of its flight, for itself and its followers."""
         run.leads = True
         waited(self._clock() - joined)
         if run.order.cache is CacheMode.USE and self._flights.has_landed(flight, since=asked.landed):
@@ -260,12 +259,12 @@ class LLMOrchestratorImpl:
 
 
 def is_the_leaders_own(failure: Exception) -> bool:
-    """Whether *failure* is about who asked, its deadline or its hang-up, so that the next one in the flight goes on."""
+    """Returns whether *failure* concerns the leader only (its deadline, its disconnect), so a follower should lead."""
     return isinstance(failure, DeadlineReached | HungUp) or (isinstance(failure, GatewayError) and failure.early)
 
 
 def _nobody_listens(task: asyncio.Task[CompletionResult]) -> None:
-    """Look at how the work ended whose caller has gone; only a bug of ours is worth a line."""
+    """Retrieve the outcome of work whose caller has disconnected; logs only bugs of ours."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, (GatewayError, HungUp)):
         log.error("order_without_caller_failed", **failure_fields(error))
@@ -285,5 +284,5 @@ def _flags(run: Run, answer: CompletionAnswer, candidate: Candidate, *, fallback
 
 
 def _second_hand(result: CompletionResult) -> CompletionResult:
-    """What a follower is told: the same answer, which cost it nothing."""
+    """Returns the result for a follower: the same answer, at no cost."""
     return result._replace(cached=True, cost=FREE, attempts=())

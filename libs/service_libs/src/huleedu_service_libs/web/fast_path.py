@@ -1,8 +1,8 @@
-"""Answers the ordinary requests of chosen routes before the web framework sees them.
+"""Answers plain requests of chosen routes before the web framework sees them.
 
-Quart's request context, routing and response took a third of the time of an answer from the cache. A request needs
-none of them that is nothing out of the ordinary: a POST to a path without parameters that has arrived whole, with
-plain JSON of a declared length. Every other request goes on to the framework, which has the same route.
+Quart's request context, routing and response took a third of the time of an answer from the cache. A plain request does
+not need them: a POST to a path without parameters, whose body has arrived whole, as plain JSON of a declared length.
+All other requests go to the framework, which has the same route.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Caller = TypeVar("Caller")
 
 
 class PlainRequest(NamedTuple, Generic[Caller]):
-    """Who asks, the body of the request, and its headers as they came."""
+    """A plain request: its caller, its body and its headers."""
 
     caller: Caller
     body: bytes
     headers: RawHeaders
 
     def header(self, name: bytes) -> str | None:
-        """The first value of the header *name*, which is in lower case; `None` if it was not sent."""
+        """Returns the first value of the header *name* (in lower case); `None` if it was not sent."""
         for given, value in self.headers:
             if given == name:
                 return value.decode("latin-1")
@@ -45,10 +45,10 @@ Answer = Callable[[PlainRequest[Caller]], Awaitable[bytes]]
 
 
 class FastPath(Generic[Caller]):
-    """An ASGI layer around *app*; an answer of its routes is JSON with status 200, or what *problem_for* says.
+    """An ASGI layer around *app*; its routes answer 200 with JSON, or with the problem from *problem_for*.
 
-    *identify* tells from the headers who asks. *body_cap* is in bytes; a longer body is the framework's to refuse.
-    Install it under whatever every request passes.
+    *identify* returns the caller from the headers. *body_cap* is in bytes; the framework refuses a longer body. Install
+    it under all layers that every request must pass.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class FastPath(Generic[Caller]):
         self._answers: dict[str, Answer[Caller]] = {}
 
     def post(self, path: str, answer: Answer[Caller]) -> None:
-        """Let *answer* answer ordinary POSTs to *path*."""
+        """Answer plain POSTs to *path* with *answer*."""
         self._answers[path] = answer
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-        """One exchange."""
+        """Handle one request."""
         exchange = exchange_of(scope)
         if exchange is not None and exchange.body_is_whole and scope["method"] == "POST":
             answer = self._answers.get(scope["path"])
@@ -105,7 +105,7 @@ class FastPath(Generic[Caller]):
 
 
 def _is_plain_json(headers: RawHeaders, body_cap: int) -> bool:
-    """JSON said in the shortest way, of a declared length within the cap, not coded, each of these said once."""
+    """Returns whether the headers say, once each: JSON without parameters, a length within the cap, no coding."""
     types = lengths = 0
     for name, value in headers:
         if name == b"content-type":

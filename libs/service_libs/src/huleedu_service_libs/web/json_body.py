@@ -1,11 +1,11 @@
-"""A strict JSON reader for request bodies: what two parsers could read differently is refused.
+"""A strict JSON reader for request bodies: refuses what two parsers could read differently.
 
-Refused beyond broken syntax: bytes that are not UTF-8, a byte order mark, NaN and infinities (written out or by
+Besides wrong syntax it refuses: bytes that are not UTF-8, a byte order mark, NaN and infinities (written out or by
 overflow), integers outside 64 bits, duplicate member names, U+0000 and lone surrogates in strings, deep nesting.
 
-jiter sees all of these except overflow, wide integers, U+0000 and our depth; those are plain to see in the value it
-read. A body that will be refused is read again, for a message with line and column (orjson) or a pointer (the standard
-library, which hands out every pair). Why these three: docs/decisions/014-json-reader.md.
+jiter refuses all of these except overflow, wide integers, U+0000 and our depth limit; we check those in the parsed
+value. A body that is refused is parsed again for a better message: with line and column (orjson), or with a pointer
+(the standard library, which reports every pair). Why these three parsers: docs/decisions/014-json-reader.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CONTAINERS: Final = frozenset({dict, list})
 
 
 class InvalidBody(Exception):
-    """The body is not the JSON we accept; *pointer* (RFC 6901) says where, the empty pointer is the whole body."""
+    """The body is not JSON that we accept; *pointer* (RFC 6901) gives the place, empty for the whole body."""
 
     def __init__(self, pointer: str, message: str) -> None:
         super().__init__(f"{pointer or 'body'}: {message}")
@@ -36,9 +36,9 @@ class InvalidBody(Exception):
 
 
 def read_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
-    """Parse *raw*; *max_depth* counts nested containers, the outermost included. jiter reads no more than 201.
+    """Returns the value in *raw*; raises InvalidBody.
 
-    Raises InvalidBody.
+    *max_depth* counts nested containers, the outermost included; jiter reads at most 201.
     """
     try:
         # Without its cache of strings, which would save nothing here, jiter keeps nothing of one caller's for the next.
@@ -51,11 +51,11 @@ def read_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
 
 
 class _Offence(ValueError):
-    """The value holds what jiter reads and we refuse."""
+    """The value holds something that jiter accepts and we refuse."""
 
 
 def _look_through(value: Any, max_depth: int) -> None:
-    """Raise _Offence if something in *value* must not be; level by level, because a call for each container is dear."""
+    """Raise _Offence for a forbidden value in *value*; goes level by level, as a call per container is slow."""
     items: list[Any] = [value]
     for _ in range(max_depth):
         items = _items_in(items)
@@ -67,7 +67,7 @@ def _look_through(value: Any, max_depth: int) -> None:
 
 
 def _items_in(items: Iterable[Any]) -> list[Any]:
-    """What the containers among *items* hold, names too; raises _Offence for one of the others that must not be."""
+    """Returns the contents of the containers in *items*, names included; raises _Offence for a forbidden value."""
     inner: list[Any] = []
     for item in items:
         kind = type(item)
@@ -89,7 +89,7 @@ def _items_in(items: Iterable[Any]) -> list[Any]:
 
 
 def _name_offence(raw: bytes, max_depth: int) -> None:
-    """Raise InvalidBody for what is wrong with *raw*; return if none of the other two readers finds anything."""
+    """Raise InvalidBody with what is wrong in *raw*; returns if the other two parsers find nothing wrong."""
     _require_depth(_parse(raw), max_depth)
     tree = json.loads(raw, object_pairs_hook=_object, parse_int=_integer)
     for pointer, message in _offences(tree, ""):
@@ -127,7 +127,7 @@ def _require_depth(value: Any, max_depth: int) -> None:
 
 
 class _Refused:
-    """Stands in the tree of the standard library where a value must not be."""
+    """Marks a forbidden value in the tree of the standard library."""
 
     def __init__(self, message: str) -> None:
         self.message = message
