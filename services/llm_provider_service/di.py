@@ -70,7 +70,7 @@ PROVIDER_CLASSES: Mapping[LLMProviderType, type[VendorProvider]] = {
 }
 
 
-class WorldProvider(Provider):
+class RuntimeProvider(Provider):
     """Provides the implementations of the Protocols, and objects that hold connections or tasks."""
 
     scope = Scope.APP
@@ -230,7 +230,7 @@ def build_container(settings: Settings, peers: Peers, accounts: ProviderAccounts
     policies.routing_rules(settings)  # invalid rules are refused here, before anything is opened
     return make_async_container(
         ProcessStateProvider(),
-        WorldProvider(),
+        RuntimeProvider(),
         context={Settings: settings, Peers: peers, ProviderAccounts: accounts},
         validation_settings=STRICT_VALIDATION,
     )

@@ -84,7 +84,7 @@ class VendorUnusable(GatewayError):
     status = 502
 
 
-class NobodyAnswered(GatewayError):
+class NoProviderAvailable(GatewayError):
     """No candidate could answer now."""
 
     status = 503

@@ -8,13 +8,13 @@ from importlib.metadata import version
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import LLMComparisonRequest, LLMConfigOverrides
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
+from services.llm_provider_service.api.caller_identity import LOCAL_CALLER
 from services.llm_provider_service.api.comparison_mapping import (
     REQUEST_TYPE,
-    Asked,
     ComparisonDefaults,
     ComparisonMapping,
+    ParsedComparison,
 )
-from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.completion import Sampling
 from services.llm_provider_service.gateway.gateway_status import ServiceFacts
@@ -123,7 +123,7 @@ def _comparisons(settings: Settings) -> RequestKind:
 
 
 def _asked_bytes(mapping: ComparisonMapping, body: LLMComparisonRequest) -> int:
-    case = mapping.case(Asked(request=body), caller=LOCAL_CALLER, correlation_id="", timeout_header=None)
+    case = mapping.case(ParsedComparison(request=body), caller=LOCAL_CALLER, correlation_id="", timeout_header=None)
     return request_bytes(case.order.request)
 
 

@@ -68,7 +68,7 @@ class LLMCacheManagerProtocol(Protocol):
         """Remove one key, one tenant's entries, or all; returns how many were removed."""
         ...
 
-    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+    def has_pending(self, *, tenant: str | None = None, key: str | None = None) -> bool:
         """Returns whether such a clear is not done everywhere yet."""
         ...
 

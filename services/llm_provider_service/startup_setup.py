@@ -21,10 +21,10 @@ from huleedu_service_libs.web.quart_app import (
 from huleedu_service_libs.web.quart_draining import DrainMiddleware
 from huleedu_service_libs.workers.peers import NoPeers, Peers
 from services.llm_provider_service import policies
+from services.llm_provider_service.api.caller_identity import caller_of
 from services.llm_provider_service.api.comparison_mapping import OVERRIDE_POINTERS
 from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
 from services.llm_provider_service.api.docs_routes import docs_routes
-from services.llm_provider_service.api.door import caller_of
 from services.llm_provider_service.api.health_routes import health_routes
 from services.llm_provider_service.api.llm_routes import llm_routes
 from services.llm_provider_service.api.metrics_middleware import install_http_metrics

@@ -20,7 +20,7 @@ from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.http_server.lifespan import Lifespan
 from huleedu_service_libs.observability.hot_metrics import HotCounter, HotGauge, HotHistogram
 from huleedu_service_libs.resilience.breaker_values import Transition, TransitionCause
-from services.llm_provider_service.api.door import LOCAL_CALLER
+from services.llm_provider_service.api.caller_identity import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import CompletionRequest

@@ -194,7 +194,7 @@ async def test_each_seam_has_the_form_that_our_code_needs() -> None:
 
 @pytest.mark.sockets
 async def test_the_newest_request_that_waits_for_its_turn_is_the_first_of_the_pipeline() -> None:
-    """`LimitedHttpProtocol.say_last` makes it the connection's last."""
+    """`LimitedHttpProtocol.close_after_response` makes it the connection's last."""
     async with parts_in_use() as parts:
         protocol = parts[HttpToolsProtocol]
         assert isinstance(protocol, HttpToolsProtocol)

@@ -9,7 +9,7 @@ import pytest
 
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.web.body_budget import BODIES_FILL_THE_MEMORY
-from services.llm_provider_service.api.door import LOCAL_CALLER
+from services.llm_provider_service.api.caller_identity import LOCAL_CALLER
 from services.llm_provider_service.api.openapi.document import openapi_document
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt

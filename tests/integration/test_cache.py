@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from huleedu_service_libs.workers.peers import Handler, Poll
+from huleedu_service_libs.workers.peers import Handler, PeerAnswers
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.startup_setup import create_app
 from tests.support.gateway import ESSAY_A, ESSAY_B, gateway_of, running_gateway, vendors
@@ -173,11 +173,11 @@ class FrozenWorkers:
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
         """They ask nothing."""
 
-    async def ask(self, question: str, argument: Any = None, **_times: float) -> Poll:
+    async def ask(self, question: str, argument: Any = None, **_times: float) -> PeerAnswers:
         """They hear it, and are silent for longer than a hang-up takes."""
         self.told.set()
         await asyncio.sleep(1.0)
-        return Poll(asked=1, silent=1, others=1)
+        return PeerAnswers(asked=1, silent=1, others=1)
 
 
 async def test_an_answer_is_kept_although_its_caller_hangs_up_before_the_other_workers_have_heard(

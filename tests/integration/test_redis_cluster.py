@@ -65,7 +65,7 @@ async def test_entries_of_tenants_in_different_slots_are_stored_read_and_cleared
         await one.writer.write_waiting()
         assert await one.clear() == 41
         assert await redis.keys() == []
-        assert not one.owes()
+        assert not one.has_pending()
 
 
 async def test_replicas_that_meet_in_a_cluster_of_one_share_everything(sim: VendorSim, tmp_path: Path) -> None:

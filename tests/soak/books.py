@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from common_core.llm_attempts import AttemptOutcome
 from services.llm_provider_service.metrics import PREFIX
-from services.llm_provider_service.tools.demo_accounts import NEVER_ARRIVED, PERHAPS_ARRIVED
+from services.llm_provider_service.tools.demo_summary import NEVER_ARRIVED, PERHAPS_ARRIVED
 
 PATH = "/api/v1/comparison"
 HUNG_UP = "499"

@@ -11,7 +11,7 @@ from tests.soak.callers import Callers
 from tests.soak.questions import Question
 from tests.support.crowd import Reply
 
-_Asked = tuple[Question, asyncio.Task[Reply | None]]
+_CacheLookup = tuple[Question, asyncio.Task[Reply | None]]
 
 
 class Load:
@@ -22,7 +22,7 @@ class Load:
         self._bursts = bursts
         self._rate = rate
         self._dice = dice
-        self._proof: list[_Asked] | None = None
+        self._proof: list[_CacheLookup] | None = None
 
     async def run(self, seconds: float, over: asyncio.Event) -> None:
         """Ask for so many seconds, or until it is *over*."""
@@ -38,7 +38,7 @@ class Load:
 
     async def prove(self, seconds: float) -> tuple[int, list[str]]:
         """Ask for so many seconds in which whatever can be answered must be; how many that were, and which failed."""
-        asked: list[_Asked] = []
+        asked: list[_CacheLookup] = []
         self._proof = asked
         await self.run(seconds, asyncio.Event())
         self._proof = None

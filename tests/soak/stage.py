@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from common_core.config_enums import SelectionStrategy
-from services.llm_provider_service.tools.demo_accounts import PERHAPS_ARRIVED, attempts_in
+from services.llm_provider_service.tools.demo_summary import PERHAPS_ARRIVED, attempts_in
 from tests.faults.fault_upstream import FaultUpstream
 from tests.soak.books import VendorBooks
 from tests.soak.questions import LONGEST_BODY, LONGEST_SECONDS, RAW_VENDOR, VENDORS

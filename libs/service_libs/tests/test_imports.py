@@ -23,7 +23,7 @@ HEAVY = (
 )
 ALLOWED: dict[str, set[str]] = {
     "web.problem": set(),
-    "web.json_as_written": set(),
+    "web.verbatim_json": set(),
     "web.json_body": set(),
     "web.correlation": set(),
     "http_server.lifespan": set(),

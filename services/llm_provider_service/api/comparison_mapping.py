@@ -18,8 +18,8 @@ from common_core.llm_contracts import (
     ResultFlag,
 )
 from huleedu_service_libs.web.correlation import new_correlation_id
-from huleedu_service_libs.web.json_as_written import as_written
 from huleedu_service_libs.web.json_body import read_json
+from huleedu_service_libs.web.verbatim_json import as_written
 from services.llm_provider_service.api.problems import invalid_fields, invalid_model
 from services.llm_provider_service.comparison.injection import injection_suspected
 from services.llm_provider_service.comparison.prompt import build_request
@@ -52,7 +52,7 @@ class ComparisonDefaults:
     cache: CacheMode
 
 
-class Asked(NamedTuple):
+class ParsedComparison(NamedTuple):
     """The parsed request; `metadata` is the JSON to send back, with its numbers as they were written."""
 
     request: LLMComparisonRequest
@@ -73,7 +73,7 @@ class ComparisonMapping:
     def __init__(self, defaults: ComparisonDefaults) -> None:
         self._defaults = defaults
 
-    def read(self, raw: bytes) -> Asked:
+    def read(self, raw: bytes) -> ParsedComparison:
         """Returns the request in *raw*; raises `InvalidBody`, or a `ProblemError` with pointers to what is wrong."""
         members = _without_null_members(read_json(raw))
         try:
@@ -81,13 +81,15 @@ class ComparisonMapping:
         except ValidationError as error:
             raise invalid_model(error) from None
         if not request.metadata:
-            return Asked(request=request)
+            return ParsedComparison(request=request)
         metadata = as_written(raw, "metadata", request.metadata)
         if len(metadata) > MAX_METADATA_BYTES:
             raise invalid_fields((("/metadata", f"must be at most {MAX_METADATA_BYTES} bytes of JSON"),))
-        return Asked(request=request, metadata=metadata)
+        return ParsedComparison(request=request, metadata=metadata)
 
-    def case(self, asked: Asked, *, caller: Caller, correlation_id: str, timeout_header: str | None) -> ComparisonCase:
+    def case(
+        self, asked: ParsedComparison, *, caller: Caller, correlation_id: str, timeout_header: str | None
+    ) -> ComparisonCase:
         """Returns the comparison and its order; raises a `ProblemError` for an invalid timeout header."""
         request = asked.request
         overrides = request.llm_config_overrides or NO_OVERRIDES

@@ -8,8 +8,8 @@ from quart import Blueprint, Response, request
 from common_core.config_enums import LLMProviderType
 from huleedu_service_libs.web.fast_path import PlainRequest
 from huleedu_service_libs.web.quart_app import inject, read_body
+from services.llm_provider_service.api.caller_identity import caller_of
 from services.llm_provider_service.api.comparison_route import COMPARISON_PATH, ComparisonRoute
-from services.llm_provider_service.api.door import caller_of
 from services.llm_provider_service.api.problems import invalid_fields, not_found
 from services.llm_provider_service.gateway.all_workers import AllWorkers
 from services.llm_provider_service.gateway.gateway_status import GatewayStatus

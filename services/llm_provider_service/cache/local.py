@@ -123,7 +123,7 @@ class LocalCache:
         self._on_operation(operation, "ok" if removed else "miss")
         return removed
 
-    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+    def has_pending(self, *, tenant: str | None = None, key: str | None = None) -> bool:
         """Returns False: entries are removed here at once."""
         return False
 
@@ -204,7 +204,7 @@ class NoCache:
         """Returns 0."""
         return 0
 
-    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+    def has_pending(self, *, tenant: str | None = None, key: str | None = None) -> bool:
         """Returns False."""
         return False
 

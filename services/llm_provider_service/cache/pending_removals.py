@@ -33,9 +33,9 @@ EVERYTHING = Removal()
 class PendingRemovals:
     """The removals that are not confirmed, in the order of the requests.
 
-    A removal that is requested again while it is carried out is owed again: `settle` takes the ticket from `owe`, and
-    forgets only a removal that was not requested since. More than 10,000 become one removal of everything: it is better
-    to ask a vendor again than to serve a removed answer.
+    A removal that is requested again while it is carried out is pending again: `settle` takes the ticket from
+    `add_pending`, and forgets only a removal that was not requested since. More than 10,000 become one removal of
+    everything: it is better to ask a vendor again than to serve a removed answer.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class PendingRemovals:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def owe(self, removal: Removal) -> int:
+    def add_pending(self, removal: Removal) -> int:
         """Remember *removal*; returns the ticket for `settle`."""
         if len(self._tickets) >= MOST_OWED and removal not in self._tickets:
             self._tickets.clear()

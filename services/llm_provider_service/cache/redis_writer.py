@@ -55,14 +55,14 @@ class RedisWriter:
         link: RedisLink,
         owed: PendingRemovals,
         *,
-        telling: Callable[[Removal], Command],
+        removal_command: Callable[[Removal], Command],
         ttl_seconds: float,
         metrics: SharedTierMetrics,
         clock: Clock,
     ) -> None:
         self._link = link
         self._owed = owed
-        self._telling = telling
+        self._removal_command = removal_command
         self._ttl_ms = max(1, int(ttl_seconds * 1000))
         self._metrics = metrics
         self._clock = clock
@@ -79,7 +79,7 @@ class RedisWriter:
 
         With *replaces*, the present entry is owed as a removal until *raw* is stored in its place.
         """
-        ticket = self._owed.owe(Removal(key=key)) if replaces else None
+        ticket = self._owed.add_pending(Removal(key=key)) if replaces else None
         if raw is None or not self._has_room_for(raw):
             self._drop(1)
             return
@@ -102,18 +102,18 @@ class RedisWriter:
 
     async def remove(self, removal: Removal) -> int:
         """Carry *removal* out, now or when Redis is back; returns how many entries were removed now."""
-        ticket = self._owed.owe(removal)
+        ticket = self._owed.add_pending(removal)
         await self._forget_waiting(removal)
-        return await self._pay(removal, ticket) or 0
+        return await self._carry_out(removal, ticket) or 0
 
-    async def pay_all(self) -> None:
+    async def carry_out_all(self) -> None:
         """Carry out all removals that are owed, the oldest first, until Redis goes away.
 
         It skips a removal that a `remove` call is carrying out: that call returns the number of removed entries, and a
         second run would take some of them from its count.
         """
         for removal, ticket in self._owed.pending():
-            if ticket not in self._under_way and await self._pay(removal, ticket) is None:
+            if ticket not in self._under_way and await self._carry_out(removal, ticket) is None:
                 return
 
     async def removed_elsewhere(self, removal: Removal) -> None:
@@ -123,7 +123,7 @@ class RedisWriter:
         written = list(self._lately) if removal.key is None else [removal.key]
         for key in filter(removal.covers, written):
             if self._lately.pop(key, -inf) >= since:
-                self._owed.owe(Removal(key=key))
+                self._owed.add_pending(Removal(key=key))
 
     def _has_room_for(self, raw: bytes) -> bool:
         fits = len(raw) <= LARGEST_ENTRY_BYTES and self._waiting_bytes + len(raw) <= MOST_WAITING_BYTES
@@ -136,14 +136,14 @@ class RedisWriter:
         async with self._turn:
             return
 
-    async def _pay(self, removal: Removal, ticket: int) -> int | None:
+    async def _carry_out(self, removal: Removal, ticket: int) -> int | None:
         """Carry *removal* out; returns how many entries were removed, or `None` if it stays owed."""
         if not self._link.available:
             return None
         self._under_way.add(ticket)
         try:
             removed = await remove(self._link, removal)
-            (told,) = await self._link.run_all([self._telling(removal)])
+            (told,) = await self._link.run_all([self._removal_command(removal)])
         except (RedisAway, RedisRefused):
             return None
         finally:
@@ -181,7 +181,7 @@ class RedisWriter:
 
     def _commands(self, one: _Waiting) -> list[Command]:
         written = ("SET", entry_name(one.key), seal(one.key, one.raw), "PX", self._ttl_ms)
-        return [written] if one.ticket is None else [written, self._telling(Removal(key=one.key))]
+        return [written] if one.ticket is None else [written, self._removal_command(Removal(key=one.key))]
 
     def _written(self, one: _Waiting, answer: Any, told: Any) -> None:
         if isinstance(answer, RedisRefused):

@@ -58,7 +58,7 @@ class TwoTierCache:
         removal = _removal(tenant, key)
         return here if removal is None else max(here, await self.writer.remove(removal))
 
-    def owes(self, *, tenant: str | None = None, key: str | None = None) -> bool:
+    def has_pending(self, *, tenant: str | None = None, key: str | None = None) -> bool:
         """Returns whether this removal still waits for Redis; until then, what it covers is not read here."""
         removal = _removal(tenant, key)
         return removal is not None and self._owed.includes(removal)

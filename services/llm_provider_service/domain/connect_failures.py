@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.llm_provider_service.domain.failures import ConnectFailed
 
 
-class NoTls(ConnectFailed):
+class TlsHandshakeFailed(ConnectFailed):
     """The TLS handshake failed: the peer speaks another protocol or closed the connection. Tried twice at most."""
 
     max_attempts = 2

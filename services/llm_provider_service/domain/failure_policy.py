@@ -17,7 +17,7 @@ class Backoff(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ToldAs:
+class CallerMessage:
     """The answer to the caller if this failure explains the error.
 
     `status` is 422 if the vendor refuses the request, 502 if something is wrong on the vendor's side. `advice` says

@@ -26,7 +26,7 @@ ProviderFailure
 
 Only providers/ reads status codes: it turns a vendor's reply into one of these classes, and all later code reads the
 class attributes. Billing by outcome is in `common_core.llm_attempts`; everything else is on the class, including what
-the caller is told. A failure that broke off an answer may be billed, and otherwise keeps its policy (`that_broke_off`).
+the caller is told. A failure that broke off an answer may be billed, and otherwise keeps its policy (`as_broken_off`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from __future__ import annotations
 from common_core.error_enums import ErrorCode
 from common_core.llm_attempts import AttemptOutcome, Billed
 from services.llm_provider_service.domain.completion import Rejection
-from services.llm_provider_service.domain.failure_policy import Backoff, ToldAs
+from services.llm_provider_service.domain.failure_policy import Backoff, CallerMessage
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.usage import Usage
 
@@ -57,7 +57,7 @@ class CertificateInvalid(ConnectionFailure):
 
     alerts = True
     outcome = AttemptOutcome.CERTIFICATE_INVALID
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=502,
         code=ErrorCode.INVALID_RESPONSE,
         slug="certificate-invalid",
@@ -126,7 +126,7 @@ class AuthenticationFailed(ProviderFailure):
     opens_at_once = True
     alerts = True
     outcome = AttemptOutcome.AUTHENTICATION_FAILED
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=502,
         code=ErrorCode.PROVIDER_AUTHENTICATION_ERROR,
         slug="provider-authentication-error",
@@ -140,7 +140,7 @@ class ModelNotFound(ProviderFailure):
     """The provider does not know the model, or not for this key."""
 
     outcome = AttemptOutcome.MODEL_NOT_FOUND
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=422,
         code=ErrorCode.INVALID_REQUEST,
         slug="model-not-found",
@@ -155,7 +155,7 @@ class RequestRejected(ProviderFailure):
 
     fails_over = False
     outcome = AttemptOutcome.REQUEST_REJECTED
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=422,
         code=ErrorCode.INVALID_REQUEST,
         slug="provider-rejected-request",
@@ -169,7 +169,7 @@ class ContextTooLong(RequestRejected):
     """More tokens than the model can read."""
 
     outcome = AttemptOutcome.CONTEXT_TOO_LONG
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=422,
         code=ErrorCode.CONTEXT_LENGTH_EXCEEDED,
         slug="context-length-exceeded",
@@ -190,7 +190,7 @@ class ContentRefused(ProviderFailure):
 
     fails_over = False
     outcome = AttemptOutcome.CONTENT_REFUSED
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=422,
         code=ErrorCode.CONTENT_REFUSED,
         slug="content-refused",
@@ -211,7 +211,7 @@ class OutputTruncated(ProviderFailure):
 
     fails_over = False
     outcome = AttemptOutcome.OUTPUT_TRUNCATED
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=502,
         code=ErrorCode.PARSING_ERROR,
         slug="output-truncated",
@@ -229,7 +229,7 @@ class AnswerRejected(ProviderFailure):
     fails_over = False
     backoff = Backoff.NONE
     outcome = AttemptOutcome.REJECTED
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=502,
         code=ErrorCode.PARSING_ERROR,
         slug="answer-rejected",
@@ -250,7 +250,7 @@ class BadResponse(ProviderFailure):
     max_attempts = 2
     trips_breaker = True
     outcome = AttemptOutcome.BAD_RESPONSE
-    told_as = ToldAs(
+    caller_message = CallerMessage(
         status=502,
         code=ErrorCode.INVALID_RESPONSE,
         slug="invalid-response",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from common_core.llm_attempts import AttemptOutcome, Billed
-from services.llm_provider_service.domain.failure_policy import Backoff, ToldAs
+from services.llm_provider_service.domain.failure_policy import Backoff, CallerMessage
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
 
 
@@ -20,9 +20,9 @@ class ProviderFailure(Exception):
 
     `reason` is in our own words and may be logged. `message` (at most 500 characters) adds what the vendor said, cut
     and redacted; it may quote the caller's text, so only the caller may see it. `retry_after` is what the vendor asked
-    for, in seconds; `cools_down`: it starts a cooldown of the target. `told_as`: the answer to the caller if this
-    failure explains the error; subclasses inherit it. `outcome` is the attempt's outcome, and `billed` follows from it
-    unless the class sets it; an instance that broke an answer off has its own.
+    for, in seconds; `cools_down`: it starts a cooldown of the target. `caller_message`: the answer to the caller if
+    this failure explains the error; subclasses inherit it. `outcome` is the attempt's outcome, and `billed` follows
+    from it unless the class sets it; an instance that broke an answer off has its own.
     """
 
     retryable: ClassVar[bool] = False
@@ -35,7 +35,7 @@ class ProviderFailure(Exception):
     cools_down: ClassVar[bool] = False
     alerts: ClassVar[bool] = False
     backoff: ClassVar[Backoff] = Backoff.TRANSIENT
-    told_as: ClassVar[ToldAs | None] = None
+    caller_message: ClassVar[CallerMessage | None] = None
     outcome: AttemptOutcome
     billed: Billed
 
@@ -76,11 +76,11 @@ class ProviderFailure(Exception):
         return self.retryable or self._retry_encouraged
 
     @property
-    def is_the_last_word(self) -> bool:
+    def is_final(self) -> bool:
         """Returns whether no further attempt may follow, on this target or another, however much time is left."""
         return not (self.fails_over or self.may_retry)
 
-    def that_broke_off(self, usage: Usage, served_model: str | None) -> Self:
+    def as_broken_off(self, usage: Usage, served_model: str | None) -> Self:
         """Mark this failure as the end of a partial answer for which the vendor counted *usage*; billing is unknown."""
         self.usage, self.served_model = usage, served_model
         self.billed, self.outcome = Billed.UNKNOWN, AttemptOutcome.BROKEN_OFF

@@ -25,11 +25,11 @@ from common_core.llm_status_contracts import (
 )
 from huleedu_service_libs.observability.metric_merge import keep_counts, merge, render_merged, snapshot
 from huleedu_service_libs.observability.metrics import render
-from huleedu_service_libs.workers.peers import ANSWER_SECONDS, QUICK_WAY_SECONDS, WAY_SECONDS, Fold, Peers, Poll
+from huleedu_service_libs.workers.peers import ANSWER_SECONDS, QUICK_WAY_SECONDS, WAY_SECONDS, Fold, PeerAnswers, Peers
 from services.llm_provider_service.api_models import Health
 from services.llm_provider_service.gateway.day_totals import DayTotals, add_totals
 from services.llm_provider_service.gateway.gateway_status import GatewayStatus
-from services.llm_provider_service.gateway.health_of_workers import BREAKERS_BY_WEIGHT, together, worst_state
+from services.llm_provider_service.gateway.health_of_workers import BREAKERS_BY_WEIGHT, merge_health, worst_state
 from services.llm_provider_service.metrics import GAUGE_MERGES, PREFIX, GatewayMetrics
 from services.llm_provider_service.protocols import LLMCacheManagerProtocol
 
@@ -58,7 +58,7 @@ class AllWorkers:
         self._cache = cache
         self._totals = totals
         self._registry = metrics.registry
-        self._heard: dict[str, Poll] = {}
+        self._heard: dict[str, PeerAnswers] = {}
         peers.on_question(METRICS, self._my_metrics, lasting=True)
         peers.on_question(TOTALS, self._my_totals, lasting=True)
         peers.on_question(HEALTH, self._my_health, lasting=True)
@@ -73,7 +73,9 @@ class AllWorkers:
         if self._peers.alone:
             return mine
         poll = await self._ask_or_remember(HEALTH, seconds=HEALTH_SECONDS, way_seconds=QUICK_WAY_SECONDS)
-        return together(mine, map(Health.model_validate, poll.answers), missing=poll.missing, workers=poll.others + 1)
+        return merge_health(
+            mine, map(Health.model_validate, poll.answers), missing=poll.missing, workers=poll.others + 1
+        )
 
     async def providers(self) -> ProviderList:
         """Returns the providers and today's totals of all workers."""
@@ -112,7 +114,7 @@ class AllWorkers:
         """Clear the caches of all workers; one that does not answer now clears when it reads the message."""
         removed = await self._cache.clear(tenant=tenant, key=key)
         poll = await self._peers.ask(CLEAR, {"tenant": tenant, "key": key})
-        pending = self._cache.owes(tenant=tenant, key=key)
+        pending = self._cache.has_pending(tenant=tenant, key=key)
         return CacheCleared(removed=removed + sum(poll.answers), partial=poll.silent > 0, pending=pending)
 
     async def metrics(self) -> tuple[bytes, str] | None:
@@ -126,7 +128,7 @@ class AllWorkers:
 
     async def _ask_or_remember(
         self, question: str, *, seconds: float = ANSWER_SECONDS, way_seconds: float = WAY_SECONDS
-    ) -> Poll:
+    ) -> PeerAnswers:
         """Returns the answers of all; if the supervisor does not answer, its last answers, all counted as silent."""
         poll = await self._peers.ask(question, seconds=seconds, way_seconds=way_seconds)
         if not poll.unheard:
@@ -199,11 +201,11 @@ def _added_value(left: Any, other: Any) -> Any:
     return left + other
 
 
-def _said_by_all(poll: Poll) -> list[Any]:
+def _said_by_all(poll: PeerAnswers) -> list[Any]:
     return [poll.mine, *poll.answers, *(() if poll.left is None else (poll.left,))]
 
 
-def _workers(poll: Poll) -> Iterable[Metric]:
+def _workers(poll: PeerAnswers) -> Iterable[Metric]:
     workers = GaugeMetricFamily(f"{PREFIX}_workers", "Workers by whether they answered this scrape", labels=["state"])
     workers.add_metric(["answered"], 1 + poll.asked - poll.silent)
     workers.add_metric(["silent"], poll.silent)

@@ -20,38 +20,38 @@ class DayTotals:
         self._ends = 0.0
         self._requests = 0
         self._cost = Decimal(0)
-        self._turn_the_page()
+        self._reset_on_new_day()
 
     @property
     def requests(self) -> int:
         """Number of orders today."""
-        self._turn_the_page()
+        self._reset_on_new_day()
         return self._requests
 
     @property
     def cost(self) -> Decimal:
         """Cost of today's priced attempts in USD."""
-        self._turn_the_page()
+        self._reset_on_new_day()
         return self._cost
 
     def add_request(self) -> None:
         """Count one more order."""
         if self._wall_clock() >= self._ends:
-            self._turn_the_page()
+            self._reset_on_new_day()
         self._requests += 1
 
     def add_cost(self, usd: Decimal) -> None:
         """Add the cost of one more priced attempt, in USD."""
         if self._wall_clock() >= self._ends:
-            self._turn_the_page()
+            self._reset_on_new_day()
         self._cost += usd
 
     def said(self) -> dict[str, Any]:
         """Returns both totals as JSON values, with their day."""
-        self._turn_the_page()
+        self._reset_on_new_day()
         return {"day": self._day, "requests": self._requests, "cost": decimal_text(self._cost)}
 
-    def _turn_the_page(self) -> None:
+    def _reset_on_new_day(self) -> None:
         """Start at zero if a new day has begun."""
         today = int(self._wall_clock() // SECONDS_A_DAY)
         if today != self._day:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from common_core.error_enums import ErrorCode
 from common_core.llm_attempts import AttemptOutcome, SkipReason
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.failure_policy import ToldAs
+from services.llm_provider_service.domain.failure_policy import CallerMessage
 from services.llm_provider_service.domain.failures import (
     ProviderTimeout,
 )
@@ -19,7 +19,7 @@ from services.llm_provider_service.exceptions import (
     DeadlineReached,
     GatewayError,
     GatewayOverloaded,
-    NobodyAnswered,
+    NoProviderAvailable,
     VendorRejected,
     VendorUnusable,
 )
@@ -47,8 +47,8 @@ def refusal(run: Run, *, retry_after: float, longest_pause: float) -> GatewayErr
 
 def _refusal(run: Run, retry_after: float) -> GatewayError:
     telling = _telling_failure(run)
-    if telling is not None and telling[1].told_as is not None:
-        return vendor_error(*telling, telling[1].told_as, tuple(run.attempts))
+    if telling is not None and telling[1].caller_message is not None:
+        return vendor_error(*telling, telling[1].caller_message, tuple(run.attempts))
     if _ran_out_of_time(run):
         return deadline_reached(tuple(run.attempts))
     if not run.calls and any(isinstance(failure, CapacityExhausted) for _, failure in run.failures):
@@ -68,21 +68,21 @@ def deadline_reached(attempts: tuple[Attempt, ...] = ()) -> DeadlineReached:
     )
 
 
-def nobody_can_be_asked(skipped: tuple[Skipped, ...], retry_after: float | None) -> NobodyAnswered:
+def nobody_can_be_asked(skipped: tuple[Skipped, ...], retry_after: float | None) -> NoProviderAvailable:
     """Returns the error for a plan without candidates."""
     error = nobody_answered((), retry_after)
     _tell_who_was_not_asked(error, skipped)
     return error
 
 
-def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) -> NobodyAnswered:
+def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) -> NoProviderAvailable:
     """Returns the error if every candidate failed in a way that may pass, or none could be asked."""
     nothing_tried = all(attempt.outcome is AttemptOutcome.NOT_SENT for attempt in attempts)
     if nothing_tried:
         code, detail = ErrorCode.CIRCUIT_BREAKER_OPEN, "Every provider is switched off, failing or cooling down."
     else:
         code, detail = ErrorCode.SERVICE_UNAVAILABLE, "Every provider that could be asked failed."
-    return NobodyAnswered(
+    return NoProviderAvailable(
         "No provider could answer",
         f"{detail} Try again after the time in Retry-After.",
         code=code,
@@ -93,9 +93,9 @@ def nobody_answered(attempts: tuple[Attempt, ...], retry_after: float | None) ->
     )
 
 
-def nobody_is_live() -> NobodyAnswered:
+def nobody_is_live() -> NoProviderAvailable:
     """Returns the error if no provider is set up; only new settings by an operator, and a restart, help."""
-    return NobodyAnswered(
+    return NoProviderAvailable(
         "No provider could answer",
         "No provider is enabled and configured here. Until an operator sets one up, nothing can be answered.",
         code=ErrorCode.SERVICE_UNAVAILABLE,
@@ -132,7 +132,7 @@ def _asked(run: Run) -> list[tuple[Target, ProviderFailure]]:
 
 def _tell_who_was_not_asked(error: GatewayError, skipped: tuple[Skipped, ...]) -> None:
     error.skipped = skipped
-    if isinstance(error, NobodyAnswered) and any(one.reason is SkipReason.FALLBACK_FORBIDS for one in skipped):
+    if isinstance(error, NoProviderAvailable) and any(one.reason is SkipReason.FALLBACK_FORBIDS for one in skipped):
         error.detail += " With `fallback: any`, another model may answer at once."
 
 
@@ -147,14 +147,14 @@ def _not_sent(run: Run) -> tuple[Skipped, ...]:
 
 
 def vendor_error(
-    target: Target, failure: ProviderFailure, told_as: ToldAs, attempts: tuple[Attempt, ...]
+    target: Target, failure: ProviderFailure, caller_message: CallerMessage, attempts: tuple[Attempt, ...]
 ) -> GatewayError:
     """Returns the caller's error for *failure* of *target*, from its class's policy."""
-    return _ERRORS[told_as.status](
-        told_as.title,
-        f"{target.provider} ({target.model}): {failure.message}. {told_as.advice}",
-        code=told_as.code,
-        slug=told_as.slug,
+    return _ERRORS[caller_message.status](
+        caller_message.title,
+        f"{target.provider} ({target.model}): {failure.message}. {caller_message.advice}",
+        code=caller_message.code,
+        slug=caller_message.slug,
         target=target,
         attempts=attempts,
     )

@@ -42,7 +42,7 @@ class Fallback:
                 run.failures.append((candidate.target, failure))
                 if not failure.fails_over:
                     break
-        if run.hung_up and not (run.failures and run.failures[-1][1].is_the_last_word):
+        if run.hung_up and not (run.failures and run.failures[-1][1].is_final):
             raise HungUp
         policy = self._tools.policy
         longest_pause = policy.throttle_cap_seconds + policy.minimum_attempt_seconds

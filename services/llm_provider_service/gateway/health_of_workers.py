@@ -10,7 +10,7 @@ from services.llm_provider_service.api_models import CacheHealth, Dependencies, 
 BREAKERS_BY_WEIGHT = (CircuitBreakerState.CLOSED, CircuitBreakerState.HALF_OPEN, CircuitBreakerState.OPEN)
 
 
-def together(mine: Health, others: Iterable[Health], *, missing: int, workers: int) -> Health:
+def merge_health(mine: Health, others: Iterable[Health], *, missing: int, workers: int) -> Health:
     """Returns *mine* merged with the health of *others*; *missing* workers give a warning only, as the others serve."""
     said = [mine, *others]
     warnings = list(dict.fromkeys(warning for one in said for warning in one.warnings))

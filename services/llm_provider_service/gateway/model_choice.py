@@ -30,7 +30,7 @@ def choices(question: PlanQuestion, now: AccountsNow) -> dict[Target, ModelProfi
     return found
 
 
-def who_has(model: str, now: AccountsNow) -> list[ModelProfile]:
+def profiles_of_model(model: str, now: AccountsNow) -> list[ModelProfile]:
     """Returns one profile for each provider that has *model*: under this name if known, else under its first name."""
     found: dict[LLMProviderType, ModelProfile] = {}
     for profile in profiles():
@@ -41,7 +41,7 @@ def who_has(model: str, now: AccountsNow) -> list[ModelProfile]:
     return list(found.values())
 
 
-def able(request: CompletionRequest, now: AccountsNow) -> list[Target]:
+def capable_targets(request: CompletionRequest, now: AccountsNow) -> list[Target]:
     """Returns the known models of live providers that accept all of *request*, each under its first name."""
     found: dict[tuple[LLMProviderType, str], Target] = {}
     for profile in profiles():
@@ -55,7 +55,7 @@ def _asked_for(question: PlanQuestion, now: AccountsNow) -> list[ModelProfile]:
         return []
     if question.provider is not None:
         return [_named(question.provider, question.model)]
-    return who_has(question.model, now)
+    return profiles_of_model(question.model, now)
 
 
 def _add(found: dict[Target, ModelProfile], profile: ModelProfile, now: AccountsNow) -> None:
@@ -68,7 +68,7 @@ def _same_elsewhere(found: Mapping[Target, ModelProfile], now: AccountsNow) -> I
     """Yields the models of *found* at other providers; another name at the same provider does not count."""
     there = {(profile.provider, profile.canonical) for profile in found.values()}
     for canonical in {profile.canonical: None for profile in found.values()}:
-        for profile in who_has(canonical, now):
+        for profile in profiles_of_model(canonical, now):
             if (profile.provider, profile.canonical) not in there:
                 yield profile
 

@@ -17,10 +17,15 @@ from services.llm_provider_service.domain.model import ModelProfile
 from services.llm_provider_service.domain.target import AccountKey, Target
 from services.llm_provider_service.exceptions import InvalidOrder
 from services.llm_provider_service.gateway.error_mapping import nobody_is_live
-from services.llm_provider_service.gateway.model_choice import able, choices, who_has
+from services.llm_provider_service.gateway.model_choice import capable_targets, choices, profiles_of_model
 from services.llm_provider_service.gateway.target_state import TargetState
 from services.llm_provider_service.providers.models.capabilities import profile_for, unsupported
-from services.llm_provider_service.providers.models.sampling import Knobs, effective_sampling, thinking_budget, thinks
+from services.llm_provider_service.providers.models.sampling import (
+    ParameterFacts,
+    effective_sampling,
+    thinking_budget,
+    thinks,
+)
 from services.llm_provider_service.routing.candidates import Candidate
 from services.llm_provider_service.routing.plan import Plan, PlanQuestion, plan
 from services.llm_provider_service.routing.rules import RequestFacts, Rule, choose
@@ -34,6 +39,10 @@ EXPECTED_OUTPUT_TOKENS = 200
 EXPECTED_REASONING_TOKENS = 1000
 MOST_NAMED = 8
 PARTS_OF = attrgetter("parts")
+
+
+# What decides about the candidates of a request, where their price does not.
+_Kind = tuple[PlanQuestion, ParameterFacts, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +75,16 @@ class Planner:
         self._targets = targets
         self._scoreboard = targets.scoreboard
         self._breakers = targets.breakers
-        self._left_alone = targets.left_alone
+        self._avoid_seconds = targets.avoid_seconds
         self._prices = prices
         self._patience = patience_seconds
         self._mock_answers_all = mock_answers_all
-        self._kept: dict[tuple[PlanQuestion, Knobs, bool], _Kept] = {}
+        self._kept: dict[_Kind, _Kept] = {}
 
     def plan(self, order: CompletionOrder) -> Plan:
         """Returns which targets are asked for *order*, and in which order.
 
-        Raises `InvalidOrder` if no target can be asked this, and `NobodyAnswered` if no account is live.
+        Raises `InvalidOrder` if no target can be asked this, and `NoProviderAvailable` if no account is live.
         """
         now = self._accounts.now
         if not now.live:
@@ -90,9 +99,9 @@ class Planner:
         if question.strategy is SelectionStrategy.LEAST_COST:
             candidates = self._candidates(question, request, now, request_bytes(request))
             return plan(question, candidates, self._scoreboard)
-        if not self._targets.at_rest:
+        if not self._targets.all_available:
             return plan(question, self._candidates(question, request, now), self._scoreboard)
-        key = (question, Knobs.of(request), has_images(request))
+        key = (question, ParameterFacts.of(request), has_images(request))
         kept = self._kept.get(key)
         if kept is None:
             return self._first_made(key, request, now)
@@ -102,7 +111,7 @@ class Planner:
             self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
         return kept.plan
 
-    def _first_made(self, key: tuple[PlanQuestion, Knobs, bool], request: CompletionRequest, now: AccountsNow) -> Plan:
+    def _first_made(self, key: _Kind, request: CompletionRequest, now: AccountsNow) -> Plan:
         candidates = self._candidates(key[0], request, now)
         made = plan(key[0], candidates, self._scoreboard)
         if len(self._kept) >= MOST_KEPT_PLANS:
@@ -157,7 +166,7 @@ class Planner:
             expected_cost=None if size is None else self._expected_cost(profile, request, size),
             ready=ready,
             opens_in_seconds=None if ready else self._breakers.opens_in(target),
-            cooling_seconds=self._left_alone(target),
+            cooling_seconds=self._avoid_seconds(target),
         )
 
     def _expected_cost(self, profile: ModelProfile, request: CompletionRequest, size: int) -> Decimal | None:
@@ -181,7 +190,7 @@ def _check(question: PlanQuestion, now: AccountsNow) -> None:
             slug="provider-not-available",
             fields=(("provider", "names a provider that is not configured"),),
         )
-    if question.model is not None and question.provider is None and not who_has(question.model, now):
+    if question.model is not None and question.provider is None and not profiles_of_model(question.model, now):
         raise InvalidOrder(
             "This model is not known",
             f"No available provider is known to have the model {question.model!r}. Name its provider as well, "
@@ -193,7 +202,7 @@ def _check(question: PlanQuestion, now: AccountsNow) -> None:
 
 
 def _lacking(made: Plan, request: CompletionRequest, asked: LLMProviderType | None, now: AccountsNow) -> InvalidOrder:
-    could_all = able(request, now)
+    could_all = capable_targets(request, now)
     near = [target for target in could_all if target.provider is asked][: MOST_NAMED // 2]
     could = list(dict.fromkeys(map(str, (*near, *made.capable, *could_all))))
     named = ", ".join(could[:MOST_NAMED]) + (", …" if len(could) > MOST_NAMED else "")

@@ -11,7 +11,7 @@ from common_core.llm_status_contracts import ProviderTestResult
 from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.domain.completion import CompletionRequest, Message, Role, Sampling, TextPart
 from services.llm_provider_service.domain.completion_order import CompletionOrder
-from services.llm_provider_service.exceptions import GatewayError, NobodyAnswered, UnknownProvider
+from services.llm_provider_service.exceptions import GatewayError, NoProviderAvailable, UnknownProvider
 from services.llm_provider_service.protocols import LLMOrchestratorProtocol
 from services.llm_provider_service.resilience.deadline import Clock
 from services.llm_provider_service.settings.accounts import ProviderAccounts
@@ -50,7 +50,7 @@ class ProviderTester:
                 slug="provider-not-available",
             )
         if self._busy:
-            raise NobodyAnswered(
+            raise NoProviderAvailable(
                 "Another test is running",
                 "Provider tests run one at a time in each worker, because each is a paid call. Try again in a moment.",
                 code=ErrorCode.SERVICE_UNAVAILABLE,

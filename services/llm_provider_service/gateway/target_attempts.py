@@ -112,7 +112,7 @@ class TargetAttempts:
             succeeded = True
             return answer
         finally:
-            slots.leave()
+            slots.release()
             if ticket is not None:
                 tools.targets.slow_start.leave(target, ticket, succeeded=succeeded)
 
@@ -128,7 +128,7 @@ class TargetAttempts:
                 raise
             if self._may_go(ticket):
                 return ticket, slots
-            slots.give_back()
+            slots.release_unused()
             slow_start.leave(self._target, ticket, succeeded=False)
 
     def _may_go(self, ticket: Ramp | None = None) -> bool:
@@ -161,7 +161,7 @@ class TargetAttempts:
         if (ticket := self._turn_at_once()) is not None:
             return ticket
         try:
-            with self._tools.slots.aside(self._target):
+            with self._tools.slots.queue_place(self._target):
                 return await self._waited_turn()
         except LimitReached as full:
             raise self._no_slot(full) from None

@@ -46,7 +46,7 @@ class TargetState:
     peer_reports: PeerReports
 
     @property
-    def at_rest(self) -> bool:
+    def all_available(self) -> bool:
         """Returns whether every target is available: breakers closed, no cooldown, no report from another replica."""
         return self.cooldowns.none and self.peer_reports.none and self.breakers.all_closed
 
@@ -56,9 +56,9 @@ class TargetState:
 
     def available(self, target: Target) -> bool:
         """Returns whether a call to *target* could start now, and no other replica reports a problem."""
-        return self.left_alone(target) == 0 and self.breakers.would_admit(target)
+        return self.avoid_seconds(target) == 0 and self.breakers.would_admit(target)
 
-    def left_alone(self, target: Target) -> float:
+    def avoid_seconds(self, target: Target) -> float:
         """Seconds for which another target is preferred, because of a cooldown or a report from another replica."""
         return max(self.cooldowns.remaining(target), self.peer_reports.remaining(target))
 

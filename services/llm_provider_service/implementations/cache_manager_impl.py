@@ -47,7 +47,7 @@ class CacheManagerImpl:
         self._peers = peers
         self._redis = redis
         # Everything except `put` concerns this worker only.
-        self.get, self.clear, self.owes, self.stats = tiers.get, tiers.clear, tiers.owes, tiers.stats
+        self.get, self.clear, self.has_pending, self.stats = tiers.get, tiers.clear, tiers.has_pending, tiers.stats
 
     async def put(self, key: CacheKey, entry: CachedAnswer, *, replaces: bool = False) -> None:
         """Store *entry* here; with *replaces*, the other workers drop their entry."""
@@ -78,7 +78,7 @@ async def open_cache(
     *replicas* keep it, and *listener*, up to date.
     """
     tiers = _tiers(limits, replicas, coalesced, on_operation)
-    async with replicas.in_step(tiers, listener):
+    async with replicas.synchronised(tiers, listener):
         yield CacheManagerImpl(tiers, peers, redis=replicas.link_state)
 
 

@@ -67,7 +67,7 @@ class OrchestratorLimits:
     caching: bool
 
 
-class _Asked(NamedTuple):
+class _CacheLookup(NamedTuple):
     """The state when the cache was read: flights *landed* until then, and the rest of the wait budget."""
 
     budget: WaitBudget
@@ -154,7 +154,7 @@ class LLMOrchestratorImpl:
         if not made.candidates:
             raise nobody_can_be_asked(made.skipped, made.retry_after)
         run = Run(order=order, deadline=deadline, request=order.request, skipped=made.skipped)
-        return await self._shielded(run, made, key, _Asked(budget, landed))
+        return await self._shielded(run, made, key, _CacheLookup(budget, landed))
 
     async def _look_up(
         self, order: CompletionOrder, made: Plan, key: CacheKey, budget: WaitBudget
@@ -185,7 +185,7 @@ class LLMOrchestratorImpl:
             return Deadline(at=self._clock() + allowed, clock=self._clock)
         return Deadline(at=self._clock() + order.timeout_seconds, clock=self._clock, callers_own=True)
 
-    async def _shielded(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
+    async def _shielded(self, run: Run, made: Plan, key: CacheKey, asked: _CacheLookup) -> CompletionResult:
         task = asyncio.create_task(self._in_flight(run, made, key, asked), name=run.order.request_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -200,7 +200,7 @@ class LLMOrchestratorImpl:
         finally:
             del task  # task → error → traceback → this frame → task: a reference cycle
 
-    async def _in_flight(self, run: Run, made: Plan, key: CacheKey, asked: _Asked) -> CompletionResult:
+    async def _in_flight(self, run: Run, made: Plan, key: CacheKey, asked: _CacheLookup) -> CompletionResult:
         """Answer *run*, or take the answer of an identical request that is running."""
         flight = flight_key(run.order, key)
         joined = self._clock()
@@ -215,7 +215,7 @@ class LLMOrchestratorImpl:
         return _second_hand(result) if follows else result
 
     async def _lead(
-        self, run: Run, made: Plan, key: CacheKey, asked: _Asked, flight: FlightKey | None, joined: float
+        self, run: Run, made: Plan, key: CacheKey, asked: _CacheLookup, flight: FlightKey | None, joined: float
     ) -> CompletionResult:
         """Answer *run* as the leader of its flight, for itself and its followers."""
         run.leads = True

@@ -34,7 +34,7 @@ class ReplicaStreams:
         self._unsent: list[Message] = []
         self._read = {REMOVALS_STREAM: b"0", REPORTS_STREAM: b"0"}
 
-    def telling(self, removal: Removal) -> tuple[Word, ...]:
+    def removal_command(self, removal: Removal) -> tuple[Word, ...]:
         """Returns the command that tells the others of *removal*."""
         return self._entry(REMOVALS_STREAM, _as_message(removal))
 

@@ -94,7 +94,7 @@ class Replicas:
         writer = RedisWriter(
             shared.link,
             shared.owed,
-            telling=shared.streams.telling,
+            removal_command=shared.streams.removal_command,
             ttl_seconds=ttl_seconds,
             metrics=shared.metrics,
             clock=monotonic,
@@ -102,7 +102,7 @@ class Replicas:
         return TwoTierCache(local, tier, writer, shared.owed)
 
     @asynccontextmanager
-    async def in_step(self, cache: LLMCacheManagerProtocol, listener: PeerReportListener) -> AsyncIterator[None]:
+    async def synchronised(self, cache: LLMCacheManagerProtocol, listener: PeerReportListener) -> AsyncIterator[None]:
         """Keep *cache* up to date with other replicas, and pass their reports to *listener*, until the block ends."""
         shared = self._shared
         if shared is None:
@@ -125,10 +125,10 @@ async def _tiers_in_step(shared: _Shared, cache: TwoTierCache, listener: PeerRep
 
     async def last_words() -> None:
         await writer.write_waiting()
-        await writer.pay_all()
+        await writer.carry_out_all()
         await exchange()
 
-    each_round: dict[str, Act] = {"replica_paying": writer.pay_all, "replica_exchanging": exchange}
+    each_round: dict[str, Act] = {"replica_paying": writer.carry_out_all, "replica_exchanging": exchange}
     async with keeping_in_step(
         shared.background, ever={"replica_writing": writer.write}, each_round=each_round, last=last_words
     ):

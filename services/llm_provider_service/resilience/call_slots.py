@@ -27,7 +27,7 @@ class LimitsByAccount(Protocol):
 
 
 class HeldSlots:
-    """The slots that one call holds; return them with `leave`."""
+    """The slots that one call holds; return them with `release`."""
 
     __slots__ = ("_account", "_gateway", "_in_account", "_in_gateway")
 
@@ -39,15 +39,15 @@ class HeldSlots:
         self._gateway = gateway
         self._in_gateway = in_gateway
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Return the slots after the call has ended."""
-        self._gateway.leave(self._in_gateway)
-        self._account.leave(self._in_account)
+        self._gateway.release(self._in_gateway)
+        self._account.release(self._in_account)
 
-    def give_back(self) -> None:
+    def release_unused(self) -> None:
         """Return the slots without a call."""
-        self._gateway.give_back(self._in_gateway)
-        self._account.give_back(self._in_account)
+        self._gateway.release_unused(self._in_gateway)
+        self._account.release_unused(self._in_account)
 
 
 class CallSlots:
@@ -72,7 +72,7 @@ class CallSlots:
             return None
         in_gateway = self._gateway.take()
         if in_gateway is None:
-            limit.give_back(in_account)
+            limit.release_unused(in_account)
             return None
         return HeldSlots(limit, in_account, self._gateway, in_gateway)
 
@@ -90,21 +90,21 @@ class CallSlots:
         try:
             in_gateway = await self._gateway.enter(deadline, reserve_seconds=self._reserve)
         except BaseException as error:  # also returns the slot if the caller disconnects (CancelledError)
-            limit.give_back(in_account)
+            limit.release_unused(in_account)
             if isinstance(error, LimitReached):
                 raise GatewayLimitReached(error.retry_after, error.reason) from None
             raise
         return HeldSlots(limit, in_account, self._gateway, in_gateway)
 
     @contextmanager
-    def aside(self, target: Target) -> Iterator[None]:
+    def queue_place(self, target: Target) -> Iterator[None]:
         """Count in the account's queue while the request waits for something other than a slot.
 
         Raises `LimitReached` if the queue is full.
         """
         limit = self._accounts[target.provider, target.account]
-        limit.stand_aside()
+        limit.hold_queue_place()
         try:
             yield
         finally:
-            limit.come_back()
+            limit.release_queue_place()

@@ -56,7 +56,7 @@ class ConcurrencyLimit:
         return self._held < self._policy.slots and not self._line
 
     def take(self) -> float | None:
-        """Take a slot if one is free and return the time; `leave` must follow. `None` if none is free."""
+        """Take a slot if one is free and return the time; `release` must follow. `None` if none is free."""
         if self._line or self._held >= self._policy.slots:
             return None
         now = self._clock()
@@ -65,7 +65,7 @@ class ConcurrencyLimit:
         return now
 
     async def enter(self, deadline: Deadline, *, reserve_seconds: float, may_wait: bool = True) -> float:
-        """Take a slot, waiting if needed, and return the time; `leave` must follow. Raises `LimitReached`.
+        """Take a slot, waiting if needed, and return the time; `release` must follow. Raises `LimitReached`.
 
         *reserve_seconds* of *deadline* must be left when the slot is taken.
         """
@@ -74,22 +74,22 @@ class ConcurrencyLimit:
             return taken
         return await self._queue(deadline.remaining() - reserve_seconds, may_wait)
 
-    def leave(self, entered: float) -> None:
+    def release(self, entered: float) -> None:
         """Return the slot that was taken at *entered*; the next request in the queue gets it."""
         self._service_time.observe(self._clock() - entered)
         self._entered -= entered
         if self._line:
-            self._hand_on()
+            self._pass_slot_on()
         else:
             self._held -= 1
 
-    def give_back(self, entered: float) -> None:
+    def release_unused(self, entered: float) -> None:
         """Return an unused slot; it does not count for the average time that a slot is held."""
         self._entered -= entered
-        self._hand_on()
+        self._pass_slot_on()
 
-    def stand_aside(self) -> None:
-        """Count as queued while waiting for something other than a slot; `come_back` must follow.
+    def hold_queue_place(self) -> None:
+        """Count as queued while waiting for something other than a slot; `release_queue_place` must follow.
 
         Raises `LimitReached` if the queue is full.
         """
@@ -97,8 +97,8 @@ class ConcurrencyLimit:
             raise LimitReached(max(self._service_time.seconds, 1.0), ShedReason.QUEUE_FULL)
         self._aside += 1
 
-    def come_back(self) -> None:
-        """End `stand_aside`."""
+    def release_queue_place(self) -> None:
+        """End `hold_queue_place`."""
         self._aside -= 1
 
     def resize(self, policy: AdmissionPolicy) -> None:
@@ -115,15 +115,15 @@ class ConcurrencyLimit:
         return self.waiting >= self._policy.queue_limit
 
     async def _queue(self, patience: float, may_wait: bool) -> float:
-        come_back = refuses(
+        retry_after = refuses(
             self._policy,
             queued=len(self._line),
             aside=self._aside,
             service_seconds=max(self._service_time.seconds, self._mean_age()),
             patience_seconds=patience,
         )
-        if come_back is not None or not may_wait:
-            raise LimitReached(come_back or 1.0, ShedReason.QUEUE_FULL if self._full else ShedReason.WAIT_TOO_LONG)
+        if retry_after is not None or not may_wait:
+            raise LimitReached(retry_after or 1.0, ShedReason.QUEUE_FULL if self._full else ShedReason.WAIT_TOO_LONG)
         since = self._clock()
         try:
             return await self._wait_in_line(min(self._policy.queue_seconds, patience))
@@ -149,20 +149,20 @@ class ConcurrencyLimit:
             async with asyncio.timeout(seconds):
                 return await turn
         except TimeoutError:
-            self._step_out(turn)
+            self._leave_queue(turn)
             raise LimitReached(max(self._service_time.seconds, 1.0), ShedReason.WAITED_IN_VAIN) from None
         except asyncio.CancelledError:
-            self._step_out(turn)
+            self._leave_queue(turn)
             raise
 
-    def _step_out(self, turn: asyncio.Future[float]) -> None:
+    def _leave_queue(self, turn: asyncio.Future[float]) -> None:
         """Leave the queue; if a slot was handed over at the same moment, the next request gets it."""
         if turn.done() and not turn.cancelled():
-            self.give_back(turn.result())
+            self.release_unused(turn.result())
         elif turn in self._line:
             self._line.remove(turn)
 
-    def _hand_on(self) -> None:
+    def _pass_slot_on(self) -> None:
         while self._line and self._held <= self._policy.slots:
             turn = self._line.popleft()
             if not turn.done():

@@ -121,13 +121,13 @@ class SlowStart:
             async with asyncio.timeout(seconds):
                 return await turn
         except TimeoutError:
-            self._step_out(line, turn)
+            self._leave_queue(line, turn)
             raise NoTurnInTime from None
         except asyncio.CancelledError:
-            self._step_out(line, turn)
+            self._leave_queue(line, turn)
             raise
 
-    def _step_out(self, line: deque[asyncio.Future[Ramp]], turn: asyncio.Future[Ramp]) -> None:
+    def _leave_queue(self, line: deque[asyncio.Future[Ramp]], turn: asyncio.Future[Ramp]) -> None:
         """Leave the queue; a turn that came at the same moment goes to the next call."""
         if turn.done() and not turn.cancelled():
             turn.result().give_back()

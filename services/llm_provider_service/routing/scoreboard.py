@@ -88,7 +88,7 @@ class Scoreboard:
         known = self._latency.get(target)
         return None if known is None else known.seconds
 
-    def due_for_a_look(self, target: Target) -> bool:
+    def due_for_exploration(self, target: Target) -> bool:
         """Returns whether *target* was tried, but neither in the last 20 turns nor in the last 30 seconds."""
         known = self._latency.get(target)
         if known is None or self.turn - known.turn < EXPLORE_AFTER_TURNS:

@@ -54,7 +54,7 @@ def order_by_latency(candidates: Sequence[Candidate], scoreboard: Scoreboard) ->
         target = one.target
         busy = scoreboard.in_flight(target)
         seconds = scoreboard.latency(target)
-        if busy == 0 and (seconds is None or scoreboard.due_for_a_look(target)):
+        if busy == 0 and (seconds is None or scoreboard.due_for_exploration(target)):
             return (0.0, busy, one.priority)
         return (inf if seconds is None else seconds * (busy + 1), busy, one.priority)
 
@@ -63,14 +63,14 @@ def order_by_latency(candidates: Sequence[Candidate], scoreboard: Scoreboard) ->
 
 def order_by_load(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
     """Power of two choices: of two random candidates the less busy one comes first; the rest follow by load."""
-    drawn = order_by_lot(candidates, scoreboard)
+    drawn = order_randomly(candidates, scoreboard)
     return (
         *sorted(drawn[:2], key=lambda one: scoreboard.in_flight(one.target)),
         *sorted(drawn[2:], key=lambda one: scoreboard.in_flight(one.target)),
     )
 
 
-def order_by_lot(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
+def order_randomly(candidates: Sequence[Candidate], scoreboard: Scoreboard) -> Ordered:
     """Random order, each order equally likely."""
     left = list(candidates)
     luck = scoreboard.luck
@@ -88,7 +88,7 @@ STRATEGIES: Mapping[SelectionStrategy, Strategy] = {
     SelectionStrategy.LEAST_COST: order_by_cost,
     SelectionStrategy.LEAST_LATENCY: order_by_latency,
     SelectionStrategy.LEAST_BUSY: order_by_load,
-    SelectionStrategy.RANDOM: order_by_lot,
+    SelectionStrategy.RANDOM: order_randomly,
 }
 
 LASTING = frozenset({SelectionStrategy.PRIORITY, SelectionStrategy.LEAST_COST})

@@ -19,11 +19,11 @@ from rich.console import Console
 from common_core.llm_status_contracts import CircuitBreakerList
 from huleedu_service_libs.llm_client_errors import LLMProviderClientError
 from services.llm_provider_service.tools.console import ReaderGone, progress_bar, say, tool_console, waiting
-from services.llm_provider_service.tools.demo_accounts import attempts_in, since, vendor_books
 from services.llm_provider_service.tools.demo_client import OnFinished, Outcome, compare_all
 from services.llm_provider_service.tools.demo_essays import EssaySet, EssaysProblem, all_duels, load_essays
 from services.llm_provider_service.tools.demo_processes import CAST, ROOT, SimulatedVendor, counted_calls, running_stage
 from services.llm_provider_service.tools.demo_report import DemoResult, report
+from services.llm_provider_service.tools.demo_summary import attempts_in, since, vendor_books
 from services.llm_provider_service.tools.gateway_probe import GatewayUnusable, client_for, require_gateway
 from services.llm_provider_service.tools.http_get import PageProblem, fetch
 from services.llm_provider_service.tools.processes import StartProblem, Stopped, run_until_signal
@@ -114,7 +114,7 @@ async def _with_own_vendors(job: Job) -> DemoResult:
         kill = HalfwayKill(victim=victim, total=job.total, console=job.console)
         compared = await _compare(stage.url, job, kill)
         if compared.attempts is None:
-            raise await stage.silence()
+            raise await stage.no_answer_error()
         counted = await counted_calls(stage.vendors, kill.counted)
         return await _result(stage.url, job, compared, counted=counted, killed=VICTIM)
 

@@ -59,9 +59,9 @@ class Stage:
     vendors: Sequence[SimulatedVendor]
     service: ModuleProcess
 
-    async def silence(self) -> StartProblem:
+    async def no_answer_error(self) -> StartProblem:
         """Returns the error to raise if the service does not report its counts."""
-        return self.service.obituary("died on the way" if await self.service.has_ended() else "does not answer")
+        return self.service.failure_with_log("died on the way" if await self.service.has_ended() else "does not answer")
 
 
 @asynccontextmanager

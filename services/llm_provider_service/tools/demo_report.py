@@ -10,7 +10,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from services.llm_provider_service.domain.money import decimal_text
-from services.llm_provider_service.tools.demo_accounts import (
+from services.llm_provider_service.tools.demo_client import Outcome
+from services.llm_provider_service.tools.demo_essays import EssaySet
+from services.llm_provider_service.tools.demo_ranking import rank_correlation, strengths
+from services.llm_provider_service.tools.demo_summary import (
     Latency,
     VendorBooks,
     latency,
@@ -18,9 +21,6 @@ from services.llm_provider_service.tools.demo_accounts import (
     problems,
     spending,
 )
-from services.llm_provider_service.tools.demo_client import Outcome
-from services.llm_provider_service.tools.demo_essays import EssaySet
-from services.llm_provider_service.tools.demo_ranking import rank_correlation, strengths
 
 UNKNOWN = "unknown"
 _PROBLEMS_SHOWN = 5

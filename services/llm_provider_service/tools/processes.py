@@ -74,7 +74,7 @@ class ModuleProcess:
         except TimeoutError:
             raise StartProblem(f"{self.name} said nothing for {_START_SECONDS:.0f} s.") from None
         if not line:
-            raise self.obituary("did not start")
+            raise self.failure_with_log("did not start")
         return line.decode().strip()
 
     async def has_ended(self, seconds: float = _NOTICE_SECONDS) -> bool:
@@ -86,7 +86,7 @@ class ModuleProcess:
             return False
         return True
 
-    def obituary(self, fate: str) -> StartProblem:
+    def failure_with_log(self, fate: str) -> StartProblem:
         """Returns the error to raise when it has failed; keeps a copy of its log outside of its folder."""
         handle, kept = tempfile.mkstemp(prefix="llm-demo-", suffix=".log")
         with open(handle, "wb") as copy:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from huleedu_service_libs.workers.json_line import JsonLine
-from huleedu_service_libs.workers.peers import Poll
+from huleedu_service_libs.workers.peers import PeerAnswers
 from huleedu_service_libs.workers.worker_context import WorkerContext
 from huleedu_service_libs.workers.worker_link import WorkerLink
 
@@ -41,10 +41,10 @@ async def test_a_supervisor_that_answers_when_the_others_time_is_over_is_heard()
         asked = await anext(supervisor.messages())
         assert (asked["question"], asked["mine"], asked["seconds"]) == ("count", 1, 0.0)
         supervisor.send(kind="poll", number=asked["number"], poll=ANSWER)
-        assert await poll == Poll(mine=1, answers=[2], left=3, asked=2, silent=1, restarts=4, others=2)
+        assert await poll == PeerAnswers(mine=1, answers=[2], left=3, asked=2, silent=1, restarts=4, others=2)
 
 
 async def test_of_a_supervisor_that_does_not_answer_it_is_said_that_nothing_was_heard() -> None:
     async with linked() as (link, _supervisor):
         poll = await link.ask("count", seconds=0.0, way_seconds=0.0)
-        assert poll == Poll(mine=1, asked=2, silent=2, others=2, unheard=True)
+        assert poll == PeerAnswers(mine=1, asked=2, silent=2, others=2, unheard=True)

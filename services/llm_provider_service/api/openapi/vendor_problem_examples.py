@@ -11,7 +11,7 @@ from services.llm_provider_service.api.openapi.examples import FIRST
 from services.llm_provider_service.api.openapi.problem_examples import MODEL, STOPPED_UNDER_WAY, STOPPING
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.failure_policy import ToldAs
+from services.llm_provider_service.domain.failure_policy import CallerMessage
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import GatewayError
@@ -33,11 +33,11 @@ def _attempts(*ended: tuple[AttemptOutcome, float]) -> tuple[Attempt, ...]:
     )
 
 
-def _told(kind: type[ProviderFailure] = ProviderFailure) -> Iterator[tuple[type[ProviderFailure], ToldAs]]:
-    """Yields every class below *kind* that has its own `told_as`."""
+def _told(kind: type[ProviderFailure] = ProviderFailure) -> Iterator[tuple[type[ProviderFailure], CallerMessage]]:
+    """Yields every class below *kind* that has its own `caller_message`."""
     for below in kind.__subclasses__():
-        if below.told_as is not None and "told_as" in vars(below):
-            yield below, below.told_as
+        if below.caller_message is not None and "caller_message" in vars(below):
+            yield below, below.caller_message
         yield from _told(below)
 
 
@@ -45,13 +45,13 @@ def _problem(error: GatewayError) -> Problem:
     return gateway_problem(error, {})
 
 
-def _of_vendor(kind: type[ProviderFailure], told_as: ToldAs) -> Problem:
-    failure = ProviderFailure(told_as.example)
-    return _problem(vendor_error(TARGET, failure, told_as, _attempts((kind.outcome, 0.412))))
+def _of_vendor(kind: type[ProviderFailure], caller_message: CallerMessage) -> Problem:
+    failure = ProviderFailure(caller_message.example)
+    return _problem(vendor_error(TARGET, failure, caller_message, _attempts((kind.outcome, 0.412))))
 
 
 VENDOR_PROBLEMS = tuple(
-    _of_vendor(kind, told_as) for kind, told_as in sorted(_told(), key=lambda row: (row[1].status, row[1].slug))
+    _of_vendor(kind, message) for kind, message in sorted(_told(), key=lambda row: (row[1].status, row[1].slug))
 )
 
 CAPACITY_PROBLEMS = (

@@ -24,7 +24,7 @@ from services.llm_provider_service.providers.common.encoding import (
     not_encodable,
     wants_answer_tool,
 )
-from services.llm_provider_service.providers.common.schema_subset import adapted_schema
+from services.llm_provider_service.providers.common.schema_adapter import adapted_schema
 from services.llm_provider_service.providers.models.capabilities import schema_keywords_refused
 from services.llm_provider_service.providers.models.sampling import effective_sampling, thinking_budget
 

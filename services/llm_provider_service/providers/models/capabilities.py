@@ -12,7 +12,12 @@ from common_core.config_enums import LLMProviderType
 from services.llm_provider_service.domain.completion import CompletionRequest, ImagePart, Sampling
 from services.llm_provider_service.domain.model import ModelProfile, StructuredOutput, Unsupported
 from services.llm_provider_service.providers.models.model_table import read_table
-from services.llm_provider_service.providers.models.sampling import KEPT_ANSWERS, Knobs, thinking_budget, thinks
+from services.llm_provider_service.providers.models.sampling import (
+    KEPT_ANSWERS,
+    ParameterFacts,
+    thinking_budget,
+    thinks,
+)
 
 _TABLE = read_table((Path(__file__).parent / "models.json").read_bytes())
 CAPABILITY_SOURCE = _TABLE.source
@@ -43,12 +48,12 @@ def unsupported(request: CompletionRequest, profile: ModelProfile) -> tuple[Unsu
     if not profile.known:
         return ()
     if not profile.images and any(isinstance(part, ImagePart) for m in request.messages for part in m.parts):
-        return (*_unsupported(Knobs.of(request), profile), _lack(profile, "images", "reads no images"))
-    return _unsupported(Knobs.of(request), profile)
+        return (*_unsupported(ParameterFacts.of(request), profile), _lack(profile, "images", "reads no images"))
+    return _unsupported(ParameterFacts.of(request), profile)
 
 
 @lru_cache(KEPT_ANSWERS)
-def _unsupported(request: Knobs, profile: ModelProfile) -> tuple[Unsupported, ...]:
+def _unsupported(request: ParameterFacts, profile: ModelProfile) -> tuple[Unsupported, ...]:
     wrong = [*_unsupported_sampling(request.sampling, profile), *_unsupported_content(request, profile)]
     return tuple(_lack(profile, field, message) for field, message in wrong)
 
@@ -94,7 +99,7 @@ def _unsupported_limit(given: Sampling, profile: ModelProfile) -> Iterator[tuple
         yield "max_tokens", f"thinks for up to {budget} tokens at this effort, so it needs a limit above that"
 
 
-def _unsupported_content(request: Knobs, profile: ModelProfile) -> Iterator[tuple[str, str]]:
+def _unsupported_content(request: ParameterFacts, profile: ModelProfile) -> Iterator[tuple[str, str]]:
     thinking = thinks(request.sampling.reasoning_effort, profile) and request.sampling.reasoning_effort is not None
     if request.has_tools and not profile.tools:
         yield "tools", "takes no tools"

@@ -14,7 +14,7 @@ from services.llm_provider_service.domain.model import ModelProfile
 KEPT_ANSWERS = 1024
 
 
-class Knobs(NamedTuple):
+class ParameterFacts(NamedTuple):
     """The parts of a request that decide which parameters are sent."""
 
     sampling: Sampling
@@ -23,7 +23,7 @@ class Knobs(NamedTuple):
     has_schema: bool
 
     @classmethod
-    def of(cls, request: CompletionRequest) -> Knobs:
+    def of(cls, request: CompletionRequest) -> ParameterFacts:
         """Returns those parts of *request*."""
         return cls(request.sampling, request.defaults, bool(request.tools), request.response_schema is not None)
 
@@ -33,11 +33,11 @@ def effective_sampling(request: CompletionRequest, profile: ModelProfile) -> Sam
 
     An unknown model gets none of our defaults except the output limit, which every vendor accepts.
     """
-    return _effective(Knobs.of(request), profile)
+    return _effective(ParameterFacts.of(request), profile)
 
 
 @lru_cache(KEPT_ANSWERS)
-def _effective(request: Knobs, profile: ModelProfile) -> Sampling:
+def _effective(request: ParameterFacts, profile: ModelProfile) -> Sampling:
     given = request.sampling._replace(max_output_tokens=_output_limit(request, profile))
     return _with_defaults(request, given, profile) if profile.known else given
 
@@ -53,7 +53,7 @@ def thinking_budget(effort: ReasoningEffortLevel | None, profile: ModelProfile) 
     return int(word) if word.isdigit() else None
 
 
-def _with_defaults(request: Knobs, given: Sampling, profile: ModelProfile) -> Sampling:
+def _with_defaults(request: ParameterFacts, given: Sampling, profile: ModelProfile) -> Sampling:
     effort = _effort(request, profile)
     temperature, top_p = given.temperature, given.top_p
     # A model that reasons by default should accept a temperature at effort none; our defaults do not rely on that.
@@ -63,7 +63,7 @@ def _with_defaults(request: Knobs, given: Sampling, profile: ModelProfile) -> Sa
     return given._replace(temperature=temperature, top_p=top_p, stop=stop, reasoning_effort=effort)
 
 
-def _effort(request: Knobs, profile: ModelProfile) -> ReasoningEffortLevel | None:
+def _effort(request: ParameterFacts, profile: ModelProfile) -> ReasoningEffortLevel | None:
     """Returns the caller's effort, else none if the caller's tools need it, else ours if nothing given forbids it."""
     given, ours = request.sampling, request.defaults.reasoning_effort
     if given.reasoning_effort is not None:
@@ -86,7 +86,7 @@ def _temperature_and_top_p(given: Sampling, ours: Sampling, profile: ModelProfil
     return temperature, top_p
 
 
-def _output_limit(request: Knobs, profile: ModelProfile) -> int | None:
+def _output_limit(request: ParameterFacts, profile: ModelProfile) -> int | None:
     """Returns the caller's limit; else ours plus room for thinking, within the model's limit; else the required one."""
     if request.sampling.max_output_tokens is not None:
         return request.sampling.max_output_tokens

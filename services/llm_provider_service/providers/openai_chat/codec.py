@@ -60,7 +60,7 @@ class OpenAIChatCodec:
     def _broken_off(self, document: Mapping[str, Any], head: ReplyHead, error: VendorError) -> ProviderFailure:
         """Returns the failure for *error*; the vendor may charge for it if it counted any tokens."""
         failure, usage = self.failure(head, error), openai_usage(document.get("usage"))
-        return failure.that_broke_off(usage, text(document.get("model")) or None) if usage.total_tokens else failure
+        return failure.as_broken_off(usage, text(document.get("model")) or None) if usage.total_tokens else failure
 
     def failure(self, head: ReplyHead, error: VendorError) -> ProviderFailure:
         """Returns the failure for *error*."""

@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 from yarl import URL
 
-from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
+from services.llm_provider_service.domain.connect_failures import AddressRefused, TlsHandshakeFailed
 from services.llm_provider_service.domain.failures import (
     BadResponse,
     CertificateInvalid,
@@ -179,7 +179,7 @@ def _as_failure(error: Exception) -> Exception:
         case aiohttp.ClientConnectorCertificateError():
             return CertificateInvalid("the certificate does not prove who answers")
         case aiohttp.ClientConnectorSSLError():
-            return NoTls("no TLS connection: what answers does not speak it")
+            return TlsHandshakeFailed("no TLS connection: what answers does not speak it")
         case aiohttp.ClientConnectorDNSError(os_error=PrivateAddress()):
             return AddressRefused("the host resolves to a private address, which is not allowed for this provider")
         case aiohttp.ClientConnectorError():

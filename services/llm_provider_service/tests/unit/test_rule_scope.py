@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
 from huleedu_service_libs.web.problem import ProblemError
+from services.llm_provider_service.api.caller_identity import LOCAL_CALLER
 from services.llm_provider_service.api.comparison_mapping import ComparisonMapping
-from services.llm_provider_service.api.door import LOCAL_CALLER
 from services.llm_provider_service.config import Settings
 from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.exceptions import UnknownProvider

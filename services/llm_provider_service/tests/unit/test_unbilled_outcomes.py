@@ -35,7 +35,7 @@ def test_a_failure_never_costs_more_than_its_outcome_says() -> None:
 
 def test_a_failure_that_broke_an_answer_off_may_be_billed() -> None:
     usage = Usage(input_tokens=100, output_tokens=50)
-    failure = ServerError("trouble").that_broke_off(usage, served_model=None)
+    failure = ServerError("trouble").as_broken_off(usage, served_model=None)
     assert (failure.billed, failure.usage) == (Billed.UNKNOWN, usage)
     assert may_be_billed(failure.outcome)
     assert not may_be_billed(ServerError("another").outcome)

@@ -50,12 +50,12 @@ class DrainingServer(HttpServer):
             for slot in wanted - self._accepting.keys():
                 self._accepting[slot] = await self._accept_from(self._listeners[slot].dup())
 
-    def say_last(self) -> None:
+    def close_after_response(self) -> None:
         """Send `Connection: close` with every answer from now on, answers to running requests included."""
         self._more_headers = [(b"connection", b"close")]
         self._set_headers()
         for connection in self._connections():
-            connection.say_last()
+            connection.close_after_response()
 
     async def finish(self, grace_seconds: float, hurry: asyncio.Event) -> int:
         """Wait for the running requests, still answering new ones, then close everything, the sockets included.
@@ -77,13 +77,13 @@ class DrainingServer(HttpServer):
             await asyncio.sleep(_TICK_SECONDS)
         return await self.stop(max(0.0, end - time.monotonic()), hurry)
 
-    async def fade(self, linger_seconds: float, limit_seconds: float, interrupted: asyncio.Event) -> None:
+    async def drain_connections(self, linger_seconds: float, limit_seconds: float, interrupted: asyncio.Event) -> None:
         """Accept no new connections, and answer requests on the open connections until all of them are closed.
 
         A connection without a request is closed after *linger_seconds*. Returns after *limit_seconds* in any case.
         """
         await self._stop_listening()
-        self.say_last()
+        self.close_after_response()
         started = time.monotonic()
         # uvicorn gives no signal when its sets become empty, so we poll.
         while self._state.connections or self._state.tasks:

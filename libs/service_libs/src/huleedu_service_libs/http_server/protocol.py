@@ -211,7 +211,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._stop_write_timer()
 
-    def say_last(self) -> None:
+    def close_after_response(self) -> None:
         """Close the connection after the newest request, unless its answer has already begun."""
         newest = self.pipeline[0][0] if self.pipeline else self.cycle
         if newest is not None and not newest.response_started:

@@ -120,7 +120,7 @@ async def started(lifespan: Lifespan, stop: StopSignals) -> bool:
 async def leave(server: DrainingServer, lifespan: Lifespan, stop: StopSignals, seconds: float) -> int:
     """Finish running requests within *seconds*, then shut the application down; returns the exit code."""
     end = time.monotonic() + seconds
-    server.say_last()
+    server.close_after_response()
     cut_off = await server.finish(seconds, stop.hurry)
     return await _shut_down(lifespan, stop, end, cut_off)
 

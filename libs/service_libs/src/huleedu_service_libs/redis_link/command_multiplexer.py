@@ -27,7 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.observability.logging import failure_fields, get_logger
-from huleedu_service_libs.redis_link.values import Lost, RedisRefused, Word
+from huleedu_service_libs.redis_link.values import NoAnswer, RedisRefused, Word
 
 MOST_TOGETHER = 128
 # How often, in seconds, we look for callers whose time is up; they hear of it at most this much late.
@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.01
 log = get_logger(__name__)
 
 
-TOO_LATE = Lost("timeout")
+TOO_LATE = NoAnswer("timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class _PendingCommand:
     packed: bytes
     commands: int
     give_up_at: float
-    answers: Future[list[Any] | Lost]
+    answers: Future[list[Any] | NoAnswer]
 
 
 class CommandMultiplexer:
@@ -60,7 +60,7 @@ class CommandMultiplexer:
         *,
         connections: int,
         seconds: float,
-        on_way: Callable[[Lost | None], None],
+        on_way: Callable[[NoAnswer | None], None],
         background: BackgroundWork,
     ) -> None:
         factory: Any = ConnectionPool.from_url(
@@ -81,8 +81,8 @@ class CommandMultiplexer:
         self._watched = False
         self._tasks: list[Task[NoReturn]] = []
 
-    async def carry(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any] | Lost:
-        """Returns the answers to *commands*, in order, or `Lost` if they do not come within *seconds*.
+    async def execute(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any] | NoAnswer:
+        """Returns the answers to *commands*, in order, or `NoAnswer` if they do not come within *seconds*.
 
         A refused command has a `RedisRefused` in its place.
         """
@@ -155,22 +155,22 @@ class CommandMultiplexer:
             loop.call_later(LOOK_SECONDS, self._give_up, loop)
 
     async def _go(self, connection: AbstractConnection, pending: list[_PendingCommand]) -> None:
-        outcome: list[Any] | Lost = Lost("cancelled")
+        outcome: list[Any] | NoAnswer = NoAnswer("cancelled")
         try:
             async with asyncio.timeout(self._seconds):
                 outcome = await self._exchange(connection, pending)
         except TimeoutError:
-            outcome = Lost("timeout")
+            outcome = NoAnswer("timeout")
         except (RedisError, OSError, ValueError) as error:  # ValueError: the peer is not a Redis server
-            outcome = Lost(type(error).__name__, hopeless=isinstance(error, AuthenticationError))
+            outcome = NoAnswer(type(error).__name__, hopeless=isinstance(error, AuthenticationError))
         except (
             Exception
         ) as error:  # a bug in one command must not end the connection's task: all others would wait for nothing
             log.error("redis_connection_failed", **failure_fields(error))
-            outcome = Lost(type(error).__name__)
+            outcome = NoAnswer(type(error).__name__)
         finally:
             _hand_out(pending, outcome)
-        self._on_way(outcome if isinstance(outcome, Lost) else _absence(outcome))
+        self._on_way(outcome if isinstance(outcome, NoAnswer) else _absence(outcome))
 
     async def _exchange(self, connection: AbstractConnection, pending: list[_PendingCommand]) -> list[Any]:
         """Send and receive; if the connection was stale (as after a restart of Redis), try once more on a new one."""
@@ -208,15 +208,15 @@ async def _answer(connection: AbstractConnection) -> Any:
         return RedisRefused(error.status_code or str(error).partition(" ")[0][:40])
 
 
-def _absence(answers: list[Any]) -> Lost | None:
+def _absence(answers: list[Any]) -> NoAnswer | None:
     codes = (one.code for one in answers if isinstance(one, RedisRefused) and one.is_absence)
-    return next(map(Lost, codes), None)
+    return next(map(NoAnswer, codes), None)
 
 
-def _hand_out(pending: list[_PendingCommand], outcome: list[Any] | Lost) -> None:
+def _hand_out(pending: list[_PendingCommand], outcome: list[Any] | NoAnswer) -> None:
     first = 0
     for command in pending:
-        mine = outcome if isinstance(outcome, Lost) else outcome[first : first + command.commands]
+        mine = outcome if isinstance(outcome, NoAnswer) else outcome[first : first + command.commands]
         first += command.commands
         if not command.answers.done():
             command.answers.set_result(mine)

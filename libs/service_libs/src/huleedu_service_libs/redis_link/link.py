@@ -17,7 +17,7 @@ from common_core.observability_enums import CircuitBreakerState
 from huleedu_service_libs.background_work import BackgroundWork
 from huleedu_service_libs.observability.logging import get_logger
 from huleedu_service_libs.observability.tracing import SpanKind, traced
-from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, Lost, RedisAway, RedisRefused, Word
+from huleedu_service_libs.redis_link.values import LinkPolicy, LinkState, NoAnswer, RedisAway, RedisRefused, Word
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy, CircuitBreaker, Transition
 
 LONGEST_CLOSE_SECONDS = 0.5
@@ -123,14 +123,14 @@ class RedisLink:
             return await self._bounded(commands, budget if seconds is None else min(seconds, budget))
 
     async def _bounded(self, commands: Sequence[Sequence[Word]], seconds: float) -> list[Any]:
-        answers = await self._multiplexer.carry(commands, seconds)
-        if isinstance(answers, Lost):
+        answers = await self._multiplexer.execute(commands, seconds)
+        if isinstance(answers, NoAnswer):
             raise RedisAway(answers.reason)
         refusals = [one for one in answers if isinstance(one, RedisRefused)]
         absence = next((one for one in refusals if one.is_absence), None)
         if absence is not None:
             raise RedisAway(absence.code)
-        self._heed(refusals)
+        self._note_refusals(refusals)
         return answers
 
     async def _probe(self) -> None:
@@ -144,7 +144,7 @@ class RedisLink:
         finally:
             permit.abandon()  # does nothing if the permit is settled already
 
-    def _seen(self, lost: Lost | None) -> None:
+    def _seen(self, lost: NoAnswer | None) -> None:
         """Count one round trip in the breaker; while it is not closed only the probe counts, with its own permit."""
         self._failures = 0 if lost is None else self._failures + 1
         if self._breaker.state is not CircuitBreakerState.CLOSED:
@@ -156,7 +156,7 @@ class RedisLink:
             permit.fail(lost.reason, open_now=lost.hopeless or not self._ever_answered)
         self._ever_answered = self._ever_answered or lost is None
 
-    def _heed(self, refusals: list[RedisRefused]) -> None:
+    def _note_refusals(self, refusals: list[RedisRefused]) -> None:
         for refused in refusals:
             if refused.forbids_writes and self._writable:
                 self._writable = False

@@ -35,7 +35,7 @@ class RedisRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class NoAnswer:
     """No answer came; `hopeless` means that asking again will not help (a wrong password)."""
 
     reason: str

@@ -19,7 +19,7 @@ QUICK_WAY_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
+class PeerAnswers:
     """Answers of the *other* workers: what they said, what ended workers left, how many were asked and did not answer.
 
     `mine` is this worker's own answer to a lasting question, as the supervisor has it now. A sum must use it and not a
@@ -68,7 +68,7 @@ class Peers(Protocol):
         *,
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
-    ) -> Poll:
+    ) -> PeerAnswers:
         """Ask all other workers; they have *seconds* to answer. Returns the answers after *way_seconds* more at most.
 
         A worker that does not answer in time still gets the question later, when it reads its messages again.
@@ -96,7 +96,7 @@ class NoPeers:
         *,
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
-    ) -> Poll:
+    ) -> PeerAnswers:
         """Returns a poll with this process's own answer only."""
         handler = self._lasting.get(question)
-        return Poll(mine=None if handler is None else await handler(argument))
+        return PeerAnswers(mine=None if handler is None else await handler(argument))

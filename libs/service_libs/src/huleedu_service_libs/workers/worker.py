@@ -94,7 +94,7 @@ class _Worker:
         end = time.monotonic() + retire_seconds
         if not self._stop.stopping.is_set():
             _log.info("worker_retiring")
-            await self._server.fade(_LINGER_SECONDS, retire_seconds, self._stop.stopping)
+            await self._server.drain_connections(_LINGER_SECONDS, retire_seconds, self._stop.stopping)
         seconds = self._grace_seconds if self._stop.stopping.is_set() else end - time.monotonic()
         return await leave(self._server, self._lifespan, self._stop, seconds)
 

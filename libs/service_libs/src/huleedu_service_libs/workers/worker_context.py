@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import orjson
 
-_VARIABLE: Final = "HULEEDU_WORKER_SEAT"
+_VARIABLE: Final = "HULEEDU_WORKER_CONTEXT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from huleedu_service_libs.observability.logging import failure_fields, get_logger
 from huleedu_service_libs.workers.json_line import JsonLine
-from huleedu_service_libs.workers.peers import ANSWER_SECONDS, WAY_SECONDS, Handler, Poll
+from huleedu_service_libs.workers.peers import ANSWER_SECONDS, WAY_SECONDS, Handler, PeerAnswers
 from huleedu_service_libs.workers.worker_context import WorkerContext
 
 _log = get_logger(__name__)
@@ -29,7 +29,7 @@ class WorkerLink:
         self._context = context
         self._handlers: dict[str, Handler] = {}
         self._lasting: list[str] = []
-        self._asked: dict[int, asyncio.Future[Poll]] = {}
+        self._asked: dict[int, asyncio.Future[PeerAnswers]] = {}
         self._numbers = itertools.count()
         self._line: JsonLine | None = None
         self._answering: set[asyncio.Task[None]] = set()
@@ -69,10 +69,10 @@ class WorkerLink:
         *,
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
-    ) -> Poll:
+    ) -> PeerAnswers:
         """Ask all other workers, as `Peers` says; if the supervisor does not answer, all others count as silent."""
         number = next(self._numbers)
-        poll: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+        poll: asyncio.Future[PeerAnswers] = asyncio.get_running_loop().create_future()
         self._asked[number] = poll
         mine = await self._answer(question, None) if question in self._lasting else None
         self._send(kind="ask", number=number, question=question, argument=argument, mine=mine, seconds=seconds)
@@ -81,7 +81,7 @@ class WorkerLink:
                 return replace(await poll, mine=mine)
         except TimeoutError:
             others = self._context.workers - 1
-            return Poll(mine=mine, asked=others, silent=others, others=others, unheard=True)
+            return PeerAnswers(mine=mine, asked=others, silent=others, others=others, unheard=True)
         finally:
             del self._asked[number]
 
@@ -103,7 +103,7 @@ class WorkerLink:
             case "poll":
                 poll = self._asked.get(message["number"])
                 if poll is not None and not poll.done():
-                    poll.set_result(Poll(**message["poll"]))
+                    poll.set_result(PeerAnswers(**message["poll"]))
             case "listen":
                 self.on_listen(frozenset(message["slots"]))
             case "retire":

@@ -45,7 +45,7 @@ def writer(redis: SmallRedis, owed: PendingRemovals) -> RedisWriter:
     """One that writes into *redis*."""
     metrics = SharedTierMetrics(CollectorRegistry())
     return RedisWriter(
-        redis, owed, telling=lambda removal: ("XADD",), ttl_seconds=60, metrics=metrics, clock=lambda: 100.0
+        redis, owed, removal_command=lambda removal: ("XADD",), ttl_seconds=60, metrics=metrics, clock=lambda: 100.0
     )
 
 
@@ -55,13 +55,13 @@ async def test_who_asks_is_told_of_all_although_debts_are_paid_meanwhile() -> No
     asked = asyncio.create_task(removals.remove(EVERYTHING))
     for _ in range(20):
         await asyncio.sleep(0)
-        await removals.pay_all()
+        await removals.carry_out_all()
     assert await asked == 9
     assert (redis.names, len(owed), redis.told) == ([], 0, 1)
 
 
 async def test_what_nobody_is_paying_is_paid_with_the_other_debts() -> None:
     redis, owed = SmallRedis(b"llm-provider:1:answer:{local}:1"), PendingRemovals()
-    owed.owe(EVERYTHING)
-    await writer(redis, owed).pay_all()
+    owed.add_pending(EVERYTHING)
+    await writer(redis, owed).carry_out_all()
     assert (redis.names, len(owed), redis.told) == ([], 0, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from common_core.config_enums import LLMProviderType
 from common_core.error_enums import ErrorCode
-from services.llm_provider_service.api.door import LOCAL_CALLER
+from services.llm_provider_service.api.caller_identity import LOCAL_CALLER
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.completion import (
     CompletionRequest,

@@ -14,7 +14,7 @@ from services.llm_provider_service.api_models import (
     HealthStatus,
     ProviderHealth,
 )
-from services.llm_provider_service.gateway.health_of_workers import together
+from services.llm_provider_service.gateway.health_of_workers import merge_health
 
 HEALTHY, DEGRADED, UNHEALTHY = HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY
 MEMORY = CacheHealth(cache_mode=HEALTHY, local_cache_available=True)
@@ -59,29 +59,29 @@ def redis(mode: HealthStatus, *, available: bool, failures: int) -> CacheHealth:
 def test_one_degraded_worker_is_enough_and_one_that_serves_is_enough(
     one: HealthStatus, other: HealthStatus, both: HealthStatus
 ) -> None:
-    assert together(said(one), [said(other)], missing=0, workers=2).status is both
+    assert merge_health(said(one), [said(other)], missing=0, workers=2).status is both
 
 
 def test_the_worst_breaker_is_shown_whoever_is_asked() -> None:
     states = [CircuitBreakerState.HALF_OPEN, CircuitBreakerState.OPEN, CircuitBreakerState.CLOSED]
     workers = [said(state=state) for state in states]
     for mine in workers:
-        shown = together(mine, [one for one in workers if one is not mine], missing=0, workers=3)
+        shown = merge_health(mine, [one for one in workers if one is not mine], missing=0, workers=3)
         assert shown.providers["openai"].circuit_breaker_state is CircuitBreakerState.OPEN
 
 
 def test_redis_is_there_if_it_is_for_all_and_the_most_failures_are_shown() -> None:
     well, away = redis(HEALTHY, available=True, failures=0), redis(DEGRADED, available=False, failures=7)
     for mine, other in ((well, away), (away, well)):
-        shown = together(said(cache=mine), [said(cache=other)], missing=0, workers=2)
+        shown = merge_health(said(cache=mine), [said(cache=other)], missing=0, workers=2)
         assert shown.dependencies.cache == away
-    shown = together(said(cache=well), [said(cache=well)], missing=0, workers=2)
+    shown = merge_health(said(cache=well), [said(cache=well)], missing=0, workers=2)
     assert shown.dependencies.cache == well
-    assert together(said(), [said()], missing=0, workers=2).dependencies.cache == MEMORY
+    assert merge_health(said(), [said()], missing=0, workers=2).dependencies.cache == MEMORY
 
 
 def test_every_warning_is_shown_once_and_who_is_missing_is_one_more() -> None:
-    shown = together(said(warnings=["a", "b"]), [said(warnings=["b", "c"])], missing=1, workers=3)
+    shown = merge_health(said(warnings=["a", "b"]), [said(warnings=["b", "c"])], missing=1, workers=3)
     assert shown.warnings[:3] == ["a", "b", "c"]
     (missing,) = shown.warnings[3:]
     assert missing.startswith("1 of 3 workers")

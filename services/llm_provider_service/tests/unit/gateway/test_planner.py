@@ -17,7 +17,7 @@ from common_core.llm_contracts import FallbackMode, ReasoningEffortLevel
 from huleedu_service_libs.resilience.breaker_registry import CircuitBreakerRegistry
 from huleedu_service_libs.resilience.circuit_breaker import BreakerPolicy
 from services.llm_provider_service.accounting.price_book import PriceBook
-from services.llm_provider_service.api.door import LOCAL_CALLER
+from services.llm_provider_service.api.caller_identity import LOCAL_CALLER
 from services.llm_provider_service.comparison.verdict import VERDICT_SCHEMA
 from services.llm_provider_service.domain.completion import (
     CompletionRequest,

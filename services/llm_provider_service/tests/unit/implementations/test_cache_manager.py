@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from huleedu_service_libs.redis_link.values import LinkState
-from huleedu_service_libs.workers.peers import Handler, Poll
+from huleedu_service_libs.workers.peers import Handler, PeerAnswers
 from services.llm_provider_service.cache.key import CacheKey
 from services.llm_provider_service.cache.local import LocalCache
 from services.llm_provider_service.gateway.all_workers import CLEAR
@@ -29,10 +29,10 @@ class Others:
     def on_question(self, question: str, handler: Handler, *, lasting: bool = False) -> None:
         """Nobody asks this one."""
 
-    async def ask(self, question: str, argument: Any = None, **_times: float) -> Poll:
+    async def ask(self, question: str, argument: Any = None, **_times: float) -> PeerAnswers:
         """Remember it."""
         self.asked.append((question, argument))
-        return Poll()
+        return PeerAnswers()
 
 
 def redis(*, available: bool, writable: bool) -> Callable[[], LinkState]:
@@ -69,4 +69,4 @@ async def test_nothing_else_is_told() -> None:
     await cache.put(KEY, ENTRY)
     await cache.get(KEY)
     assert await cache.clear(key=str(KEY)) == 1
-    assert (cache.stats().entries, cache.owes(key=str(KEY)), others.asked) == (0, False, [])
+    assert (cache.stats().entries, cache.has_pending(key=str(KEY)), others.asked) == (0, False, [])

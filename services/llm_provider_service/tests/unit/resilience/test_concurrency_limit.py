@@ -43,7 +43,7 @@ async def test_whoever_is_cancelled_wherever_nothing_leaks(seed: int) -> None:
             await ticks(stay)
         finally:
             inside -= 1
-            gate.leave(entered)
+            gate.release(entered)
 
     visitors = [asyncio.create_task(visitor(luck.randrange(6))) for _ in range(60)]
     while not all(task.done() for task in visitors):
@@ -68,7 +68,7 @@ async def test_a_slot_that_comes_as_patience_ends_goes_to_the_next(seed: int) ->
         except LimitReached:
             return False
         await asyncio.sleep(luck.choice((0, 0.0005, 0.001, 0.0015)))
-        gate.leave(entered)
+        gate.release(entered)
         return True
 
     answers = await asyncio.gather(*(visitor() for _ in range(50)))
@@ -84,7 +84,7 @@ async def test_first_come_first_served() -> None:
     async def visitor(number: int) -> None:
         moment = await gate.enter(FAR, reserve_seconds=0)
         served.append(number)
-        gate.leave(moment)
+        gate.release(moment)
 
     waiting = []
     for number in range(5):
@@ -92,7 +92,7 @@ async def test_first_come_first_served() -> None:
         await ticks(1)
     waiting[2].cancel()
     await ticks(1)
-    gate.leave(entered)
+    gate.release(entered)
     await asyncio.gather(*waiting, return_exceptions=True)
     assert served == [0, 1, 3, 4]
 
@@ -102,13 +102,13 @@ async def test_nobody_overtakes_the_line() -> None:
     entered = await gate.enter(FAR, reserve_seconds=0)
     first = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(1)
-    gate.leave(entered)
+    gate.release(entered)
     assert not gate.free, "the slot is on its way to whoever waits"
     late = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(2)
     assert (first.done(), late.done()) == (True, False)
-    gate.leave(await first)
-    gate.leave(await late)
+    gate.release(await first)
+    gate.release(await late)
     assert gate.held == 0
 
 
@@ -117,12 +117,12 @@ async def test_a_full_line_is_refused_at_once_and_told_when_to_come_back() -> No
     gate = gate_with(clock, queue_limit=0)
     entered = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 8
-    gate.leave(entered)
+    gate.release(entered)
     entered = await gate.enter(FAR, reserve_seconds=0)
     with pytest.raises(LimitReached) as refused:
         await gate.enter(FAR, reserve_seconds=0)
     assert refused.value.retry_after == 8
-    gate.leave(entered)
+    gate.release(entered)
     assert gate.held == 0
 
 
@@ -132,7 +132,7 @@ async def test_whoever_may_not_wait_does_not() -> None:
     with pytest.raises(LimitReached):
         await gate.enter(FAR, reserve_seconds=0, may_wait=False)
     assert gate.waiting == 0
-    gate.leave(entered)
+    gate.release(entered)
 
 
 async def test_a_deadline_with_no_time_to_wait_is_refused_on_arrival() -> None:
@@ -141,7 +141,7 @@ async def test_a_deadline_with_no_time_to_wait_is_refused_on_arrival() -> None:
     soon = Deadline(at=0.4, clock=lambda: 0.0)
     with pytest.raises(LimitReached):
         await gate.enter(soon, reserve_seconds=0.5)
-    gate.leave(entered)
+    gate.release(entered)
     assert (gate.held, gate.waiting) == (0, 0)
 
 
@@ -154,8 +154,8 @@ async def test_calls_that_hang_are_seen_before_they_end() -> None:
     with pytest.raises(LimitReached) as refused:
         await gate.enter(FAR, reserve_seconds=0)
     assert refused.value.retry_after == 5, "the slots are held for 10 s in the mean, and there are two"
-    gate.leave(first)
-    gate.leave(second)
+    gate.release(first)
+    gate.release(second)
     assert gate.held == 0
 
 
@@ -164,52 +164,52 @@ async def test_a_slot_that_was_not_used_says_nothing_about_how_long_one_is_held(
     gate = gate_with(clock, queue_limit=0)
     entered = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 8
-    gate.leave(entered)
-    gate.give_back(await gate.enter(FAR, reserve_seconds=0))
+    gate.release(entered)
+    gate.release_unused(await gate.enter(FAR, reserve_seconds=0))
     entered = await gate.enter(FAR, reserve_seconds=0)
     with pytest.raises(LimitReached) as refused:
         await gate.enter(FAR, reserve_seconds=0)
     assert refused.value.retry_after == 8
-    gate.leave(entered)
+    gate.release(entered)
 
 
 async def test_who_stands_aside_has_a_place_in_the_line() -> None:
     gate = gate_with(queue_limit=1)
-    gate.stand_aside()
+    gate.hold_queue_place()
     assert gate.waiting == 1
     with pytest.raises(LimitReached):
-        gate.stand_aside()
-    gate.come_back()
-    gate.stand_aside()
-    gate.come_back()
+        gate.hold_queue_place()
+    gate.release_queue_place()
+    gate.hold_queue_place()
+    gate.release_queue_place()
     assert gate.waiting == 0
 
 
 async def test_who_stands_aside_and_who_waits_for_a_slot_share_one_line() -> None:
     gate = gate_with(queue_limit=2)
     entered = await gate.enter(FAR, reserve_seconds=0)
-    gate.stand_aside()
+    gate.hold_queue_place()
     waiting = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(1)
     with pytest.raises(LimitReached) as refused:
         await gate.enter(FAR, reserve_seconds=0)
     assert (refused.value.reason, gate.waiting) == (ShedReason.QUEUE_FULL, 2)
-    gate.come_back()
+    gate.release_queue_place()
     back = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))  # whoever comes back has its place for the slot
     await ticks(1)
     assert gate.waiting == 2
-    gate.leave(entered)
-    gate.leave(await waiting)
-    gate.leave(await back)
+    gate.release(entered)
+    gate.release(await waiting)
+    gate.release(await back)
     assert (gate.held, gate.waiting) == (0, 0)
 
 
 async def test_a_full_line_keeps_nobody_from_a_free_slot() -> None:
     gate = gate_with(queue_limit=1)
-    gate.stand_aside()
+    gate.hold_queue_place()
     assert gate.free
-    gate.leave(await gate.enter(FAR, reserve_seconds=0))
-    gate.come_back()
+    gate.release(await gate.enter(FAR, reserve_seconds=0))
+    gate.release_queue_place()
 
 
 async def test_who_stands_aside_makes_nobody_expect_a_longer_wait() -> None:
@@ -218,12 +218,12 @@ async def test_who_stands_aside_makes_nobody_expect_a_longer_wait() -> None:
     entered = await gate.enter(FAR, reserve_seconds=0)
     clock.now += 3
     for _ in range(9):
-        gate.stand_aside()
+        gate.hold_queue_place()
     waiting = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(1)
     assert not waiting.done(), "it was not refused"
-    gate.leave(entered)
-    gate.leave(await waiting)
+    gate.release(entered)
+    gate.release(await waiting)
 
 
 async def test_a_slot_on_its_way_to_whoever_waits_does_not_look_as_if_it_were_held_for_ever() -> None:
@@ -234,8 +234,8 @@ async def test_a_slot_on_its_way_to_whoever_waits_does_not_look_as_if_it_were_he
     first = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))
     await ticks(1)
     late = asyncio.create_task(gate.enter(FAR, reserve_seconds=0))  # its turn comes before the one that is woken now
-    gate.leave(entered)
+    gate.release(entered)
     await ticks(2)
-    gate.leave(await first)
-    gate.leave(await late)
+    gate.release(await first)
+    gate.release(await late)
     assert gate.held == 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.llm_provider_service.domain.completion import Rejection, RejectionReason
-from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
+from services.llm_provider_service.domain.connect_failures import AddressRefused, TlsHandshakeFailed
 from services.llm_provider_service.domain.failure_policy import Backoff
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
@@ -112,7 +112,7 @@ def test_a_re_ask_does_not_wait() -> None:
         (ServerError("x"), 3, 2),
         (ProviderOverloaded("x"), 3, 2),
         (ConnectFailed("x"), 3, 2),
-        (NoTls("x"), 2, 2),
+        (TlsHandshakeFailed("x"), 2, 2),
         (AddressRefused("x"), 1, 1),
         (ConnectionLost("x"), 3, 2),
         (ProviderTimeout("x"), 3, 2),

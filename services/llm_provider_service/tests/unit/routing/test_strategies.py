@@ -18,9 +18,9 @@ from services.llm_provider_service.routing.strategies import (
     order_by_cost,
     order_by_latency,
     order_by_load,
-    order_by_lot,
     order_by_priority,
     order_by_weight,
+    order_randomly,
 )
 from services.llm_provider_service.tests.unit.routing.samples import HandClock, board, candidate
 
@@ -176,7 +176,7 @@ def _turns_by_load(pool: tuple[Candidate, ...], scoreboard: Scoreboard, count: i
 def test_the_lot_falls_on_everybody_alike_and_is_repeatable_with_a_seed() -> None:
     turns = Counter(_turns(SelectionStrategy.RANDOM, THREE, board(seed=3), 3000))
     assert all(900 < count < 1100 for count in turns.values())
-    assert order_by_lot(THREE, board(seed=3)) == order_by_lot(THREE, board(seed=3))
+    assert order_randomly(THREE, board(seed=3)) == order_randomly(THREE, board(seed=3))
 
 
 def test_the_scoreboard_forgets_the_oldest_of_too_many_targets() -> None:

@@ -11,10 +11,10 @@ from rich.console import Console
 from common_core.llm_status_contracts import CircuitBreakerList
 from services.llm_provider_service.tests.unit.tools.samples import THREE, failure, outcome
 from services.llm_provider_service.tools.console import WIDTH, say
-from services.llm_provider_service.tools.demo_accounts import vendor_books
 from services.llm_provider_service.tools.demo_client import Outcome
 from services.llm_provider_service.tools.demo_essays import EssaySet
 from services.llm_provider_service.tools.demo_report import DemoResult, report
+from services.llm_provider_service.tools.demo_summary import vendor_books
 
 ATTEMPTS = {("openai", "success"): 2, ("openai", "connection_lost"): 1, ("anthropic", "success"): 4}
 COUNTED = {"anthropic": 4, "openai": 3}

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import AsyncResolver
 from aiohttp.abc import AbstractResolver
 
-from services.llm_provider_service.domain.connect_failures import AddressRefused, NoTls
+from services.llm_provider_service.domain.connect_failures import AddressRefused, TlsHandshakeFailed
 from services.llm_provider_service.domain.failures import (
     BadResponse,
     CertificateInvalid,
@@ -101,7 +101,7 @@ async def test_a_header_in_any_language_arrives_in_utf_8() -> None:
 
 async def test_what_speaks_no_tls_is_no_matter_of_certificates() -> None:
     async with listening(answer_plainly) as port:
-        with pytest.raises(NoTls) as raised:
+        with pytest.raises(TlsHandshakeFailed) as raised:
             await sent(f"https://127.0.0.1:{port}")
     assert not raised.value.alerts
 

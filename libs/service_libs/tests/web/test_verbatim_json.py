@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huleedu_service_libs.web.json_as_written import as_written
 from huleedu_service_libs.web.json_body import read_json
+from huleedu_service_libs.web.verbatim_json import as_written
 
 
 def echoed(raw: bytes) -> bytes:

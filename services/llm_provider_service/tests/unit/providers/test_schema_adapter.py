@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from common_core.config_enums import LLMProviderType
-from services.llm_provider_service.providers.common.schema_subset import adapted_schema
+from services.llm_provider_service.providers.common.schema_adapter import adapted_schema
 from services.llm_provider_service.providers.models.capabilities import schema_keywords_refused
 from services.llm_provider_service.tests.unit.providers.samples import VERDICT_SCHEMA
 

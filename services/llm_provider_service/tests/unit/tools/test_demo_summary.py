@@ -13,7 +13,7 @@ from common_core.llm_status_contracts import CircuitBreakerList, CircuitBreakerS
 from common_core.observability_enums import CircuitBreakerState
 from services.llm_provider_service.metrics import GatewayMetrics
 from services.llm_provider_service.tests.unit.tools.samples import failure, outcome
-from services.llm_provider_service.tools.demo_accounts import (
+from services.llm_provider_service.tools.demo_summary import (
     VendorBooks,
     attempts_in,
     latency,
