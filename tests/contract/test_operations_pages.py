@@ -30,7 +30,7 @@ BLOCK = re.compile(r"^```(\w+) ?([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 METRIC = re.compile(r"\bllm_provider_\w+")
 BREAKERS_JITTER = 0.1  # how far the time that a breaker stays open is from the one that is set
-OF_THE_MOMENT = {"at", "duration_ms", "opened_at", "retry_in_ms", "redis_failure_count", "until"}
+OF_THE_MOMENT = {"at", "correlation_id", "duration_ms", "opened_at", "retry_in_ms", "redis_failure_count", "until"}
 # Names on the pages that are neither settings nor codes.
 OTHER_CAPITALS = {"SIGHUP", "HTTP", "GET", "POST", "DELETE"}
 
