@@ -6,9 +6,13 @@ import io
 import re
 import tokenize
 
+from common_core.config_enums import LLMProviderType
+from services.llm_provider_service.domain.vendors import VENDORS
 from tests.architecture.sources import Module, product_modules
 
-VENDOR = re.compile(r"anthropic|openai|google|gemini|claude|gpt|openrouter|ollama", re.IGNORECASE)
+# The vendors that have a name, and how the big ones call their models.
+NAMES = {*map(str, VENDORS), "gemini", "claude", "gpt"} - {LLMProviderType.OPENAI_COMPATIBLE}
+VENDOR = re.compile("|".join(sorted(NAMES)), re.IGNORECASE)
 SPOKEN = (tokenize.NAME, tokenize.STRING, tokenize.COMMENT)
 SERVICE = "services/llm_provider_service/"
 AT_HOME = (

@@ -21,6 +21,8 @@ PLACE = re.compile(r"`(?P<source>[\w/.<>]+\.(?:py|json|toml))`|\]\((?P<page>[\w/
 # Where the places of the table are; the first is not written there.
 SHELVES = ("services/llm_provider_service", "", "libs/common_core/src")
 
+RETRY_RULE = "change how a kind of failure is retried, how often (`max_attempts`), falls back or moves a breaker"
+
 # What is asked of a changed copy: it prints what the test looks at.
 ASK = """
 import asyncio, json
@@ -64,12 +66,18 @@ class House:
     root: Path
     places: list[Path]
 
-    def change(self, name: str, old: str, new: str) -> None:
-        """Put *new* in the place of *old*, in the file of that name among the row's places."""
+    def change(self, name: str, old: str, new: str, *, after: str = "") -> None:
+        """Put *new* in the place of *old*, in the file of that name among the row's places.
+
+        *old* is there once, or it is the first *after* another text.
+        """
         (place,) = [place for place in self.places if place.name == name]
         text = (self.root / place).read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
-        (self.root / place).write_text(text.replace(old, new), encoding="utf-8")
+        start = text.find(after)
+        assert start >= 0, f"{after!r} is not in {place}"
+        found = text.count(old, start)
+        assert found == 1 or (found and after), f"{old!r} is there {found} times"
+        (self.root / place).write_text(text[:start] + text[start:].replace(old, new, 1), encoding="utf-8")
 
     def run(self, *command: str) -> str:
         """What Python prints for *command*, in the copy."""
@@ -119,11 +127,10 @@ def test_a_vendor_is_added(tmp_path: Path) -> None:
     changed.change(
         "models.json",
         '    "openai_compatible": {',
-        '    "acme": {"note": "Read in its documents.", "common": {"structured_output": "json_schema",'
-        ' "output_limit_field": "max_tokens"}, "models": [{"id": "acme-large", "context_window": 128000}]},\n'
-        '    "openai_compatible": {',
+        '    "acme": {"note": "Read in its documents.", "like": "openai_compatible",'
+        ' "models": [{"id": "acme-large", "context_window": 128000}]},\n    "openai_compatible": {',
     )
-    changed.change("configuration.md", "ollama,openai_compatible`", "ollama,acme,openai_compatible`")
+    changed.change("configuration.md", ",openai_compatible`", ",acme,openai_compatible`")
     defaults = {
         "ENABLED": "–",
         "API_KEY": "–",
@@ -145,12 +152,13 @@ def test_a_vendor_is_added(tmp_path: Path) -> None:
     assert said == "acme acme-large [] ['acme']"
     documented = "test_settings.py::test_the_page_names_every_setting_with_its_default_and_no_other"
     rules = [f"tests/architecture/{rule}" for rule in (documented, "test_vendor_names.py")]
-    changed.run("-m", "pytest", "-q", *rules)
+    rooms = ("providers/test_capabilities.py", "test_default_models.py")
+    changed.run("-m", "pytest", "-q", *rules, *(f"services/llm_provider_service/tests/unit/{room}" for room in rooms))
 
 
 @pytest.mark.sockets
 def test_a_retry_rule_is_changed(tmp_path: Path) -> None:
-    changed = house(tmp_path, "change how a kind of failure is retried, falls back or moves a breaker")
+    changed = house(tmp_path, RETRY_RULE)
     print_the_calls = (
         "vendor.once = [503]\n"
         "        answer = await gateway.compare()\n"
@@ -158,8 +166,7 @@ def test_a_retry_rule_is_changed(tmp_path: Path) -> None:
         "        print(answer.status, calls if answer.status == 200 else len(calls))"
     )
     assert changed.ask(print_the_calls) == "200 2"
-    rule = '    """500, 502, 503, 504, 408 and 409: trouble at the vendor that may pass."""\n\n    retryable = '
-    changed.change("failures.py", f"{rule}True", f"{rule}False")
+    changed.change("failures.py", "    retryable = True", "    retryable = False", after="class ServerError(")
     assert changed.ask(print_the_calls) == "503 1"
 
 
@@ -168,9 +175,9 @@ def test_a_field_is_added_to_the_answer(tmp_path: Path) -> None:
     changed = house(tmp_path, "add a field to the answer")
     changed.change(
         "llm_contracts.py",
-        '    prompt_sha256: str = Field(description="Hash of the prompt that was sent, essays included.")\n',
-        '    prompt_sha256: str = Field(description="Hash of the prompt that was sent, essays included.")\n'
-        '    finish_reason: str | None = Field(default=None, description="Why the model stopped.")\n',
+        "    flags: list[",
+        '    finish_reason: str | None = Field(default=None, description="Why the model stopped.")\n    flags: list[',
+        after="class LLMComparisonResponse(",
     )
     changed.change(
         "comparison_mapping.py",
@@ -189,6 +196,9 @@ def test_a_field_is_added_to_the_answer(tmp_path: Path) -> None:
     )
     assert said == "stop True"
     changed.change("api.md", "`prompt_sha256`, `metadata`", "`prompt_sha256`, `finish_reason`, `metadata`")
+    changed.change("README.md", '  "flags": []', '  "finish_reason": "stop",\n  "flags": []')
+    shown = "test_readme.py::test_the_answer_that_is_shown_is_the_answer_that_comes"
+    changed.run("-m", "pytest", "-q", f"tests/contract/{shown}")
 
 
 def test_the_reason_of_a_503_is_found() -> None:

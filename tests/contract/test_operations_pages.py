@@ -30,6 +30,7 @@ BLOCK = re.compile(r"^```(\w+) ?([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 METRIC = re.compile(r"\bllm_provider_\w+")
 BREAKERS_JITTER = 0.1  # how far the time that a breaker stays open is from the one that is set
+SECONDS = re.compile(r"\d+\.\d+(?= s$)")
 OF_THE_MOMENT = {"at", "correlation_id", "duration_ms", "opened_at", "retry_in_ms", "redis_failure_count", "until"}
 # Names on the pages that are neither settings nor codes.
 OTHER_CAPITALS = {"SIGHUP", "HTTP", "GET", "POST", "DELETE"}
@@ -93,20 +94,30 @@ def test_every_log_event_on_the_page_is_written_somewhere(name: str) -> None:
 
 
 def same(shown: Any, said: Any) -> bool:
-    """Whether the service said all that is shown, whole numbers give or take a tenth."""
+    """Whether the service said all that is shown, numbers give or take a tenth; of all providers some may be shown."""
     if isinstance(shown, dict):
         lasting = shown.keys() - OF_THE_MOMENT
         passing = shown.keys() & OF_THE_MOMENT
         return (
             shown.keys() <= said.keys()
-            and all(same(shown[key], said[key]) for key in lasting)
+            and all(same(shown[key], _of_these(said[key], shown[key], key)) for key in lasting)
             and all((shown[key] is None) == (said[key] is None) for key in passing)
         )
-    if isinstance(shown, int) and not isinstance(shown, bool) and isinstance(said, int):
+    if isinstance(shown, int | float) and not isinstance(shown, bool) and isinstance(said, int | float):
         return abs(shown - said) <= BREAKERS_JITTER * shown
     if isinstance(shown, list):
         return len(shown) == len(said) and all(map(same, shown, said))
+    if isinstance(shown, str) and isinstance(said, str):
+        return SECONDS.sub("", shown) == SECONDS.sub("", said)
     return bool(shown == said)
+
+
+def _of_these(said: Any, shown: Any, key: str) -> Any:
+    """What was *said* of those providers that are *shown*."""
+    if key != "providers":
+        return said
+    names = {one["provider"] for one in shown}
+    return [one for one in said if one["provider"] in names]
 
 
 def retry_after(answer: Answer) -> list[int]:

@@ -29,6 +29,7 @@ def log_refused(order: CompletionOrder, error: GatewayError) -> None:
         code=error.code,
         status=error.status,
         slug=error.slug,
+        title=error.title,
         attempts=[f"{one.target}: {one.outcome}" for one in error.attempts],
         candidates=[_in_words(one) for one in error.skipped],
         retry_after=error.retry_after,

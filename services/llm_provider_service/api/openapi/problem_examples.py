@@ -66,6 +66,9 @@ STOPPING = Problem(
 STOPPED_UNDER_WAY = _plain(
     503, ErrorCode.SERVICE_UNAVAILABLE, "The service is stopping", "The answer did not come before the service stopped."
 )
+OUT_OF_MEMORY = _plain(
+    503, ErrorCode.SERVICE_UNAVAILABLE, "Not available now", "Try again after Retry-After.", retryable=True
+)
 CLEAR_REFUSED = _invalid(
     "validation-error",
     "The request is not valid",

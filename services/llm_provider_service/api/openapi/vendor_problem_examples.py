@@ -8,7 +8,12 @@ from common_core.llm_attempts import AttemptOutcome
 from huleedu_service_libs.web.body_budget import BODIES_FILL_THE_MEMORY
 from huleedu_service_libs.web.problem import Problem
 from services.llm_provider_service.api.openapi.examples import FIRST
-from services.llm_provider_service.api.openapi.problem_examples import MODEL, STOPPED_UNDER_WAY, STOPPING
+from services.llm_provider_service.api.openapi.problem_examples import (
+    MODEL,
+    OUT_OF_MEMORY,
+    STOPPED_UNDER_WAY,
+    STOPPING,
+)
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt
 from services.llm_provider_service.domain.failure_policy import CallerMessage
@@ -64,5 +69,6 @@ CAPACITY_PROBLEMS = (
     BODIES_FILL_THE_MEMORY,
     STOPPING,
     STOPPED_UNDER_WAY,
+    OUT_OF_MEMORY,
     _problem(deadline_reached(_attempts((AttemptOutcome.TIMED_OUT, 60.0)))),
 )

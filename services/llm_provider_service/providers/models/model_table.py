@@ -31,7 +31,7 @@ def read_table(document: bytes) -> CapabilityTable:
     table = _only(orjson.loads(document), {"source", "date", "providers"}, "the table")
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", _text(table["date"])):
         raise ValueError("capability table: its date is not one")
-    sections = {LLMProviderType(name): _section(section, name) for name, section in table["providers"].items()}
+    sections = {LLMProviderType(name): _section(name, table["providers"]) for name in table["providers"]}
     _check_complete(sections.keys())
     of_all = {name: sections.get(name, sections[LLMProviderType.OPENAI_COMPATIBLE]) for name in LLMProviderType}
     rows = tuple(profile for name, section in sections.items() for profile in _rows(name, section))
@@ -47,10 +47,16 @@ def read_table(document: bytes) -> CapabilityTable:
     )
 
 
-def _section(section: Any, name: str) -> Mapping[str, Any]:
-    known = {"note", "schema_keywords_refused", "common", "families", "unknown", "models"}
-    _text(_only(section, known, name)["note"])
-    return dict(section)
+def _section(name: str, sections: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the section *name*; what it leaves out is taken from the section that it is `like`, but no models."""
+    known = {"note", "like", "schema_keywords_refused", "common", "families", "unknown", "models"}
+    section = _only(sections[name], known, name)
+    _text(section["note"])
+    if "like" not in section:
+        return section
+    if section["like"] not in sections:
+        raise ValueError(f"capability table, {name}: there is no section {section['like']!r} to be like")
+    return {**sections[section["like"]], "models": (), **section}
 
 
 def _rows(name: LLMProviderType, section: Mapping[str, Any]) -> Iterator[ModelProfile]:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.web.correlation import current_correlation
-from huleedu_service_libs.web.problem import Problem, problem_body, problem_headers
+from huleedu_service_libs.web.problem import Problem
+from huleedu_service_libs.web.refusal import refuse
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -43,16 +43,6 @@ class BodyBudget:
             await self._app(scope, receive, send)
         finally:
             self._held -= size
-
-
-async def refuse(problem: Problem, scope: Any, send: Any, *, type_prefix: str) -> None:
-    """Answer an ASGI request with *problem* and close its connection, even if a part of the body has not arrived."""
-    correlation_id = current_correlation().id
-    body = problem_body(problem, instance=scope["path"], correlation_id=correlation_id, type_prefix=type_prefix)
-    headers = problem_headers(problem) | {"Connection": "close", "Content-Length": str(len(body))}
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 BODIES_FILL_THE_MEMORY = Problem(

@@ -35,6 +35,7 @@ from huleedu_service_libs.web.correlation import (
 from huleedu_service_libs.web.json_body import InvalidBody
 from huleedu_service_libs.web.problem import FieldError, Problem, ProblemError, problem_body, problem_headers
 from huleedu_service_libs.web.quart_connection import LeanHttpConnection
+from huleedu_service_libs.web.refusal import log_refused
 
 DEFAULT_BODY_CAP: Final = 2 * 1024 * 1024
 DEFAULT_BODY_SECONDS: Final = 15.0
@@ -79,6 +80,7 @@ class EdgeMiddleware:
         except asyncio.CancelledError:
             # The server's grace period is over. The upstream call may be paid for, so the caller is not told to retry.
             if not started and scope["type"] == "http":
+                log_refused(_STOPPING)
                 await self._send_problem(_STOPPING, scope, send_with_id, correlation)
             raise
         except Exception as exc:
@@ -212,12 +214,14 @@ def problem_for(error: Exception, translate: Translate | None) -> Problem:
     if isinstance(error, HTTPException):
         return _framework_problem(error.code or 500)
     if isinstance(error, MemoryError):
-        return _framework_problem(503)
-    problem = translate(error) if translate is not None else None
-    if problem is None:
+        problem = _framework_problem(503)
+        log_refused(problem)
+        return problem
+    translated = translate(error) if translate is not None else None
+    if translated is None:
         _log.error("unhandled_exception", **failure_fields(error))
         return _BUG
-    return problem
+    return translated
 
 
 def _invalid_body(error: InvalidBody) -> Problem:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from common_core.error_enums import ErrorCode
-from huleedu_service_libs.web.body_budget import refuse
 from huleedu_service_libs.web.problem import Problem
+from huleedu_service_libs.web.refusal import refuse
 
 AsgiApp = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 

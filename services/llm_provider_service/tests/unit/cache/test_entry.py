@@ -137,7 +137,7 @@ def test_a_number_that_json_does_not_have_is_damaged() -> None:
 
 def test_an_entry_of_another_version_is_damaged() -> None:
     with pytest.raises(DamagedEntry, match="version"):
-        decode(encode(samples.ENTRY).replace(b"llm-answer-2", b"llm-answer-1"))
+        decode(b"llm-answer-0\n" + encode(samples.ENTRY).removeprefix(VERSION))
 
 
 @pytest.mark.parametrize("odd", [None, 1, 1.5, "odd", [], [[]], [["text"]], {}, {"odd": 1}, [["odd", {}]], [{}], "-"])

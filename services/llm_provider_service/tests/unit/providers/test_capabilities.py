@@ -168,9 +168,22 @@ def test_a_good_table_is_read() -> None:
     assert len(read_table(orjson.dumps(GOOD)).profiles) == len(LLMProviderType)
 
 
+def with_section(**section: Any) -> bytes:
+    return orjson.dumps({**GOOD, "providers": {**GOOD["providers"], "openai": {"note": "n", **section}}})
+
+
+def test_a_section_takes_what_it_leaves_out_from_the_one_that_it_is_like_but_no_models() -> None:
+    table = read_table(with_section(like="google", schema_keywords_refused=["x"], models=[{"id": "own"}]))
+    assert [profile.id for profile in table.profiles if profile.provider is OPENAI] == ["own"]
+    assert table.unknown[OPENAI].structured_output is StructuredOutput.JSON_SCHEMA
+    assert table.schema_keywords_refused[OPENAI] == {"x"}
+    assert not any(profile.provider is OPENAI for profile in read_table(with_section(like="google")).profiles)
+
+
 @pytest.mark.parametrize(
     "document",
     [
+        with_section(like="nobody", models=[]),
         changed(temprature=True),
         changed(temperature="yes"),
         changed(context_window=-1),
