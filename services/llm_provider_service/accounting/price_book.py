@@ -37,8 +37,8 @@ class PriceBook:
     def cost(self, target: Target, served_model: str | None, usage: Usage, *, at: datetime) -> Cost:
         """Returns the cost of the call to *target* at time *at*, by the model that served it.
 
-        The price of the requested model is used only if the vendor names no served model, or one that is an unlisted
-        snapshot of it. The price of another unlisted model is unknown.
+        If the vendor names no served model, or one without a price whose name is the requested model's and a date, the
+        price is the requested model's. Any other model without a price is unpriced.
         """
         if is_free(target):
             return FREE

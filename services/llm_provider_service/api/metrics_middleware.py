@@ -9,7 +9,7 @@ from typing import Any
 from quart import Quart
 
 from services.llm_provider_service.api.route_patterns import METHODS, RoutePatterns
-from services.llm_provider_service.domain.wait_time import begin_waiting
+from services.llm_provider_service.domain.time_waited import begin_waiting
 from services.llm_provider_service.metrics import OTHER
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]

@@ -19,8 +19,8 @@ PLAIN, PACKED = b"p", b"z"
 CHECK_BYTES = 32
 HEAD_BYTES = len(VERSION) + 1 + CHECK_BYTES + 2
 
-# A body that does not fit into one network packet is compressed. Below that, compression saves no packet, and its 15 µs
-# (of 80 µs for a look-up) cost more than half a kilobyte is worth: a usual verdict (0.8 to 1.3 KB) is not compressed.
+# A body that does not fit into one network packet is compressed. Below this size compressing costs 15 µs (a look-up
+# takes 80) and saves no packet: a usual verdict (0.8 to 1.3 KB) is not compressed.
 PACK_ABOVE_BYTES = 1400
 PACK_LEVEL = 1
 

@@ -1,7 +1,7 @@
 """Names of the service's keys in Redis.
 
-The part in braces is the hash tag: in a cluster all entries of a tenant are in one slot, and the streams in another.
-The version of the layout is part of the name, so replicas of two versions do not read each other's entries.
+The part in braces is the hash tag: in Redis Cluster, all entries of a tenant are on one node, and the streams on one
+too. The version of the layout is part of the name, so replicas of two versions do not read each other's entries.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _of_text(whole: str) -> Verdict | Rejection:
     return _verdict(value)
 
 
-# An answer is read when it is checked, when it is returned, and for every cache hit; the cache stays below 2 MB.
+# An answer is read when it is checked, when it is returned, and for every cache hit; this `lru_cache` stays below 2 MB.
 _KEPT_TEXTS = 256
 _LONGEST_KEPT_TEXT = 4_000
 _of_short_text = lru_cache(_KEPT_TEXTS)(_of_text)

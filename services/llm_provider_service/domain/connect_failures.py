@@ -1,4 +1,4 @@
-"""Two kinds of failed connections that are caused by a wrong address, so retries do not help."""
+"""Two kinds of failed connections that are caused by a wrong address: tried once, or twice at most."""
 
 from __future__ import annotations
 

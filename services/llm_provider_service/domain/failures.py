@@ -34,7 +34,7 @@ from __future__ import annotations
 from common_core.error_enums import ErrorCode
 from common_core.llm_attempts import AttemptOutcome, Billed
 from services.llm_provider_service.domain.completion import Rejection
-from services.llm_provider_service.domain.failure_policy import Backoff, CallerMessage
+from services.llm_provider_service.domain.failure_values import Backoff, CallerMessage
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.usage import Usage
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from common_core.llm_attempts import AttemptOutcome, Billed
-from services.llm_provider_service.domain.failure_policy import Backoff, CallerMessage
+from services.llm_provider_service.domain.failure_values import Backoff, CallerMessage
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
 
 
 class ProviderFailure(Exception):
     """Base of all failures of one attempt.
 
-    `retryable`: the same target may be asked again. `max_attempts`: how often at most, the first included.
+    `retryable`: the same target may be asked again. `max_attempts`: if this is the newest failure, the target gets no
+    more than this many calls for the request, earlier failures counted.
     `is_re_asked`: the retry is the request's one re-ask; it goes to the same target even if another could answer.
     `trips_breaker`: counts in the target's breaker. `trips_provider`: counts in the account's own breaker.
     `opens_at_once`: the account's breaker opens without counting. `fails_over`: another candidate may be asked.
@@ -22,7 +23,7 @@ class ProviderFailure(Exception):
     and redacted; it may quote the caller's text, so only the caller may see it. `retry_after` is what the vendor asked
     for, in seconds; `cools_down`: it starts a cooldown of the target. `caller_message`: the answer to the caller if
     this failure explains the error; subclasses inherit it. `outcome` is the attempt's outcome, and `billed` follows
-    from it unless the class sets it; an instance that broke an answer off has its own.
+    from it unless the class sets it; `as_broken_off` sets both on the instance.
     """
 
     retryable: ClassVar[bool] = False

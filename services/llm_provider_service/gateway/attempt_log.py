@@ -17,8 +17,8 @@ from services.llm_provider_service.domain.completion import CompletionAnswer
 from services.llm_provider_service.domain.money import UNPRICED, Cost
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.time_waited import waited
 from services.llm_provider_service.domain.usage import USAGE_UNKNOWN, Usage
-from services.llm_provider_service.domain.wait_time import waited
 from services.llm_provider_service.gateway.attempt_spans import attempt_span, describe
 from services.llm_provider_service.gateway.incident_log import log_cooldown
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from common_core.error_enums import ErrorCode
 from common_core.llm_attempts import AttemptOutcome, SkipReason
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.failure_policy import CallerMessage
+from services.llm_provider_service.domain.failure_values import CallerMessage
 from services.llm_provider_service.domain.failures import (
     ProviderTimeout,
 )

@@ -41,7 +41,7 @@ MOST_NAMED = 8
 PARTS_OF = attrgetter("parts")
 
 
-# What decides about the candidates of a request, where their price does not.
+# The key of kept candidates; not used for least-cost, where the size of a request decides too.
 _Kind = tuple[PlanQuestion, ParameterFacts, bool]
 
 

@@ -14,7 +14,7 @@ from services.llm_provider_service.domain.failures import AnswerRejected, Output
 from services.llm_provider_service.domain.not_sent import CapacityExhausted, GatewayExhausted, NotSent, SwitchedOff
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import AccountKey, Target
-from services.llm_provider_service.domain.wait_time import waited
+from services.llm_provider_service.domain.time_waited import waited
 from services.llm_provider_service.gateway.attempt_log import AttemptLog
 from services.llm_provider_service.gateway.attempt_spans import attempt_span, describe
 from services.llm_provider_service.gateway.metrics_recorder import MetricsRecorder

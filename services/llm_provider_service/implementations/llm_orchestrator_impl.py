@@ -28,8 +28,8 @@ from services.llm_provider_service.domain.completion import CompletionAnswer, Fi
 from services.llm_provider_service.domain.completion_order import CompletionOrder, CompletionResult
 from services.llm_provider_service.domain.money import FREE, total_cost
 from services.llm_provider_service.domain.target import Target
+from services.llm_provider_service.domain.time_waited import is_order, waited
 from services.llm_provider_service.domain.usage import total_usage
-from services.llm_provider_service.domain.wait_time import is_order, waited
 from services.llm_provider_service.exceptions import DeadlineReached, GatewayError, GatewayOverloaded
 from services.llm_provider_service.gateway.error_mapping import deadline_reached, nobody_can_be_asked
 from services.llm_provider_service.gateway.fallback import Fallback

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from services.llm_provider_service.domain.wait_time import waited
+from services.llm_provider_service.domain.time_waited import waited
 from services.llm_provider_service.resilience.admission import AdmissionPolicy, ServiceTime, ShedReason, refuses
 from services.llm_provider_service.resilience.deadline import Clock, Deadline
 

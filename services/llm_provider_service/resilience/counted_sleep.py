@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from services.llm_provider_service.domain.wait_time import waited
+from services.llm_provider_service.domain.time_waited import waited
 
 
 async def sleep_waiting(seconds: float) -> None:

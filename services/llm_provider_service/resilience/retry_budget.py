@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.llm_provider_service.domain.failure_policy import Backoff
+from services.llm_provider_service.domain.failure_values import Backoff
 
 CAPACITY = 500
 PRICES = {Backoff.NONE: 0, Backoff.TRANSIENT: 14, Backoff.THROTTLE: 5}

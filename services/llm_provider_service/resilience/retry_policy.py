@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.llm_provider_service.domain.failure_policy import Backoff
+from services.llm_provider_service.domain.failure_values import Backoff
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.resilience.deadline import Deadline
 from services.llm_provider_service.resilience.retry_budget import RetryBudget

@@ -14,7 +14,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-# By default pydantic reads "3" and true as numbers; its strict mode refuses 3.0 as an integer, JSON Schema does not.
+# By default pydantic accepts "3" and true as numbers; in strict mode it refuses 3.0 as an integer. We want neither.
 JSON_NUMBER = BeforeValidator(_number)
 
 Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False), JSON_NUMBER]

@@ -16,7 +16,7 @@ from services.llm_provider_service.api.openapi.problem_examples import (
 )
 from services.llm_provider_service.api.problems import gateway_problem
 from services.llm_provider_service.domain.attempt import Attempt
-from services.llm_provider_service.domain.failure_policy import CallerMessage
+from services.llm_provider_service.domain.failure_values import CallerMessage
 from services.llm_provider_service.domain.provider_failure import ProviderFailure
 from services.llm_provider_service.domain.target import Target
 from services.llm_provider_service.exceptions import GatewayError

@@ -72,9 +72,10 @@ class CircuitBreaker:
     """Closed, open, or half-open with exactly one probe; *clock* is monotonic seconds, *jitter* uniform in 0 to 1.
 
     The generation is the number of openings so far. Reports of permits and failed requests from an earlier generation
-    are ignored, so calls that were running when the breaker opened can neither close it nor keep it open. Only a
-    failure opens it, never a success that completes a bad sample, because that success is the newest fact about the
-    target. *on_transition* is called last, when the new state is complete; its exceptions reach the caller.
+    are ignored, so calls that were running when the breaker opened can neither close it nor keep it open. A success
+    never opens it, even if it brings the calls to `minimum_calls` while the failure rate is too high, because it is the
+    newest fact about the target. *on_transition* is called last, when the new state is complete; its exceptions reach
+    the caller.
     """
 
     __slots__ = (

@@ -21,8 +21,9 @@ class _Bucket:
 class RollingWindow:
     """Counts outcomes in buckets of `seconds / BUCKETS`. It keeps running totals, so a call costs two additions.
 
-    Buckets start at multiples of their width, and a whole bucket is dropped at once: at most *seconds* after a call,
-    and at most one bucket width earlier. A deque of single outcomes would be exact, but it grows with the call rate.
+    Buckets start at multiples of their width, and a whole bucket is dropped at once: a call is forgotten between
+    `seconds - width` and `seconds` after it. A deque of single outcomes would be exact, but it grows with the call
+    rate.
     """
 
     __slots__ = ("_bucket", "_bucket_ends", "_buckets", "_failures", "_successes", "_width")

@@ -1,8 +1,8 @@
 """Sets up a Quart application: correlation ids, a dependency container, problem documents, limited bodies.
 
 Order, outermost first: `install_edge` (correlation id, and a 500 for errors that Quart could not answer), then Quart
-with `install_container` and `install_problem_handlers`. The first is an ASGI layer, because Quart's own hooks end
-before a streamed body starts and do not see failures outside of a route.
+with `install_container` and `install_problem_handlers`. `install_edge` adds an ASGI layer, because Quart's own hooks
+end before a streamed body starts and do not see failures outside of a route.
 """
 
 from __future__ import annotations

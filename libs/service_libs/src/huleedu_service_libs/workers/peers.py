@@ -20,7 +20,10 @@ QUICK_WAY_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAnswers:
-    """Answers of the *other* workers: what they said, what ended workers left, how many were asked and did not answer.
+    """The answers of the *other* workers to one question.
+
+    `answers` are those that came. `left` is the merged last answer of the workers that have ended. `asked` workers were
+    asked, `silent` of them did not answer, `restarts` is how often a worker was started anew.
 
     `mine` is this worker's own answer to a lasting question, as the supervisor has it now. A sum must use it and not a
     newer one, or the sum could fall if this worker is killed a moment later.
@@ -57,7 +60,7 @@ class Peers(Protocol):
         """Answer *question* with the value that *handler* returns for its argument.
 
         A *lasting* question is also asked every second and once more at the end of the worker, without an argument. Its
-        answer outlives the worker: the supervisor adds it up with the fold that it has for the question.
+        answer outlives the worker: the supervisor merges it with the function that it has for the question.
         """
         ...
 
@@ -69,7 +72,7 @@ class Peers(Protocol):
         seconds: float = ANSWER_SECONDS,
         way_seconds: float = WAY_SECONDS,
     ) -> PeerAnswers:
-        """Ask all other workers; they have *seconds* to answer. Returns the answers after *way_seconds* more at most.
+        """Ask all other workers; they have *seconds* to answer. Returns after at most `seconds + way_seconds`.
 
         A worker that does not answer in time still gets the question later, when it reads its messages again.
         """

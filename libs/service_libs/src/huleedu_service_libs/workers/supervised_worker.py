@@ -121,7 +121,7 @@ class SupervisedWorker:
         self.signal(signal.SIGKILL)
 
     def tell_poll(self, number: int, poll: dict[str, Any]) -> None:
-        """Send it the poll that answers its question."""
+        """Send the collected answers to the worker that asked."""
         self._line.send(kind="poll", number=number, poll=poll)
 
     async def ask(self, question: str | None, argument: Any, seconds: float) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.llm_provider_service.domain.failure_policy import Backoff
+from services.llm_provider_service.domain.failure_values import Backoff
 from services.llm_provider_service.resilience.retry_budget import CAPACITY, RetryBudget
 
 

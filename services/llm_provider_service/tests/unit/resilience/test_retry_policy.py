@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.llm_provider_service.domain.completion import Rejection, RejectionReason
 from services.llm_provider_service.domain.connect_failures import AddressRefused, TlsHandshakeFailed
-from services.llm_provider_service.domain.failure_policy import Backoff
+from services.llm_provider_service.domain.failure_values import Backoff
 from services.llm_provider_service.domain.failures import (
     AnswerRejected,
     AuthenticationFailed,

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 
 class Waiting:
-    """Seconds that one request has waited so far; `order` means that it asked for a completion.
+    """Seconds that one request has waited so far; `order`: it asks for a completion, not for a status.
 
     It is mutable, so that the layer that answers the request sees what tasks below it added.
     """
