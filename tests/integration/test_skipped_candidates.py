@@ -40,6 +40,18 @@ async def test_who_lacks_a_capability_is_named(sim: VendorSim) -> None:
     assert (answer.status, reasons(answer)) == (503, {"openai": "lacks"})
 
 
+async def test_whose_window_is_certainly_too_small_is_named_and_never_asked(sim: VendorSim) -> None:
+    sim.always("google", Status(503))
+    settings = vendors(sim, "openai", "google") | {"OPENAI_DEFAULT_MODEL": "gpt-4"}
+    async with running_gateway(**settings) as gateway:
+        long = await gateway.compare(essay_a="Shall we? " * 7_000)
+        assert (long.status, reasons(long)) == (503, {"openai": "window_too_small"})
+        assert long.body["candidates"][0]["until"] is None
+        assert sim.count("openai") == 0
+        short = await gateway.compare()
+        assert (short.status, short.body["provider"], sim.count("openai")) == (200, "openai", 1)
+
+
 async def test_whose_slots_are_taken_is_named_with_a_time(sim: VendorSim) -> None:
     sim.always("openai", Success(delay=2.0))
     narrow = {"LLM_MAX_CONCURRENT_PER_PROVIDER": 1, "LLM_QUEUE_LIMIT": 0}

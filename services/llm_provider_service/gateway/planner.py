@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
-from operator import attrgetter
 
 from common_core.config_enums import LLMProviderType, SelectionStrategy
 from common_core.error_enums import ErrorCode
@@ -33,12 +32,13 @@ from services.llm_provider_service.settings.accounts import AccountsNow, Provide
 
 MOST_KEPT_PLANS = 256
 BYTES_PER_TOKEN = 4
+# Twice what we count with for prices. A text that has even more only goes to a model with a larger window first.
+MOST_CHARACTERS_PER_TOKEN = 8
 EXPECTED_OUTPUT_TOKENS = 200
 # Reasoning tokens that we expect in addition, or the budget if it is smaller. Our assumption: vendors publish what an
 # effort may use, not what it uses.
 EXPECTED_REASONING_TOKENS = 1000
 MOST_NAMED = 8
-PARTS_OF = attrgetter("parts")
 
 
 # The key of kept candidates; not used for least-cost, where the size of a request decides too.
@@ -47,8 +47,11 @@ _Kind = tuple[PlanQuestion, ParameterFacts, bool]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    """Holds for requests of at most *longest* characters, which fit into the window of every candidate."""
+
     candidates: Sequence[Candidate]
     plan: Plan
+    longest: float
 
 
 class Planner:
@@ -96,37 +99,46 @@ class Planner:
         return made
 
     def _planned(self, question: PlanQuestion, request: CompletionRequest, now: AccountsNow) -> Plan:
+        characters, images = extent_of(request)
         if question.strategy is SelectionStrategy.LEAST_COST:
-            candidates = self._candidates(question, request, now, request_bytes(request))
+            candidates = self._candidates(question, request, now, characters, request_bytes(request))
             return plan(question, candidates, self._scoreboard)
         if not self._targets.all_available:
-            return plan(question, self._candidates(question, request, now), self._scoreboard)
-        key = (question, ParameterFacts.of(request), has_images(request))
+            return plan(question, self._candidates(question, request, now, characters), self._scoreboard)
+        key = (question, ParameterFacts.of(request), images)
         kept = self._kept.get(key)
-        if kept is None:
-            return self._first_made(key, request, now)
+        if kept is None or characters > kept.longest:
+            return self._made_anew(key, request, now, characters)
         if question.strategy is not SelectionStrategy.PRIORITY:
             return plan(question, kept.candidates, self._scoreboard)
         if kept.plan.turn and kept.plan.first is not None:
             self._scoreboard.take_turn(question.strategy, kept.plan.turn, kept.plan.first)
         return kept.plan
 
-    def _first_made(self, key: _Kind, request: CompletionRequest, now: AccountsNow) -> Plan:
-        candidates = self._candidates(key[0], request, now)
+    def _made_anew(self, key: _Kind, request: CompletionRequest, now: AccountsNow, characters: int) -> Plan:
+        candidates = self._candidates(key[0], request, now, characters)
         made = plan(key[0], candidates, self._scoreboard)
-        if len(self._kept) >= MOST_KEPT_PLANS:
-            self._kept.clear()
-        self._kept[key] = _Kept(candidates, made)
+        longest = min(map(_longest_text, candidates), default=math.inf)
+        if characters <= longest:
+            if len(self._kept) >= MOST_KEPT_PLANS:
+                self._kept.clear()
+            self._kept[key] = _Kept(candidates, made, longest)
         return made
 
     def _candidates(
-        self, question: PlanQuestion, request: CompletionRequest, now: AccountsNow, size: int | None = None
+        self,
+        question: PlanQuestion,
+        request: CompletionRequest,
+        now: AccountsNow,
+        characters: int,
+        size: int | None = None,
     ) -> list[Candidate]:
         """Returns the targets that may be asked, in their present state; *size* in bytes if the cost matters."""
         _check(question, now)
         places = {account.key: place for place, account in enumerate(now.live)}
+        extent = (characters, size)
         return [
-            self._candidate(target, profile, request, size, now.live_by_key[target.account_key], places)
+            self._candidate(target, profile, request, extent, now.live_by_key[target.account_key], places)
             for target, profile in choices(question, now).items()
         ] + [_switched_off(account) for account in now.switched_off]
 
@@ -151,10 +163,11 @@ class Planner:
         target: Target,
         profile: ModelProfile,
         request: CompletionRequest,
-        size: int | None,
+        extent: tuple[int, int | None],
         account: ProviderAccount,
         places: Mapping[AccountKey, int],
     ) -> Candidate:
+        characters, size = extent
         ready = self._breakers.would_admit(target)
         return Candidate(
             target=target,
@@ -163,6 +176,7 @@ class Planner:
             weight=account.weight,
             priority=places[account.key],
             refusals=unsupported(request, profile),
+            too_small=characters > longest_text(profile),
             expected_cost=None if size is None else self._expected_cost(profile, request, size),
             ready=ready,
             opens_in_seconds=None if ready else self._breakers.opens_in(target),
@@ -225,9 +239,25 @@ def _expected_output(request: CompletionRequest, profile: ModelProfile) -> int:
     return min(tokens, request.sampling.max_output_tokens or tokens)
 
 
-def has_images(request: CompletionRequest) -> bool:
-    """Returns whether *request* holds an image."""
-    return ImagePart in map(type, chain.from_iterable(map(PARTS_OF, request.messages)))
+def longest_text(profile: ModelProfile) -> float:
+    """Characters of the longest request that the model may be able to read; infinite if its window is not known."""
+    return math.inf if profile.context_window is None else profile.context_window * MOST_CHARACTERS_PER_TOKEN
+
+
+def _longest_text(candidate: Candidate) -> float:
+    return longest_text(profile_for(candidate.target.provider, candidate.target.model))
+
+
+def extent_of(request: CompletionRequest) -> tuple[int, bool]:
+    """Returns the number of characters of all text in *request*, and whether it holds an image."""
+    characters, images = len(request.system or ""), False
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                characters += len(part.text)
+            elif isinstance(part, ImagePart):
+                images = True
+    return characters, images
 
 
 def request_bytes(request: CompletionRequest) -> int:

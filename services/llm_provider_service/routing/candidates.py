@@ -14,7 +14,8 @@ class Candidate:
     """One target at the moment of planning; it is equal only to itself, which keeps planning cheap.
 
     `canonical` is the same name for the same weights at every provider. `weight` is ≥ 1; the lowest `priority` comes
-    first. `refusals` are the parameters that the caller gave and this model cannot accept. `expected_cost` is the
+    first. `refusals` are the parameters that the caller gave and this model cannot accept. `too_small`: the request is
+    certainly longer than the model's context window. `expected_cost` is the
     expected price of this request in USD, `None` if no price is known. `enabled` is the operator's switch. `ready`:
     both breakers would admit a call; `opens_in_seconds` is the time until they will, `None` if unknown.
     `cooling_seconds` is the rest of a 429's cooldown, 0 if there is none.
@@ -26,6 +27,7 @@ class Candidate:
     weight: int = 1
     priority: int = 0
     refusals: tuple[Unsupported, ...] = ()
+    too_small: bool = False
     expected_cost: Decimal | None = None
     enabled: bool = True
     ready: bool = True

@@ -83,13 +83,14 @@ def preview(question: PlanQuestion, candidates: Sequence[Candidate], scoreboard:
     pool = [one for one in asked_for if not one.refusals]
     if not pool:
         return _nobody(question, asked_for, enabled, skipped, scoreboard)
+    pool = [one for one in pool if not one.too_small] or pool
     order = STRATEGIES[question.strategy]
     lasting = question.strategy in LASTING or len(pool) == 1
     turn = pool if lasting else [one for one in pool if one.available] or pool
     head = order(turn, scoreboard)
     others = order([one for one in enabled if one not in head], scoreboard) if len(enabled) > len(head) else ()
     allowed = _allowed(question, head, others, skipped)
-    return _answerable(question, allowed, turn, skipped)
+    return _answerable(question, allowed, _roomy(allowed, skipped), turn, skipped)
 
 
 def _asked_for(question: PlanQuestion, candidates: Sequence[Candidate], enabled: list[Candidate]) -> list[Candidate]:
@@ -151,26 +152,42 @@ def _allowed(
     return allowed
 
 
+def _roomy(allowed: list[Candidate], skipped: list[Skipped]) -> list[Candidate]:
+    """Returns those of *allowed* that can read the whole request; if none can, all, because only a vendor is sure."""
+    roomy = [one for one in allowed if not one.too_small]
+    if not roomy or len(roomy) == len(allowed):
+        return allowed
+    skipped.extend(Skipped(one.target, SkipReason.WINDOW_TOO_SMALL) for one in allowed if one.too_small)
+    return roomy
+
+
 def _answerable(
-    question: PlanQuestion, allowed: list[Candidate], turn: Sequence[Candidate], skipped: list[Skipped]
+    question: PlanQuestion,
+    allowed: list[Candidate],
+    roomy: list[Candidate],
+    turn: Sequence[Candidate],
+    skipped: list[Skipped],
 ) -> Plan:
-    """Returns the plan without candidates that cannot answer now; if none can, it keeps those in cooldown."""
-    first = allowed[0]
+    """Returns the plan without candidates that cannot answer now; if none can, it keeps those in cooldown.
+
+    A named target that is not among the *roomy* still gives the cache its name, so that another's answer is a fallback.
+    """
+    first = roomy[0]
     waited_for = first if first.ready and first.cooling_seconds <= question.patience_seconds else None
-    somebody = any(one.available for one in allowed)
+    somebody = any(one.available for one in roomy)
     if somebody:
-        asked = [one for one in allowed if one.available or one is waited_for]
+        asked = [one for one in roomy if one.available or one is waited_for]
     else:
-        cooling = (one for one in allowed if one.ready)
+        cooling = (one for one in roomy if one.ready)
         asked = sorted(cooling, key=lambda one: (one is not waited_for, one.cooling_seconds))
-    if len(asked) < len(allowed):
-        skipped.extend(_away(one) for one in allowed if one not in asked)
+    if len(asked) < len(roomy):
+        skipped.extend(_away(one) for one in roomy if one not in asked)
     return Plan(
         strategy=question.strategy,
         candidates=tuple(asked),
-        first=first.target,
+        first=allowed[0].target,
         skipped=tuple(skipped),
-        retry_after=0.0 if somebody else _soonest(allowed),
+        retry_after=0.0 if somebody else _soonest(roomy),
         turn=tuple(turn) if len(turn) > 1 else (),
         generation=question.generation,
     )

@@ -56,6 +56,7 @@ class SkipReason(StrEnum):
     BREAKER_OPEN = "breaker_open"
     COOLING = "cooling"
     LACKS = "lacks"
+    WINDOW_TOO_SMALL = "window_too_small"
     SWITCHED_OFF = "switched_off"
     NO_SLOT = "no_slot"
     FALLBACK_FORBIDS = "fallback_forbids"

@@ -56,6 +56,8 @@ LIVE = (
 )
 FIRST = Target(OPENAI, "gpt-5-mini")
 TEXT, IMAGE = TextPart("Which one?"), ImagePart(media_type="image/png", data_base64="eA==")
+# Too long for a small model, and for each of `LIVE` but the one with the largest window.
+LONG, VERY_LONG = TextPart("x" * 70_000), TextPart("x" * 3_300_000)
 TOOL = Tool(name="look_up", description="", parameters=MappingProxyType({"type": "object"}))
 
 
@@ -91,10 +93,16 @@ class Bench:
 
 
 def order(
-    *, image: bool = False, provider: Any = None, model: Any = None, fallback: Any = None, **request: Any
+    *,
+    image: bool = False,
+    text: TextPart = TEXT,
+    provider: Any = None,
+    model: Any = None,
+    fallback: Any = None,
+    **request: Any,
 ) -> CompletionOrder:
     """An order of one question."""
-    message = Message(Role.USER, (TEXT, IMAGE) if image else (TEXT,))
+    message = Message(Role.USER, (text, IMAGE) if image else (text,))
     return CompletionOrder(
         request=CompletionRequest(messages=(message,), **request),
         request_type="comparison",
@@ -118,6 +126,7 @@ samplings = st.builds(
 orders = st.builds(
     order,
     image=st.booleans(),
+    text=st.sampled_from([TEXT, LONG, VERY_LONG]),
     provider=st.sampled_from([None, OPENAI, ANTHROPIC, LLMProviderType.OLLAMA]),
     model=st.sampled_from([None, "gpt-5-mini", "gpt-4", "claude-sonnet-4-5", "nobody-knows-it"]),
     fallback=st.sampled_from(FallbackMode),

@@ -72,6 +72,34 @@ def test_fallback_none_does_not_go_elsewhere_when_the_one_asked_for_is_away() ->
     assert made.retry_after == 4.0
 
 
+@pytest.mark.parametrize("strategy", SelectionStrategy)
+@pytest.mark.parametrize("fallback", [FallbackMode.ANY, FallbackMode.NONE])
+def test_who_cannot_read_so_much_is_left_out_while_another_can(
+    strategy: SelectionStrategy, fallback: FallbackMode
+) -> None:
+    small = [candidate(provider, priority=place, too_small=True) for place, provider in enumerate((ANTHROPIC, OPENAI))]
+    made = plan(PlanQuestion(strategy=strategy, fallback=fallback), [*small, candidate(GOOGLE, priority=2)], board())
+    assert providers(made) == [GOOGLE]
+    assert made.first == made.candidates[0].target
+    reason = SkipReason.WINDOW_TOO_SMALL if fallback is FallbackMode.ANY else SkipReason.FALLBACK_FORBIDS
+    assert {(one.target.provider, one.reason) for one in made.skipped} == {(ANTHROPIC, reason), (OPENAI, reason)}
+
+
+def test_a_named_one_that_cannot_read_so_much_is_left_out_and_still_names_the_cache_key() -> None:
+    small = candidate(ANTHROPIC, priority=0, too_small=True)
+    made = plan(BY_PRIORITY._replace(provider=ANTHROPIC), _three(anthropic=small), board())
+    assert providers(made) == [OPENAI, GOOGLE]
+    assert made.first == small.target
+    assert made.skipped == (Skipped(small.target, SkipReason.WINDOW_TOO_SMALL),)
+
+
+def test_where_nobody_can_read_so_much_the_vendors_are_asked() -> None:
+    """The length in tokens is an estimate; only a vendor knows it."""
+    made = plan(BY_PRIORITY, [candidate(ANTHROPIC, too_small=True), candidate(OPENAI, too_small=True)], board())
+    assert len(made.candidates) == 2
+    assert made.skipped == ()
+
+
 def test_fallback_same_model_stays_with_the_model() -> None:
     here = candidate(ANTHROPIC, model="claude", priority=0)
     there = candidate(OPENROUTER, model="anthropic/claude", canonical="claude", priority=3)
