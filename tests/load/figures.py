@@ -20,10 +20,10 @@ class Subject(StrEnum):
 
 
 OVER_BARE = (
-    ("a miss", Subject.MISS, 1.8),
-    ("a miss, with Redis and 1 % traces", Subject.MISS_CONNECTED, 1.9),
-    ("a hit", Subject.HIT, 0.8),
-    ("a hit from Redis", Subject.HIT_REDIS, 1.2),
+    ("a miss", Subject.MISS, 1.5),
+    ("a miss, with Redis and 1 % traces", Subject.MISS_CONNECTED, 1.75),
+    ("a hit", Subject.HIT, 0.55),
+    ("a hit from Redis", Subject.HIT_REDIS, 1.0),
 )
 
 
