@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from huleedu_service_libs.http_server.stop_signals import StopSignals
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_a_second_signal_that_comes_while_the_guard_starts_does_not_start_it_again() -> None:
@@ -25,3 +37,23 @@ def test_a_second_signal_that_comes_while_the_guard_starts_does_not_start_it_aga
             sys.setprofile(None)
     assert stop.stopping.is_set()
     assert stop.hurry.is_set()
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["loop closed", "block left"])
+def test_a_signal_after_the_stop_changes_nothing(closed: bool) -> None:
+    with StopSignals(60.0, None) as stop:
+        loop = asyncio.new_event_loop()
+        stop.deliver_in(loop)
+        signal.raise_signal(signal.SIGTERM)
+        loop.close()
+        if closed:
+            signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_without_a_stop_the_handlers_of_before_are_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with StopSignals(60.0, None):
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before

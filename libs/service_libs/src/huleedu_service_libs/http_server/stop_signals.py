@@ -17,7 +17,8 @@ _GUARD_SECONDS: Final = 5.0
 class StopSignals:
     """The first signal asks for a stop and starts the guard thread; the second one ends the grace period.
 
-    It uses plain signal handlers, not those of the event loop: they also run while the event loop is blocked.
+    It uses plain signal handlers, not those of the event loop: they also run while the event loop is blocked. Once the
+    block is left after a stop, both signals are ignored.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class StopSignals:
 
     def __exit__(self, *_error: object) -> None:
         self._guard.cancel()
+        # After a stop the process is about to end: one more signal must not make a failure of its exit code.
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._guarded else handler)
 
     def deliver_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Handle signals in *loop* from now on, also while it waits for events."""
@@ -70,7 +72,7 @@ class StopSignals:
             self._guard.start()
         if self._loop is None:
             self._received()
-        else:
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._received)
 
     def _received(self) -> None:
