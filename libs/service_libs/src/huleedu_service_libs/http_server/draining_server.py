@@ -11,7 +11,7 @@ import asyncio
 import select
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from huleedu_service_libs.http_server.protocol import HttpLimits, LimitedHttpProtocol
@@ -38,6 +38,7 @@ class DrainingServer(HttpServer):
         self._accepting: dict[int, asyncio.AbstractServer] = {}
         self._changing = asyncio.Lock()
         self._for_good = False
+        self.on_closed: Callable[[], None] = lambda: None
 
     async def listen(self, slots: Iterable[int]) -> None:
         """Accept connections from the sockets with these indexes only; the other sockets stay open but unused."""
@@ -95,10 +96,14 @@ class DrainingServer(HttpServer):
             await asyncio.sleep(_TICK_SECONDS)
 
     async def give_up_sockets(self) -> None:
-        """Stop listening and close the sockets. The address is free once every process that holds them has done so."""
+        """Stop listening and close the sockets. The address is free once every process that holds them has done so.
+
+        `on_closed` is called then: somebody else must accept what is queued and what still comes.
+        """
         await self._stop_listening()
         for one in self._listeners:
             one.close()
+        self.on_closed()
 
     async def _stop_listening(self) -> None:
         self._for_good = True

@@ -17,7 +17,7 @@ from huleedu_service_libs.observability.logging import get_logger
 from huleedu_service_libs.workers.json_line import JsonLine
 from huleedu_service_libs.workers.worker_context import WorkerContext
 
-OnReady = Callable[["SupervisedWorker"], None]
+OnChange = Callable[["SupervisedWorker"], None]
 OnAsk = Callable[["SupervisedWorker", dict[str, Any]], object]
 _log = get_logger(__name__)
 
@@ -25,8 +25,9 @@ _log = get_logger(__name__)
 class SupervisedWorker:
     """Create it with `start`. `ended` gives the exit code, when the process has ended and all its messages are read."""
 
-    def __init__(self, slot: int, process: Process, line: JsonLine, on_ready: OnReady) -> None:
+    def __init__(self, slot: int, process: Process, line: JsonLine, on_ready: OnChange, on_closed: OnChange) -> None:
         self.slot = slot
+        self.closed = False
         self.ready = asyncio.Event()
         self.unanswered = 0
         self.listens: frozenset[int] | None = None
@@ -35,6 +36,7 @@ class SupervisedWorker:
         self._process = process
         self._line = line
         self._on_ready = on_ready
+        self._on_closed = on_closed
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.ended: asyncio.Task[int]
@@ -45,7 +47,8 @@ class SupervisedWorker:
         slot: int,
         listeners: Sequence[socket.socket],
         *,
-        on_ready: OnReady,
+        on_ready: OnChange,
+        on_closed: OnChange,
         on_ask: OnAsk,
     ) -> SupervisedWorker:
         """Start this same program again, as a worker in its own process group; raises OSError.
@@ -75,7 +78,7 @@ class SupervisedWorker:
             raise
         finally:
             theirs.close()
-        worker = cls(slot, process, await JsonLine.over(ours), on_ready)
+        worker = cls(slot, process, await JsonLine.over(ours), on_ready, on_closed)
         worker.ended = asyncio.create_task(worker._live(on_ask))
         return worker
 
@@ -86,8 +89,8 @@ class SupervisedWorker:
 
     @property
     def serving(self) -> bool:
-        """Returns whether it answers requests, as far as is known."""
-        return self.ready.is_set() and not self.ended.done()
+        """Returns whether it answers new requests, as far as is known."""
+        return self.ready.is_set() and not self.closed and not self.ended.done()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; does nothing if the process has ended."""
@@ -149,6 +152,9 @@ class SupervisedWorker:
             case "ready":
                 self.ready.set()
                 self._on_ready(self)
+            case "closed":
+                self.closed = True
+                self._on_closed(self)
             case "ask":
                 if message["mine"] is not None:
                     self.last[message["question"]] = message["mine"]

@@ -1,7 +1,8 @@
 """Supervises several workers on one port: starts, watches, restarts and replaces them without losing a request.
 
 It owns the listening sockets, one for each worker, and keeps them open as long as it lives, so no queued connection is
-reset. While the worker of a slot is dead, frozen or not ready yet, the other workers accept its connections.
+reset. While the worker of a slot is dead, frozen, not ready yet or only finishing what it has, the other workers accept
+its connections.
 """
 
 from __future__ import annotations
@@ -108,7 +109,13 @@ class Supervisor:
             self._do(self._poll(who, what))
 
         try:
-            worker = await SupervisedWorker.start(slot, self._listeners, on_ready=self._became_ready, on_ask=asked)
+            worker = await SupervisedWorker.start(
+                slot,
+                self._listeners,
+                on_ready=self._became_ready,
+                on_closed=lambda _worker: self._hand_out_sockets(),
+                on_ask=asked,
+            )
         except OSError as exc:
             _log.error("worker_not_started", slot=slot, reason=exc.strerror or str(exc))
             return None

@@ -89,6 +89,7 @@ class _Worker:
         await self._server.listen({slot})
         self._link.on_listen = self._listen
         self._link.on_orphaned = self._orphaned
+        self._server.on_closed = self._link.closed
         self._link.ready()
         await self._until_asked_to_end()
         end = time.monotonic() + retire_seconds

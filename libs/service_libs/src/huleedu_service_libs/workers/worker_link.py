@@ -47,6 +47,10 @@ class WorkerLink:
         """Tell the supervisor that this worker answers requests."""
         self._send(kind="ready")
 
+    def closed(self) -> None:
+        """Tell the supervisor that this worker accepts no connections any more, though it may live on for a while."""
+        self._send(kind="closed")
+
     async def leave(self) -> None:
         """Send the last answers to the lasting questions, then close."""
         if self._line is None:
