@@ -14,6 +14,7 @@ MOCKS = re.compile("Async" + "Mock|Magic" + "Mock|monkeypatch." + r"setattr|unit
 UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + "ME|XX" + r"X)\b")
 INDEX = re.compile(r"(?:pypi|pytho" + r"nhosted)\.(?:org|io)|files\.pyth" + r"on|/simp" + r"le\b", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:ho" + "me|Us" + "ers|ro" + "ot|wo" + "rk|mnt|workspace)" + r"/\w")
+MODULE_NAMED = re.compile(r"`([\w/]+\.py)`")
 BINARY = {".png", ".ico", ".gz", ".woff2"}
 FOREIGN = "services/llm_provider_service/api/docs_page/swagger_ui/"  # as its package has it
 
@@ -35,6 +36,18 @@ def lines_with(pattern: re.Pattern[str]) -> list[str]:
 )
 def test_no_file_holds(pattern: re.Pattern[str]) -> None:
     assert lines_with(pattern) == []
+
+
+def test_every_module_that_the_documents_name_is_there() -> None:
+    files = {f"/{named(path)}" for path in repository_files()}
+    gone = [
+        f"{named(page)}: {name}"
+        for page in repository_files()
+        if page.suffix == ".md"
+        for name in MODULE_NAMED.findall(page.read_text(encoding="utf-8"))
+        if not any(file.endswith(f"/{name}") for file in files)
+    ]
+    assert gone == []
 
 
 def test_imports_are_absolute() -> None:

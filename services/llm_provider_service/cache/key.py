@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from common_core.llm_contracts import CacheMode
 from services.llm_provider_service.cache.canonical_json import canonical
-from services.llm_provider_service.domain.completion import ResponseSchema, Tool
+from services.llm_provider_service.domain.completion import ResponseSchema, Sampling, Tool
 from services.llm_provider_service.domain.completion_order import CompletionOrder
 from services.llm_provider_service.domain.target import Target
 
@@ -78,10 +78,19 @@ def _beside_the_texts(order: CompletionOrder, target: Target) -> tuple[object, .
         order.request_type,
         order.sample_index,
         request.tools,
-        request.sampling._asdict(),
-        request.defaults._asdict(),
+        _plain(request.sampling),
+        _plain(request.defaults),
         request.response_schema,
     )
+
+
+def _plain(sampling: Sampling) -> dict[str, object]:
+    """Returns *sampling* with equal bytes for equal values: 0, 0.0 and -0.0 are one temperature."""
+    found = sampling._asdict()
+    for name in ("temperature", "top_p"):
+        if found[name] is not None:
+            found[name] = float(found[name]) + 0.0
+    return found
 
 
 def _hash_beside_the_texts(order: CompletionOrder, target: Target) -> _Hash:

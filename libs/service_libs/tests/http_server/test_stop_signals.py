@@ -39,17 +39,17 @@ def test_a_second_signal_that_comes_while_the_guard_starts_does_not_start_it_aga
     assert stop.hurry.is_set()
 
 
-@pytest.mark.parametrize("closed", [True, False], ids=["loop closed", "block left"])
-def test_a_signal_after_the_stop_changes_nothing(closed: bool) -> None:
+def test_a_signal_after_the_stop_changes_nothing() -> None:
     with StopSignals(60.0, None) as stop:
         loop = asyncio.new_event_loop()
         stop.deliver_in(loop)
         signal.raise_signal(signal.SIGTERM)
         loop.close()
-        if closed:
-            signal.raise_signal(signal.SIGINT)
-    signal.raise_signal(signal.SIGINT)
-    signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert not stop.hurry.is_set()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_IGN
 
 
 def test_without_a_stop_the_handlers_of_before_are_back() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from common_core.config_enums import LLMProviderType
 from common_core.llm_contracts import CacheMode, FallbackMode, ReasoningEffortLevel
-from services.llm_provider_service.cache.key import CacheKey, cache_key, flight_key
+from services.llm_provider_service.cache.key import KEPT_HASHES, CacheKey, cache_key, flight_key
 from services.llm_provider_service.domain.caller import Caller
 from services.llm_provider_service.domain.completion import (
     CompletionRequest,
@@ -181,6 +181,16 @@ def test_what_was_given_differs_from_the_same_value_as_a_default() -> None:
     by_the_caller = _asking(sampling=Sampling(temperature=0.0), defaults=Sampling())
     by_default = _asking(sampling=Sampling(), defaults=Sampling(temperature=0.0))
     assert by_the_caller != by_default
+
+
+@pytest.mark.parametrize("name", [None, "1" * 64], ids=["by its texts", "by their name"])
+def test_one_temperature_has_one_key_however_it_is_written_and_whoever_came_first(name: str | None) -> None:
+    keys = set()
+    for zero in (-0.0, 0.0, 0):
+        keys.add(_asking(prompt_sha256=name, sampling=Sampling(temperature=zero)))
+        for limit in range(1, KEPT_HASHES + 1):  # now nothing is remembered of it
+            _asking(prompt_sha256=name, sampling=Sampling(max_output_tokens=limit))
+    assert len(keys) == 1
 
 
 def test_zero_differs_from_not_given() -> None:

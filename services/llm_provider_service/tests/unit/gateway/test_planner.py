@@ -56,7 +56,7 @@ LIVE = (
 )
 FIRST = Target(OPENAI, "gpt-5-mini")
 TEXT, IMAGE = TextPart("Which one?"), ImagePart(media_type="image/png", data_base64="eA==")
-# Too long for a small model, and for each of `LIVE` but the one with the largest window.
+# Too long for a small model, and too long for some of `LIVE`.
 LONG, VERY_LONG = TextPart("x" * 70_000), TextPart("x" * 3_300_000)
 TOOL = Tool(name="look_up", description="", parameters=MappingProxyType({"type": "object"}))
 
